@@ -1,0 +1,180 @@
+import type { Failure, Job, JobSeen, Machine, MachineName, Outcome, RepoName, Why } from "./types.ts";
+
+/**
+ * Something that happened, with its time. The store appends each to the history and folds it into the state.
+ * Every fact may be written twice, late or out of order without harm.
+ */
+export type Fact = { at: number } & (
+  | { kind: "job-seen"; job: JobSeen }
+  | { kind: "job-given-up"; job: number }
+  | { kind: "job-closed"; job: number }
+  | { kind: "check-published"; job: number; check: number; digest: string }
+  | {
+      kind: "machine-created";
+      machine: MachineName;
+      repo: RepoName;
+      image: string;
+      host: string;
+      forJob?: number | undefined;
+    }
+  | { kind: "machine-adopted"; machine: MachineName; repo: RepoName; image: string; host: string }
+  | { kind: "machine-started"; machine: MachineName; tokenHash: string }
+  | { kind: "vm-up"; machine: MachineName }
+  | { kind: "guest-asked"; machine: MachineName; runnerVersion: string }
+  | { kind: "machine-configured"; machine: MachineName; runnerId?: number | undefined }
+  | { kind: "guest-stage"; machine: MachineName; stage: string; text: string }
+  | { kind: "guest-working"; machine: MachineName }
+  | { kind: "guest-ended"; machine: MachineName; outcome: Outcome }
+  | { kind: "guest-log"; machine: MachineName; text: string }
+  | { kind: "machine-retired"; machine: MachineName; why: Why; failure?: Failure | undefined }
+  | { kind: "vm-destroyed"; machine: MachineName }
+  | { kind: "machine-forgotten"; machine: MachineName }
+  | { kind: "host-drained"; host: string; drained: boolean }
+);
+
+/**
+ * What is open now: jobs that are not closed and machines that are not forgotten. Entries are replaced, never changed in place.
+ * `closed` holds the ids of jobs closed in the last days, so that a late webhook cannot open one again.
+ */
+export type State = {
+  jobs: Map<number, Job>;
+  machines: Map<MachineName, Machine>;
+  closed: Set<number>;
+  drained: Set<string>;
+};
+
+export const emptyState = (): State => ({
+  jobs: new Map(),
+  machines: new Map(),
+  closed: new Set(),
+  drained: new Set(),
+});
+
+/** Folds one fact into the state. A fact about a job or machine that is not open changes nothing. */
+export function apply(state: State, fact: Fact): void {
+  switch (fact.kind) {
+    case "job-seen":
+      return seeJob(state, fact.job);
+    case "job-given-up":
+      return changeJob(state, fact.job, (job) => ({ ...job, gaveUpAt: job.gaveUpAt ?? fact.at }));
+    case "job-closed":
+      state.jobs.delete(fact.job);
+      state.closed.add(fact.job);
+      return;
+    case "check-published":
+      return changeJob(state, fact.job, (job) => ({
+        ...job,
+        check: { id: fact.check, digest: fact.digest },
+      }));
+    case "machine-created":
+    case "machine-adopted":
+      return addMachine(state, fact);
+    case "machine-retired":
+      return retire(state, fact);
+    case "machine-forgotten":
+      state.machines.delete(fact.machine);
+      return;
+    case "host-drained":
+      if (fact.drained) state.drained.add(fact.host);
+      else state.drained.delete(fact.host);
+      return;
+    default:
+      return changeMachine(state, fact.machine, (machine) => learn(machine, fact));
+  }
+}
+
+const RANK: Record<JobSeen["status"], number> = { waiting: 0, queued: 0, running: 1, done: 2 };
+
+/** A job's status only moves forward. What a later look adds (a runner's name, a time) is kept either way. */
+function seeJob(state: State, seen: JobSeen): void {
+  const known = state.jobs.get(seen.id);
+  if (!known) {
+    if (seen.status !== "done" && !state.closed.has(seen.id)) state.jobs.set(seen.id, { ...seen, tries: 0 });
+    return;
+  }
+  const ahead = RANK[seen.status] >= RANK[known.status];
+  state.jobs.set(seen.id, {
+    ...known,
+    status: ahead ? seen.status : known.status,
+    conclusion: known.conclusion ?? seen.conclusion,
+    startedAt: known.startedAt ?? seen.startedAt,
+    doneAt: known.doneAt ?? seen.doneAt,
+    ranOn: known.ranOn ?? seen.ranOn,
+  });
+}
+
+function changeJob(state: State, id: number, change: (job: Job) => Job): void {
+  const job = state.jobs.get(id);
+  if (job) state.jobs.set(id, change(job));
+}
+
+function changeMachine(state: State, name: MachineName, change: (machine: Machine) => Machine): void {
+  const machine = state.machines.get(name);
+  if (machine) state.machines.set(name, change(machine));
+}
+
+function addMachine(
+  state: State,
+  fact: Extract<Fact, { kind: "machine-created" | "machine-adopted" }>,
+): void {
+  if (state.machines.has(fact.machine)) return;
+  const { machine: name, repo, image, host, at } = fact;
+  const row: Machine = { name, repo, image, host, createdAt: at };
+  if (fact.kind === "machine-created") state.machines.set(name, { ...row, forJob: fact.forJob });
+  else state.machines.set(name, { ...row, adopted: true, retired: { at, why: "stranger" } });
+}
+
+/** NB: a failed machine counts as a try of the job it was made for, although any job of the pool might have run in it. */
+function retire(state: State, fact: Extract<Fact, { kind: "machine-retired" }>): void {
+  const machine = state.machines.get(fact.machine);
+  if (!machine || machine.retired) return;
+  state.machines.set(machine.name, { ...machine, retired: { at: fact.at, why: fact.why } });
+  const { failure } = fact;
+  if (!failure) return;
+  for (const job of state.jobs.values()) {
+    if (job.ranOn === machine.name) state.jobs.set(job.id, { ...job, failure });
+    else if (job.id === machine.forJob && job.status !== "running") {
+      state.jobs.set(job.id, { ...job, failure, tries: job.tries + 1 });
+    }
+  }
+}
+
+type MachineFact = Extract<
+  Fact,
+  {
+    kind:
+      | "machine-started"
+      | "vm-up"
+      | "guest-asked"
+      | "machine-configured"
+      | "guest-stage"
+      | "guest-working"
+      | "guest-ended"
+      | "guest-log"
+      | "vm-destroyed";
+  }
+>;
+
+/** The first time of each event counts. */
+function learn(machine: Machine, fact: MachineFact): Machine {
+  switch (fact.kind) {
+    case "machine-started":
+      return machine.startedAt ? machine : { ...machine, startedAt: fact.at, tokenHash: fact.tokenHash };
+    case "vm-up":
+      return { ...machine, upAt: machine.upAt ?? fact.at };
+    case "guest-asked":
+      return { ...machine, askedAt: machine.askedAt ?? fact.at, runnerVersion: fact.runnerVersion };
+    case "machine-configured":
+      return machine.configuredAt ? machine : { ...machine, configuredAt: fact.at, runnerId: fact.runnerId };
+    case "guest-stage":
+      return { ...machine, stage: { name: fact.stage, text: fact.text, at: fact.at } };
+    case "guest-working":
+      return { ...machine, workingAt: machine.workingAt ?? fact.at };
+    case "guest-ended":
+      return machine.endedAt ? machine : { ...machine, endedAt: fact.at, outcome: fact.outcome };
+    case "guest-log":
+      return { ...machine, guestLog: fact.text };
+    case "vm-destroyed":
+      return { ...machine, destroyedAt: machine.destroyedAt ?? fact.at };
+  }
+}

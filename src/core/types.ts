@@ -1,0 +1,227 @@
+/**
+ * The nouns. Everything here is plain data. Times are epoch milliseconds and end in `At`, durations end in `Ms`.
+ * One word per thing: see the table of words in src/README.md.
+ */
+
+/** `owner/name`, as GitHub spells it. */
+export type RepoName = string;
+/** Ours: the name of the row, of the VM and of the runner. See name.ts. */
+export type MachineName = string;
+
+/** What a host's driver says of a VM. `unknown`: the host could not be asked, or used a word we do not know. */
+export type VmState = "none" | "building" | "up" | "off" | "broken" | "unknown";
+/** What GitHub says of a runner. `unknown`: GitHub could not be asked, or was asked too long ago. */
+export type RunnerState = "none" | "offline" | "idle" | "busy" | "unknown";
+/**
+ * What we know of the guest program, from its own calls.
+ * `silent` has never called · `asking` has a claim open right now · `quiet` asked before and has no claim open ·
+ * `configured` was given its registration · `working` runs a job · `ended` its runner has ended ·
+ * `unknown` the machine was adopted, its past is lost.
+ */
+export type GuestState = "silent" | "asking" | "quiet" | "configured" | "working" | "ended" | "unknown";
+
+/** Why a machine was retired. */
+export type Why =
+  | "finished" // its runner ended after a job, or GitHub says that its job is done
+  | "surplus" // no job needs it any more
+  | "stranger" // it bears our name, but has no row
+  | "operator" // a person asked
+  | "drained" // its host is being emptied, and it had no work yet
+  | "lost" // ordered, and never seen
+  | "boot-failed" // the driver could not make the VM
+  | "boot-timeout" // the guest has not called in time
+  | "vm-died" // the VM is off or gone, and no job's end is known
+  | "guest-lost" // the guest asked for work and then fell silent
+  | "guest-failed" // the guest reported that it could not start the runner
+  | "runner-timeout" // it was given its registration and never came online
+  | "runner-lost" // its runner was online, and is gone
+  | "no-job" // its runner ended, and no job had run
+  | "job-limit"; // its job ran longer than the image allows
+
+/** GitHub's job, as a webhook or an answer of the API shows it. */
+export type JobSeen = {
+  id: number;
+  repo: RepoName;
+  installation: number;
+  runId: number;
+  attempt: number;
+  name: string;
+  workflow: string;
+  labels: readonly string[];
+  headSha: string;
+  url: string;
+  /** `waiting`: GitHub holds it back (an environment asks for approval); it may be queued again. */
+  status: "waiting" | "queued" | "running" | "done";
+  conclusion?: string | undefined;
+  queuedAt: number;
+  startedAt?: number | undefined;
+  doneAt?: number | undefined;
+  /** Name of the runner that has the job. */
+  ranOn?: MachineName | undefined;
+};
+
+/** A machine that failed: kept with the job it was made for. `tail`: last lines of what the VM or the guest said. */
+export type Failure = {
+  machine: MachineName;
+  image: string;
+  at: number;
+  why: Why;
+  text: string;
+  tail?: string | undefined;
+};
+
+/** GitHub's job and what Mayfly knows of it. `tries`: machines made for it that failed before they had work. */
+export type Job = JobSeen & {
+  tries: number;
+  failure?: Failure | undefined;
+  gaveUpAt?: number | undefined;
+  /** The check run that tells its story, and the digest of what it says now. */
+  check?: { id: number; digest: string } | undefined;
+};
+
+/** How the guest's runner ended. `ranJob`: a job had started in it. */
+export type Outcome = { exitCode: number; ranJob: boolean; text: string };
+
+/** One row, one life. All fields but `retired` are facts; the phase that people see is computed (report.ts). */
+export type Machine = {
+  name: MachineName;
+  repo: RepoName;
+  image: string;
+  host: string;
+  createdAt: number;
+  /** The job that made us order it. NB: any job of its pool may run in it; see `Job.ranOn`. */
+  forJob?: number | undefined;
+  adopted?: boolean | undefined;
+  /** Written before the driver is told, so that a name is never started twice. */
+  startedAt?: number | undefined;
+  /** SHA-256 of the guest's one-time token, hex. The token itself is only in the seed. */
+  tokenHash?: string | undefined;
+  upAt?: number | undefined;
+  askedAt?: number | undefined;
+  runnerVersion?: string | undefined;
+  /** Written before the registration is answered, so that none is handed out twice. */
+  configuredAt?: number | undefined;
+  runnerId?: number | undefined;
+  workingAt?: number | undefined;
+  endedAt?: number | undefined;
+  outcome?: Outcome | undefined;
+  stage?: { name: string; text: string; at: number } | undefined;
+  /** The guest's own log tail, sent when it fails. */
+  guestLog?: string | undefined;
+  /** The one latch: never taken back. */
+  retired?: { at: number; why: Why } | undefined;
+  destroyedAt?: number | undefined;
+};
+
+/** What was observed of one machine, with the times that say how far to trust it. */
+export type Seen = {
+  vm: VmState;
+  /** The driver's own words for a VM that is broken. */
+  vmText?: string | undefined;
+  /** When the answer was asked for. None: never asked since the start of the process. */
+  vmAskedAt?: number | undefined;
+  /** When a list last contained it. */
+  vmSeenAt?: number | undefined;
+  runner: RunnerState;
+  runnerId?: number | undefined;
+  runnerAskedAt?: number | undefined;
+  runnerSeenAt?: number | undefined;
+  /** The guest has a claim open right now. */
+  polling: boolean;
+  /** The guest's last call. */
+  heardAt?: number | undefined;
+};
+
+/** A VM or a runner that bears our controller's name and has no row. `repo` where it was seen as a runner. */
+export type Stranger = { name: MachineName; host?: string | undefined; repo?: RepoName | undefined };
+
+/** A group of interchangeable machines: the same repository and image, hence the same labels. */
+export type Pool = { repo: RepoName; image: string };
+
+export type Os = "linux" | "windows" | "macos";
+
+export type Provider = "libvirt" | "virtualbox" | "vmware_desktop" | "parallels" | "qemu";
+
+export type Host = {
+  name: string;
+  driver: string;
+  provider: Provider;
+  /** Hypervisor to use under the provider: `kvm` or `qemu` (software, slow). Only libvirt asks. */
+  hypervisor: "kvm" | "qemu";
+  /** Most VMs at a time. */
+  machines: number;
+  /** Most VMs that boot at a time. */
+  starting: number;
+  cpus?: number | undefined;
+  memoryMiB?: number | undefined;
+};
+
+/** A box by name (from a catalogue) or from a file; a file's digest is checked before each first use. */
+export type Box = {
+  name: string;
+  version?: string | undefined;
+  file?: string | undefined;
+  sha256?: string | undefined;
+};
+
+/** An entry of the operator's catalogue. */
+export type Image = {
+  name: string;
+  os: Os;
+  arch: "x64" | "arm64";
+  /** What a runner of this image answers to, and is registered with: exactly these. */
+  labels: readonly string[];
+  box: Box;
+  /** The box holds the guest program and the runner. If not, both are installed at each boot, over SSH. */
+  prepared: boolean;
+  cpus: number;
+  memoryMiB: number;
+  /** Fixed MAC address for licences that are bound to one; then only one VM at a time. */
+  mac?: string | undefined;
+  /** Names of the hosts that may run it, in order of preference. */
+  hosts: readonly string[];
+  /** Most VMs of it at a time. */
+  machines: number;
+  limits: ImageLimits;
+};
+
+export type ImageLimits = {
+  /** From the order to the guest's first call. */
+  bootMs: number;
+  /** Of one job. */
+  jobMs: number;
+  /** How long a machine that no job needs is kept. */
+  idleMs: number;
+};
+
+/** A repository that Mayfly serves. */
+export type Repository = {
+  name: RepoName;
+  images: readonly string[];
+  machines: number;
+  /** Machines of an image that are kept booted and waiting. */
+  hot: Readonly<Record<string, number>>;
+  registration: "jit" | "token";
+};
+
+export type Catalogue = {
+  controller: string;
+  hosts: readonly Host[];
+  images: readonly Image[];
+  repositories: readonly Repository[];
+};
+
+/** How long to believe, wait and try. See DEFAULT_PATIENCE in plan.ts for the values and their reasons. */
+export type Patience = {
+  /** How long a VM or a runner that a list lacks is not yet believed gone. */
+  settleMs: number;
+  /** From the registration's hand-out to the runner's first appearance online. */
+  connectMs: number;
+  /** How long a runner may be offline, or a guest silent, before its machine is retired. */
+  lostMs: number;
+  /** Machines made for one job that may fail before the job is given up. */
+  tries: number;
+  /** First wait between two tries for one job; doubled each time. */
+  backoffMs: number;
+  backoffMaxMs: number;
+};
