@@ -144,7 +144,7 @@ export type Provider = "libvirt" | "virtualbox" | "vmware_desktop" | "parallels"
 
 export type Host = {
   name: string;
-  driver: string;
+  driver: "vagrant" | "fake";
   provider: Provider;
   /** Hypervisor to use under the provider: `kvm` or `qemu` (software, slow). Only libvirt asks. */
   hypervisor: "kvm" | "qemu";
@@ -154,6 +154,10 @@ export type Host = {
   starting: number;
   cpus?: number | undefined;
   memoryMiB?: number | undefined;
+  /** Where this host's VMs reach the guest listener: https, as seen from inside a VM. */
+  guestUrl: string;
+  /** Driver `fake` only: the program, with its arguments, that stands in for a VM. */
+  command?: readonly string[] | undefined;
 };
 
 /** A box by name (from a catalogue) or from a file; a file's digest is checked before each first use. */
