@@ -1,0 +1,78 @@
+import type { Catalogue, Image, RepoName, Repository } from "./types.ts";
+
+/** Which image a job's labels lead to, or why none. `nearest`: the label of ours that was perhaps meant. */
+export type Match =
+  | { image: Image; repository: Repository }
+  | {
+      image: undefined;
+      why: "not-served" | "only-generic" | "unknown-label";
+      label?: string;
+      nearest?: string;
+    };
+
+/** Labels that every self-hosted runner may bear. A job that asks for nothing else is not for us in particular. */
+export const GENERIC_LABELS: ReadonlySet<string> = new Set([
+  "self-hosted",
+  "linux",
+  "windows",
+  "macos",
+  "x64",
+  "arm64",
+  "arm",
+]);
+
+/**
+ * Picks the image for a job: all labels asked for must be the image's, in any case; of several images the one with the
+ * fewest labels wins, so that a plain job does not take the special machine.
+ * See: docs.github.com, "Using self-hosted runners in a workflow" (a runner must have all labels; more is fine).
+ */
+export function matchLabels(labels: readonly string[], repo: RepoName, catalogue: Catalogue): Match {
+  const repository = findRepository(repo, catalogue);
+  if (!repository) return { image: undefined, why: "not-served" };
+  const asked = labels.map((label) => label.toLowerCase());
+  if (asked.every((label) => GENERIC_LABELS.has(label))) return { image: undefined, why: "only-generic" };
+  const images = imagesOf(repository, catalogue);
+  const fitting = images.filter((image) => asked.every((label) => hasLabel(image, label)));
+  const [best] = fitting.toSorted((a, b) => a.labels.length - b.labels.length);
+  return best ? { image: best, repository } : explainMismatch(asked, images);
+}
+
+/** GitHub does not tell `Octo/Spinw` from `octo/spinw`. */
+export const findRepository = (repo: RepoName, catalogue: Catalogue): Repository | undefined =>
+  catalogue.repositories.find(({ name }) => name.toLowerCase() === repo.toLowerCase());
+
+const imagesOf = (repository: Repository, catalogue: Catalogue): Image[] =>
+  repository.images.flatMap((name) => catalogue.images.find((image) => image.name === name) ?? []);
+
+const hasLabel = (image: Image, asked: string): boolean =>
+  image.labels.some((label) => label.toLowerCase() === asked);
+
+function explainMismatch(asked: readonly string[], images: readonly Image[]): Match {
+  const ours = [...new Set(images.flatMap((image) => image.labels.map((label) => label.toLowerCase())))];
+  const label = asked.find((candidate) => !ours.includes(candidate));
+  if (label === undefined) return { image: undefined, why: "unknown-label" };
+  const nearest = nearestWord(label, ours);
+  return { image: undefined, why: "unknown-label", label, ...(nearest === undefined ? {} : { nearest }) };
+}
+
+/** The word that is fewest edits away, if it is near enough to have been meant: at most a third of the word's length. */
+export function nearestWord(word: string, candidates: readonly string[]): string | undefined {
+  const [best] = candidates
+    .map((candidate) => ({ candidate, edits: editDistance(word, candidate) }))
+    .toSorted((a, b) => a.edits - b.edits);
+  return best && best.edits <= Math.max(1, Math.floor(word.length / 3)) ? best.candidate : undefined;
+}
+
+/** Levenshtein's distance. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...b].entries()) {
+      const substituted = (row[j] ?? 0) + (letter === other ? 0 : 1);
+      next.push(Math.min(substituted, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
