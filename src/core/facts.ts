@@ -1,4 +1,4 @@
-import type { Failure, Job, JobSeen, Machine, MachineName, Outcome, RepoName, Why } from "./types.ts";
+import type { Failure, Job, JobSeen, Machine, MachineName, Outcome, Pool, RepoName, Why } from "./types.ts";
 
 /**
  * Something that happened, with its time. The store appends each to the history and folds it into the state.
@@ -41,13 +41,20 @@ export type State = {
   machines: Map<MachineName, Machine>;
   closed: Set<number>;
   drained: Set<string>;
+  /** By pool (see `poolKey`): failed machines in a row. Kept in memory only, a restart forgives. */
+  streaks: Map<string, Streak>;
 };
+
+export type Streak = { failures: number; at: number };
+
+export const poolKey = ({ repo, image }: Pool): string => `${repo} ${image}`;
 
 export const emptyState = (): State => ({
   jobs: new Map(),
   machines: new Map(),
   closed: new Set(),
   drained: new Set(),
+  streaks: new Map(),
 });
 
 /** Folds one fact into the state. A fact about a job or machine that is not open changes nothing. */
@@ -78,6 +85,9 @@ export function apply(state: State, fact: Fact): void {
       if (fact.drained) state.drained.add(fact.host);
       else state.drained.delete(fact.host);
       return;
+    case "guest-asked":
+      endStreak(state, fact.machine);
+      return changeMachine(state, fact.machine, (machine) => learn(machine, fact));
     default:
       return changeMachine(state, fact.machine, (machine) => learn(machine, fact));
   }
@@ -131,12 +141,24 @@ function retire(state: State, fact: Extract<Fact, { kind: "machine-retired" }>):
   state.machines.set(machine.name, { ...machine, retired: { at: fact.at, why: fact.why } });
   const { failure } = fact;
   if (!failure) return;
+  if (machine.workingAt === undefined) lengthenStreak(state, machine, fact.at);
   for (const job of state.jobs.values()) {
     if (job.ranOn === machine.name) state.jobs.set(job.id, { ...job, failure });
     else if (job.id === machine.forJob && job.status !== "running") {
       state.jobs.set(job.id, { ...job, failure, tries: job.tries + 1 });
     }
   }
+}
+
+function lengthenStreak(state: State, pool: Pool, at: number): void {
+  const failures = state.streaks.get(poolKey(pool))?.failures ?? 0;
+  state.streaks.set(poolKey(pool), { failures: failures + 1, at });
+}
+
+/** A guest that calls proves that its image boots. */
+function endStreak(state: State, name: MachineName): void {
+  const machine = state.machines.get(name);
+  if (machine) state.streaks.delete(poolKey(machine));
 }
 
 type MachineFact = Extract<

@@ -1,14 +1,181 @@
-/** What a check run says. `digest` changes when, and only when, it is worth a write at GitHub. */
+import { block, clock, code } from "./markdown.ts";
+import type { Story } from "./story.ts";
+import type { Failure, Job, Machine } from "./types.ts";
+import { placeWords, WHY_WORDS } from "./words.ts";
+
+/** What a check run says. It is a projection of the facts: nothing else in the code updates a check run. */
 export type CheckRun = {
+  /** Changes when, and only when, there is something new that is worth a write at GitHub. */
   digest: string;
   name: string;
   status: "queued" | "in_progress" | "completed";
-  conclusion?: "success" | "failure" | "neutral" | "cancelled" | undefined;
+  conclusion?: Conclusion | undefined;
   startedAt?: number | undefined;
   completedAt?: number | undefined;
   title: string;
-  /** Markdown, at most 65,535 characters. */
+  /** Markdown. GitHub allows 65,535 characters in each of both. See: docs.github.com, REST, "Create a check run". */
   summary: string;
-  /** Markdown, at most 65,535 characters. */
   text?: string | undefined;
 };
+
+export type Conclusion = "success" | "failure" | "neutral" | "cancelled";
+
+/**
+ * Names the stage that a check run is to show. At most four differ for a job that goes well: waiting, booting, running, done.
+ * NB: it never goes back from booting to waiting, when another job takes a machine on its way.
+ */
+export function digestOf(job: Job, story: Story): string {
+  switch (story.is) {
+    case "held":
+    case "waiting":
+      return job.check?.digest === `booting/${job.tries}` ? job.check.digest : `waiting/${job.tries}`;
+    case "booting":
+      return `booting/${job.tries}`;
+    case "running":
+      return "running";
+    case "given-up":
+      return "given-up";
+    case "done":
+      return `done/${job.conclusion ?? "unknown"}`;
+  }
+}
+
+export const isLastDigest = (digest: string): boolean => digest.startsWith("done/");
+
+/** What the check run of a job says at this stage. */
+export function report(job: Job, story: Story, digest: string, now: number): CheckRun {
+  const base = { digest, name: `Mayfly: ${job.name}`, text: evidenceText(job) };
+  const summary = [headline(job, story, now), stages(job, story.machine), failureText(job)]
+    .filter((part) => part !== "")
+    .join("\n\n");
+  const title = titleOf(job, story, now);
+  switch (story.is) {
+    case "held":
+    case "waiting":
+    case "booting":
+      return { ...base, status: "queued", title, summary };
+    case "running":
+      return { ...base, status: "in_progress", startedAt: job.startedAt, title, summary };
+    case "given-up":
+      return {
+        ...base,
+        status: "completed",
+        conclusion: "failure",
+        completedAt: job.gaveUpAt ?? now,
+        title,
+        summary,
+      };
+    case "done":
+      return {
+        ...base,
+        status: "completed",
+        conclusion: conclusionOf(job),
+        startedAt: job.startedAt,
+        completedAt: job.doneAt ?? now,
+        title,
+        summary,
+      };
+  }
+}
+
+/** NB: it says how Mayfly did, not how the job did: a job that fails by itself has its own red mark. */
+function conclusionOf(job: Job): Conclusion {
+  if (job.conclusion === "success") return "success";
+  if (isMachineFault(job) || job.gaveUpAt !== undefined) return "failure";
+  return job.conclusion === "cancelled" ? "cancelled" : "neutral";
+}
+
+/** The machine that ran the job is the one that failed. */
+const isMachineFault = ({ failure, ranOn }: Job): boolean =>
+  failure !== undefined && failure.machine === ranOn;
+
+function titleOf(job: Job, story: Story, now: number): string {
+  switch (story.is) {
+    case "held":
+      return "Held back by GitHub until it is approved";
+    case "waiting":
+      return capital(placeWords(story.place, story.blocked, now));
+    case "booting":
+      return `Booting ${story.machine?.image ?? "a machine"}${job.tries > 0 ? `, try ${job.tries + 1}` : ""}`;
+    case "running":
+      return `Running on ${imageWords(job, story.machine)}`;
+    case "given-up":
+      return `Given up after ${job.tries} failed machines: ${job.failure?.why ?? "unknown"}`;
+    case "done":
+      return doneTitle(job, story.machine);
+  }
+}
+
+function doneTitle(job: Job, machine: Machine | undefined): string {
+  if (isMachineFault(job)) return `The machine failed: ${job.failure?.why}`;
+  if (job.startedAt === undefined || job.ranOn === undefined) {
+    return job.conclusion === "cancelled" ? "Cancelled before it started" : "Ended before it started";
+  }
+  const took = clock((job.doneAt ?? job.startedAt) - job.startedAt);
+  return `Ran on ${imageWords(job, machine)} for ${took}`;
+}
+
+/** A runner that is none of our machines is named as it is. */
+const imageWords = (job: Job, machine: Machine | undefined): string =>
+  machine?.image ?? job.ranOn ?? "a machine";
+
+function headline(job: Job, story: Story, now: number): string {
+  switch (story.is) {
+    case "held":
+      return "GitHub holds this job back, for instance until its environment is approved.";
+    case "waiting":
+      return `The job waits for a machine: ${placeWords(story.place, story.blocked, now)}.`;
+    case "booting":
+      return `Machine ${code(story.machine?.name ?? "")} is on its way.`;
+    case "running":
+      return `The job runs on ${code(job.ranOn ?? "")}.`;
+    case "given-up":
+      return `No machine for this job came up in ${job.tries} tries, so Mayfly makes no more. GitHub ends the job after 24 hours; cancel it, or run it again once the cause is mended.`;
+    case "done":
+      return doneHeadline(job);
+  }
+}
+
+function doneHeadline(job: Job): string {
+  const end = `The job ended as ${code(job.conclusion ?? "unknown")}`;
+  if (isMachineFault(job)) return `${end}, since its machine ${code(job.ranOn ?? "")} failed.`;
+  return job.ranOn === undefined ? `${end}. No machine ran it.` : `${end} on ${code(job.ranOn)}.`;
+}
+
+/** Each stage with the time since the job was queued, and how long it took. */
+function stages(job: Job, machine: Machine | undefined): string {
+  const times: [string, number | undefined][] = [
+    ["Queued", job.queuedAt],
+    ["Machine ordered", machine?.startedAt],
+    ["VM running", machine?.upAt],
+    ["Guest ready", machine?.askedAt],
+    ["Runner registered", machine?.configuredAt],
+    ["Job started", job.startedAt],
+    ["Job ended", job.doneAt],
+    ["VM destroyed", machine?.destroyedAt],
+  ];
+  const known = times.filter((entry): entry is [string, number] => entry[1] !== undefined);
+  const rows = known
+    .toSorted(([, a], [, b]) => a - b)
+    .map(([stage, at], index, sorted) => {
+      const before = sorted[index - 1]?.[1] ?? at;
+      return `| ${stage} | ${new Date(at).toISOString()} | ${clock(at - job.queuedAt)} | ${clock(at - before)} |`;
+    });
+  return ["| Stage | Time | Since queued | Took |", "| --- | --- | --- | --- |", ...rows].join("\n");
+}
+
+function failureText(job: Job): string {
+  const { failure } = job;
+  if (!failure) return "";
+  const tries = job.tries > 0 ? `**Failed machines so far: ${job.tries}.** ` : "";
+  return `${tries}The last one was ${code(failure.machine)} (image ${code(failure.image)}). ${WHY_WORDS[failure.why]}${causeWords(failure)}`;
+}
+
+const causeWords = ({ text }: Failure): string => (text === "" ? "" : `\n\n${block(text)}`);
+
+function evidenceText({ failure }: Job): string | undefined {
+  if (!failure?.tail) return undefined;
+  return `Last words of ${code(failure.machine)}:\n\n${block(failure.tail)}\n\nThe whole evidence is kept on the controller, in the folder ${code(`evidence/${failure.machine}`)}.`;
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

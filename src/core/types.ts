@@ -126,6 +126,8 @@ export type Seen = {
   runnerId?: number | undefined;
   runnerAskedAt?: number | undefined;
   runnerSeenAt?: number | undefined;
+  /** When a list last called it idle or busy. */
+  runnerOnlineAt?: number | undefined;
   /** The guest has a claim open right now. */
   polling: boolean;
   /** The guest's last call. */
@@ -133,7 +135,12 @@ export type Seen = {
 };
 
 /** A VM or a runner that bears our controller's name and has no row. `repo` where it was seen as a runner. */
-export type Stranger = { name: MachineName; host?: string | undefined; repo?: RepoName | undefined };
+export type Stranger = {
+  name: MachineName;
+  image: string;
+  host?: string | undefined;
+  repo?: RepoName | undefined;
+};
 
 /** A group of interchangeable machines: the same repository and image, hence the same labels. */
 export type Pool = { repo: RepoName; image: string };
@@ -215,7 +222,7 @@ export type Catalogue = {
   repositories: readonly Repository[];
 };
 
-/** How long to believe, wait and try. See DEFAULT_PATIENCE in plan.ts for the values and their reasons. */
+/** How long to believe, wait and try. See patience.ts for the values and their reasons. */
 export type Patience = {
   /** How long a VM or a runner that a list lacks is not yet believed gone. */
   settleMs: number;
@@ -223,9 +230,11 @@ export type Patience = {
   connectMs: number;
   /** How long a runner may be offline, or a guest silent, before its machine is retired. */
   lostMs: number;
+  /** How long a runner may be online without a job although one waits. */
+  serveMs: number;
   /** Machines made for one job that may fail before the job is given up. */
   tries: number;
-  /** First wait between two tries for one job; doubled each time. */
+  /** Failed machines in a row make their pool wait before it orders another: first this long, then twice as long each time. */
   backoffMs: number;
   backoffMaxMs: number;
 };

@@ -1,0 +1,80 @@
+import { matchLabels } from "./labels.ts";
+import { list } from "./markdown.ts";
+import type { Story } from "./story.ts";
+import type { Catalogue, Job, Machine } from "./types.ts";
+import { placeWords, WHY_WORDS } from "./words.ts";
+
+/** The phase of a machine that people see. It is computed, never stored. */
+export type Phase =
+  | "ordered"
+  | "booting"
+  | "ready"
+  | "registered"
+  | "working"
+  | "ended"
+  | "leaving"
+  | "destroyed";
+
+export function phaseOf(machine: Machine): Phase {
+  if (machine.destroyedAt !== undefined) return "destroyed";
+  if (machine.retired) return "leaving";
+  if (machine.endedAt !== undefined) return "ended";
+  if (machine.workingAt !== undefined) return "working";
+  if (machine.configuredAt !== undefined) return "registered";
+  if (machine.askedAt !== undefined) return "ready";
+  return machine.startedAt === undefined ? "ordered" : "booting";
+}
+
+/** Answers "why is my job not running?" in sentences, the most important first. */
+export function explainJob(job: Job, story: Story, catalogue: Catalogue, now: number): string[] {
+  return [...explainLabels(job, catalogue), ...explainStory(job, story, now), ...explainFailure(job)];
+}
+
+/** Why these labels lead to no image; nothing if they lead to one. */
+export function explainLabels(job: Pick<Job, "labels" | "repo">, catalogue: Catalogue): string[] {
+  const match = matchLabels(job.labels, job.repo, catalogue);
+  if (match.image) return [`Its labels (${list(job.labels)}) lead to the image ${match.image.name}.`];
+  switch (match.why) {
+    case "not-served":
+      return [
+        `${job.repo} is not among the repositories of this controller. Add it under "repositories" in mayfly.yml.`,
+      ];
+    case "only-generic":
+      return [
+        `It asks for general labels only (${list(job.labels)}). Mayfly takes a job that asks for at least one label of an image's own.`,
+      ];
+    case "unknown-label":
+      return [
+        match.label === undefined
+          ? `No one image has all of its labels (${list(job.labels)}).`
+          : `No image has the label ${match.label}${match.nearest === undefined ? "." : `; the nearest is ${match.nearest}.`}`,
+      ];
+  }
+}
+
+function explainStory(job: Job, story: Story, now: number): string[] {
+  switch (story.is) {
+    case "held":
+      return ["GitHub holds it back, for instance until its environment is approved."];
+    case "waiting":
+      return story.blocked
+        ? [`It is ${placeWords(story.place, story.blocked, now)}.`]
+        : ["A machine is about to be ordered."];
+    case "booting":
+      return story.machine
+        ? [`Machine ${story.machine.name} is on its way (${phaseOf(story.machine)}).`]
+        : [];
+    case "running":
+      return [`It runs on ${job.ranOn ?? "a runner whose name GitHub has not told yet"}.`];
+    case "given-up":
+      return job.gaveUpAt === undefined ? [] : [`It was given up after ${job.tries} machines that failed.`];
+    case "done":
+      return [`It is done: ${job.conclusion ?? "unknown"}.`];
+  }
+}
+
+function explainFailure({ failure }: Job): string[] {
+  if (!failure) return [];
+  const { machine, why, text } = failure;
+  return [`The last machine that failed was ${machine}. ${WHY_WORDS[why]}${text === "" ? "" : ` ${text}`}`];
+}

@@ -1,0 +1,34 @@
+import type { Patience } from "./types.ts";
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+/** How long to believe, wait and try, unless the operator says otherwise. */
+export const DEFAULT_PATIENCE: Patience = {
+  /** Hypervisors and GitHub both list a thing some seconds late. */
+  settleMs: 30 * SECOND,
+  /** The runner's own start takes up to a minute on slow disks. */
+  connectMs: 3 * MINUTE,
+  /** GitHub itself calls a runner offline only some minutes after its last word. */
+  lostMs: 2 * MINUTE,
+  /** GitHub gives a waiting job to an idle runner at once, and takes it back after a minute. See: GitHub docs, self-hosted runners reference. */
+  serveMs: 10 * MINUTE,
+  tries: 3,
+  backoffMs: 10 * SECOND,
+  backoffMaxMs: 10 * MINUTE,
+};
+
+/** From this many failures in a row a pool makes one machine at a time, to see whether its image boots again. */
+export const PROBE_AFTER = 3;
+
+/** How long a finished job's check run waits for its VM's end, to tell the whole story in one write. */
+export const LAST_WRITE_MS = 20 * SECOND;
+
+/** How often GitHub is asked about a repository's runners while something about one of them is in doubt. */
+export const ASK_IN_DOUBT_MS = 10 * SECOND;
+/** From a registration's hand-out to the first time GitHub is asked about its runner. The event usually comes sooner. */
+export const ASK_FIRST_MS = 20 * SECOND;
+/** How often GitHub is asked about a runner that is known to work. */
+export const ASK_AT_WORK_MS = 5 * MINUTE;
+/** How long an event may be late before GitHub is asked about the job. */
+export const LATE_EVENT_MS = 15 * SECOND;

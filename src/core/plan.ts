@@ -1,0 +1,147 @@
+import { believe } from "./believe.ts";
+import type { State } from "./facts.ts";
+import { LAST_WRITE_MS, LATE_EVENT_MS } from "./patience.ts";
+import { groupDemand, type Matcher, matcher, type Room } from "./pools.ts";
+import { digestOf, isLastDigest, report } from "./report.ts";
+import { sizePools } from "./size.ts";
+import { type Story, storyteller } from "./story.ts";
+import { askRunnerAt, type TurnContext, turn } from "./turn.ts";
+import type { ImageLimits, Job, Machine, MachineName } from "./types.ts";
+import { type Draft, type Member, newDraft, type Plan, type World } from "./world.ts";
+
+/** Everything to do now. Pure: it changes nothing, and the same world gives the same plan, but for new names. */
+export function plan(world: World): Plan {
+  const draft = newDraft(world.now);
+  const match = matcher(world.catalogue);
+  const members = planMachines(world, draft);
+  const demand = groupDemand(world.state.jobs.values(), match);
+  const room = roomOf(world, members);
+  planStrangers(world, draft);
+  const story = storyteller({ members, demand, room });
+  sizePools({ world, members, demand, room, draft });
+  planJobs(world, match, story, draft);
+  return draft;
+}
+
+function planMachines(world: World, draft: Draft): Member[] {
+  const jobsOn = new Map<MachineName, Job>();
+  for (const job of world.state.jobs.values()) if (job.ranOn) jobsOn.set(job.ranOn, job);
+  const limitsOf = new Map(world.catalogue.images.map(({ name, limits }) => [name, limits]));
+  const members: Member[] = [];
+  for (const machine of world.state.machines.values()) {
+    const seen = world.seen(machine);
+    const job = jobsOn.get(machine.name);
+    const member = { machine, job, belief: believe(machine, seen, { ...world, job }) };
+    const context: TurnContext = {
+      now: world.now,
+      since: world.since,
+      patience: world.patience,
+      limits: limitsOf.get(machine.image) ?? FALLBACK_LIMITS,
+      hostDrained: world.state.drained.has(machine.host),
+      job,
+      seen,
+    };
+    members.push({ ...member, isLeaving: planMachine(member, context, draft) });
+    if (isAskDue(member, context, draft)) askAbout(machine, world, draft);
+  }
+  return members;
+}
+
+/** For machines whose image left the catalogue. */
+const FALLBACK_LIMITS: ImageLimits = { bootMs: 10 * 60_000, jobMs: 6 * 3_600_000, idleMs: 0 };
+
+/** Answers whether the machine is retired, or about to be. */
+function planMachine(
+  { machine, belief }: Pick<Member, "machine" | "belief">,
+  context: TurnContext,
+  draft: Draft,
+): boolean {
+  if (machine.upAt === undefined && belief.vm === "up") {
+    draft.facts.push({ kind: "vm-up", at: context.now, machine: machine.name });
+  }
+  const { fact, effect, wakeAt } = turn(machine, belief, context);
+  if (fact) draft.facts.push(fact);
+  if (effect) draft.effects.push(effect);
+  if (wakeAt !== undefined) draft.isDue(wakeAt);
+  return machine.retired !== undefined || fact?.kind === "machine-retired" || effect?.do === "retire";
+}
+
+function isAskDue(
+  { machine, belief }: Pick<Member, "machine" | "belief">,
+  context: TurnContext,
+  draft: Draft,
+): boolean {
+  const at = askRunnerAt(machine, belief, context);
+  return at !== undefined && draft.isDue(at);
+}
+
+/** NB: an adopted VM does not tell whose it was: its runner may be in any repository. */
+function askAbout(machine: Machine, { catalogue }: World, draft: Draft): void {
+  const repos = machine.repo === "" ? catalogue.repositories.map(({ name }) => name) : [machine.repo];
+  for (const repo of repos) draft.ask.add(repo);
+}
+
+/** NB: a retired machine takes room until its VM is believed gone. */
+function roomOf(world: World, members: readonly Member[]): Room {
+  const standing = members.filter(({ machine, belief }) => !machine.retired || belief.vm !== "none");
+  return {
+    state: world.state,
+    catalogue: world.catalogue,
+    patience: world.patience,
+    now: world.now,
+    reachable: world.reachable,
+    standing: standing.map(({ machine }) => machine),
+  };
+}
+
+/** A VM or runner of ours without a row becomes a machine that is retired from birth, and ends in the same table as all. */
+function planStrangers({ strangers, catalogue, now }: World, draft: Draft): void {
+  for (const { name, image, host, repo } of strangers) {
+    draft.facts.push({
+      kind: "machine-adopted",
+      at: now,
+      machine: name,
+      image,
+      repo: repo ?? "",
+      host: host ?? catalogue.hosts[0]?.name ?? "",
+    });
+  }
+}
+
+function planJobs(world: World, match: Matcher, story: (job: Job) => Story, draft: Draft): void {
+  for (const job of world.state.jobs.values()) {
+    if (isOver(job, match)) {
+      draft.facts.push({ kind: "job-closed", at: world.now, job: job.id });
+      continue;
+    }
+    if (!isOurs(job, match)) continue;
+    if (job.status === "queued" && job.gaveUpAt === undefined && job.tries >= world.patience.tries) {
+      draft.facts.push({ kind: "job-given-up", at: world.now, job: job.id });
+    }
+    planLookUp(job, world.state, draft);
+    planReport(job, story(job), world.now, draft);
+  }
+}
+
+const isOurs = (job: Job, match: Matcher): boolean =>
+  job.check !== undefined || match(job).image !== undefined;
+
+const isOver = (job: Job, match: Matcher): boolean =>
+  job.status === "done" && (job.check ? isLastDigest(job.check.digest) : !isOurs(job, match));
+
+/** A job that ran on a machine that is over, and whose end was not told in time. */
+function planLookUp(job: Job, { machines }: State, draft: Draft): void {
+  if (job.status !== "running" || !job.ranOn) return;
+  const retired = machines.get(job.ranOn)?.retired;
+  if (retired && draft.isDue(retired.at + LATE_EVENT_MS)) draft.effects.push({ do: "look-up", job: job.id });
+}
+
+/** The last write waits a little for the VM's end, so that it tells the whole story. */
+function planReport(job: Job, story: Story, now: number, draft: Draft): void {
+  const digest = digestOf(job, story);
+  if (digest === job.check?.digest) return;
+  const isEnding =
+    story.is === "done" && story.machine !== undefined && story.machine.destroyedAt === undefined;
+  if (isEnding && !draft.isDue((job.doneAt ?? now) + LAST_WRITE_MS)) return;
+  draft.effects.push({ do: "publish", job: job.id, content: report(job, story, digest, now) });
+}

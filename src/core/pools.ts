@@ -1,0 +1,109 @@
+import type { State } from "./facts.ts";
+import { poolKey } from "./facts.ts";
+import { type Match, matchLabels } from "./labels.ts";
+import type { Catalogue, Host, Image, Job, Machine, Patience, Pool, Repository } from "./types.ts";
+
+/** Why no machine can be ordered for a pool just now. */
+export type Blocked =
+  | { why: "hosts-full"; hosts: readonly string[] }
+  | { why: "hosts-drained"; hosts: readonly string[] }
+  | { why: "hosts-unreachable"; hosts: readonly string[] }
+  | { why: "image-limit"; limit: number }
+  | { why: "repository-limit"; limit: number }
+  | { why: "backoff"; until: number; failures: number };
+
+/** Counts of what is there, kept up to date while a pass orders machines. */
+export type Room = {
+  state: State;
+  catalogue: Catalogue;
+  patience: Patience;
+  now: number;
+  /** Hosts whose driver could be asked at the last look. */
+  reachable: ReadonlySet<string>;
+  /** Machines whose VM may exist. */
+  standing: Machine[];
+};
+
+/** Finds a host for one more machine of the pool, or says why there is none. */
+export function findRoom(room: Room, repository: Repository, image: Image): Host | Blocked {
+  const waitUntil = backoffUntil(room, { repo: repository.name, image: image.name });
+  if (waitUntil !== undefined && room.now < waitUntil.until) return { why: "backoff", ...waitUntil };
+  const ofImage = room.standing.filter((machine) => machine.image === image.name).length;
+  if (ofImage >= image.machines) return { why: "image-limit", limit: image.machines };
+  const ofRepo = room.standing.filter((machine) => machine.repo === repository.name).length;
+  if (ofRepo >= repository.machines) return { why: "repository-limit", limit: repository.machines };
+  return findHost(room, image);
+}
+
+export const isBlocked = (found: Host | Blocked): found is Blocked => "why" in found;
+
+function findHost(room: Room, image: Image): Host | Blocked {
+  const hosts = image.hosts.flatMap((name) => room.catalogue.hosts.find((host) => host.name === name) ?? []);
+  const open = hosts.filter(({ name }) => !room.state.drained.has(name));
+  if (open.length === 0) return { why: "hosts-drained", hosts: image.hosts };
+  const reachable = open.filter(({ name }) => room.reachable.has(name));
+  if (reachable.length === 0) return { why: "hosts-unreachable", hosts: open.map(({ name }) => name) };
+  const free = reachable.find((host) => hasRoom(room, host, image));
+  return free ?? { why: "hosts-full", hosts: reachable.map(({ name }) => name) };
+}
+
+function hasRoom(room: Room, host: Host, image: Image): boolean {
+  const here = room.standing.filter((machine) => machine.host === host.name);
+  if (here.length >= host.machines) return false;
+  const sum = (of: (image: Image) => number) =>
+    here.reduce((total, machine) => total + sizeOf(room.catalogue, machine, of), of(image));
+  return (
+    sum(({ cpus }) => cpus) <= (host.cpus ?? Number.POSITIVE_INFINITY) &&
+    sum(({ memoryMiB }) => memoryMiB) <= (host.memoryMiB ?? Number.POSITIVE_INFINITY)
+  );
+}
+
+/** A machine whose image left the catalogue counts as a place, but its size is not known any more. */
+function sizeOf(catalogue: Catalogue, machine: Machine, of: (image: Image) => number): number {
+  const image = catalogue.images.find(({ name }) => name === machine.image);
+  return image ? of(image) : 0;
+}
+
+/** Failed machines in a row make their pool wait, longer each time. */
+function backoffUntil(room: Room, pool: Pool): { until: number; failures: number } | undefined {
+  const streak = room.state.streaks.get(poolKey(pool));
+  if (!streak) return undefined;
+  const { backoffMs, backoffMaxMs } = room.patience;
+  const waitMs = Math.min(backoffMs * 2 ** (streak.failures - 1), backoffMaxMs);
+  return { until: streak.at + waitMs, failures: streak.failures };
+}
+
+/** Jobs by the pool that serves them. Jobs that no image fits are left out. */
+export type Demand = { repository: Repository; image: Image; waiting: Job[] };
+
+/**
+ * Groups the jobs that wait for a machine by pool, oldest first. Jobs that were given up are not waited for any more.
+ * `match` is asked once per set of labels.
+ */
+export function groupDemand(jobs: Iterable<Job>, match: Matcher): Map<string, Demand> {
+  const pools = new Map<string, Demand>();
+  for (const job of jobs) {
+    if (job.status !== "queued" || job.gaveUpAt !== undefined) continue;
+    const found = match(job);
+    if (!found.image) continue;
+    const key = poolKey({ repo: found.repository.name, image: found.image.name });
+    const demand = pools.get(key);
+    if (demand) demand.waiting.push(job);
+    else pools.set(key, { repository: found.repository, image: found.image, waiting: [job] });
+  }
+  for (const demand of pools.values()) demand.waiting.sort((a, b) => a.queuedAt - b.queuedAt || a.id - b.id);
+  return pools;
+}
+
+export type Matcher = (job: Pick<Job, "repo" | "labels">) => Match;
+
+/** Matches labels, remembering the answer for each set of labels: ten thousand jobs have few. */
+export function matcher(catalogue: Catalogue): Matcher {
+  const known = new Map<string, Match>();
+  return ({ repo, labels }) => {
+    const key = `${repo}\n${labels.join("\n")}`;
+    const match = known.get(key) ?? matchLabels(labels, repo, catalogue);
+    known.set(key, match);
+    return match;
+  };
+}

@@ -1,0 +1,60 @@
+import { poolKey } from "./facts.ts";
+import { type Blocked, type Demand, findRoom, isBlocked, type Room } from "./pools.ts";
+import type { Job, Machine } from "./types.ts";
+import { type Member, supplyOf } from "./world.ts";
+
+/** Where a job stands. `machine`: the one that runs it, ran it, or will most likely take it. */
+export type Story = { machine?: Machine | undefined } & (
+  | { is: "held" }
+  /** `place`: 1 is the next that gets a machine. `blocked` undefined: a machine is about to be ordered. */
+  | { is: "waiting"; place: number; blocked: Blocked | undefined }
+  | { is: "booting" }
+  | { is: "running" }
+  | { is: "given-up" }
+  | { is: "done" }
+);
+
+export type StoryContext = {
+  members: readonly Member[];
+  demand: ReadonlyMap<string, Demand>;
+  room: Room;
+};
+
+/** Tells of each job where it stands. NB: jobs and machines of a pool are counted, not paired: the first jobs get the first machines. */
+export function storyteller(context: StoryContext): (job: Job) => Story {
+  const waiting = new Map<number, Story>();
+  const membersOf = Map.groupBy(context.members, ({ machine }) => poolKey(machine));
+  for (const [key, demand] of context.demand) {
+    for (const [id, story] of tellPool(demand, membersOf.get(key) ?? [], context.room))
+      waiting.set(id, story);
+  }
+  const machines = new Map(context.members.map(({ machine }) => [machine.name, machine]));
+  return (job) => {
+    const machine = job.ranOn === undefined ? undefined : machines.get(job.ranOn);
+    switch (job.status) {
+      case "waiting":
+        return { is: "held" };
+      case "running":
+      case "done":
+        return { is: job.status, machine };
+      case "queued":
+        return waiting.get(job.id) ?? { is: "given-up" };
+    }
+  };
+}
+
+function tellPool(
+  { repository, image, waiting }: Demand,
+  members: readonly Member[],
+  room: Room,
+): [number, Story][] {
+  const { coming, handed } = supplyOf(members);
+  const supply = [...handed, ...coming.toSorted((a, b) => a.machine.createdAt - b.machine.createdAt)];
+  const found = waiting.length > supply.length ? findRoom(room, repository, image) : undefined;
+  const blocked = found && isBlocked(found) ? found : undefined;
+  return waiting.map((job, index) => {
+    const machine = supply[index]?.machine;
+    if (machine) return [job.id, { is: "booting", machine }];
+    return [job.id, { is: "waiting", place: index - supply.length + 1, blocked }];
+  });
+}

@@ -1,0 +1,148 @@
+import { type Belief, SURE } from "./believe.ts";
+import type { Fact } from "./facts.ts";
+import { ASK_AT_WORK_MS, ASK_FIRST_MS, ASK_IN_DOUBT_MS } from "./patience.ts";
+import { RULES } from "./rules.ts";
+import type { ImageLimits, Job, Machine, Patience, Seen, Why } from "./types.ts";
+import type { Effect } from "./world.ts";
+
+/** What one machine's turn comes to: something to write, something to do, or a time to look again. */
+export type Turn = { fact?: Fact; effect?: Effect; wakeAt?: number };
+
+export type TurnContext = {
+  now: number;
+  /** Start of the process. Time that the controller was down is not held against a machine. */
+  since: number;
+  patience: Patience;
+  limits: ImageLimits;
+  /** The job that GitHub said runs, or ran, in this machine. */
+  job: Job | undefined;
+  hostDrained: boolean;
+  seen: Seen;
+};
+
+/** Reasons that are somebody's fault: the evidence is kept, and the job it was made for has had one try. */
+export const FAILURES: ReadonlySet<Why> = new Set<Why>([
+  "lost",
+  "boot-failed",
+  "boot-timeout",
+  "vm-died",
+  "guest-lost",
+  "guest-failed",
+  "runner-timeout",
+  "runner-lost",
+  "no-job",
+  "job-limit",
+]);
+
+/** One machine: at most one thing to do. */
+export function turn(machine: Machine, belief: Belief, context: TurnContext): Turn {
+  if (!machine.retired) {
+    if (context.job?.status === "done") return retire(machine, "finished", context);
+    if (context.hostDrained && isWithoutWork(belief)) return retire(machine, "drained", context);
+  }
+  const rule = RULES[machine.retired ? "retired" : "wanted"][belief.vm][belief.runner][belief.guest];
+  const { seen, patience, limits } = context;
+  switch (rule) {
+    case "start":
+      if (machine.startedAt === undefined) return { effect: { do: "start", machine: machine.name } };
+      return retireAfter(machine.startedAt, patience.settleMs, "lost", machine, context);
+    case "boot":
+      return retireAfter(machine.startedAt, limits.bootMs, "boot-timeout", machine, context);
+    case "fade":
+      return retireAfter(seen.heardAt ?? machine.askedAt, patience.lostMs, "guest-lost", machine, context);
+    case "connect":
+      return retireAfter(machine.configuredAt, patience.connectMs, "runner-timeout", machine, context);
+    case "drop": {
+      const lastSign = Math.max(seen.runnerOnlineAt ?? 0, machine.workingAt ?? 0, machine.configuredAt ?? 0);
+      return retireAfter(lastSign, patience.lostMs, "runner-lost", machine, context);
+    }
+    case "vanish":
+      return retireAfter(seen.vmSeenAt ?? machine.startedAt, patience.lostMs, "vm-died", machine, context);
+    case "serve":
+      return onceAfter((machine.configuredAt ?? 0) + patience.serveMs, context.now, {
+        effect: { do: "release", machine: machine.name },
+      });
+    case "work":
+      return onceAfter(jobEndsAt(machine, limits), context.now, retire(machine, "job-limit", context));
+    case "finish":
+      return retire(machine, outcomeOf(machine), context);
+    case "die":
+      return retire(machine, belief.vm === "broken" ? "boot-failed" : "vm-died", context);
+    case "stale":
+      return { effect: { do: "deregister", machine: machine.name } };
+    case "hold":
+      if (isSure(machine)) return { effect: { do: "destroy", machine: machine.name } };
+      return onceAfter(jobEndsAt(machine, limits), context.now, {
+        effect: { do: "destroy", machine: machine.name },
+      });
+    case "deregister": {
+      const first = isSure(machine) && belief.vm !== "none" ? "destroy" : "deregister";
+      return { effect: { do: first, machine: machine.name } };
+    }
+    case "destroy":
+      return { effect: { do: "destroy", machine: machine.name } };
+    case "forget":
+      // NB: the row waits for its job's last words, which tell the machine's times.
+      if (context.job) return {};
+      return { fact: { kind: "machine-forgotten", at: context.now, machine: machine.name } };
+    case "wait":
+    case "look-again":
+      return {};
+  }
+}
+
+const isSure = (machine: Machine): boolean => machine.retired !== undefined && SURE.has(machine.retired.why);
+
+const isWithoutWork = ({ guest, runner }: Belief): boolean =>
+  (guest === "silent" || guest === "asking" || guest === "quiet") && runner !== "busy";
+
+const jobEndsAt = (machine: Machine, limits: ImageLimits): number =>
+  (machine.workingAt ?? machine.configuredAt ?? machine.createdAt) + limits.jobMs;
+
+function outcomeOf({ outcome }: Machine): Why {
+  if (outcome?.ranJob) return "finished";
+  return outcome?.exitCode === 0 ? "no-job" : "guest-failed";
+}
+
+function retireAfter(
+  since: number | undefined,
+  waitMs: number,
+  why: Why,
+  machine: Machine,
+  context: TurnContext,
+): Turn {
+  const from = Math.max(since ?? context.now, context.since);
+  return onceAfter(from + waitMs, context.now, retire(machine, why, context));
+}
+
+const onceAfter = (at: number, now: number, then: Turn): Turn => (now >= at ? then : { wakeAt: at });
+
+/** A failure's evidence is collected before it is written; all else is written at once. */
+function retire(machine: Machine, why: Why, { now }: TurnContext): Turn {
+  if (FAILURES.has(why)) return { effect: { do: "retire", machine: machine.name, why } };
+  return { fact: { kind: "machine-retired", at: now, machine: machine.name, why } };
+}
+
+/**
+ * When GitHub is to be asked next about this machine's runner; undefined: not at all.
+ * NB: a job that goes well is told by events; the only question it costs is whether its runner is gone at the end.
+ */
+export function askRunnerAt(machine: Machine, belief: Belief, context: TurnContext): number | undefined {
+  const { seen, job } = context;
+  const next = (ms: number) => (seen.runnerAskedAt ?? 0) + ms;
+  if (machine.retired) return askRetiredAt(machine, belief, context);
+  if (belief.guest === "configured" || belief.guest === "working") {
+    const first = (machine.workingAt ?? machine.configuredAt ?? 0) + ASK_FIRST_MS;
+    return job ? Math.max(first, next(ASK_AT_WORK_MS)) : Math.max(first, next(ASK_IN_DOUBT_MS));
+  }
+  return undefined;
+}
+
+function askRetiredAt(machine: Machine, belief: Belief, { seen }: TurnContext): number | undefined {
+  const mayBeListed = machine.adopted || machine.askedAt !== undefined;
+  const mayBeDestroyed = isSure(machine) && belief.vm !== "none";
+  if (!mayBeListed || mayBeDestroyed) return undefined;
+  const askedAt = seen.runnerAskedAt ?? 0;
+  const lastEvent = Math.max(machine.retired?.at ?? 0, machine.destroyedAt ?? 0);
+  return askedAt <= lastEvent ? lastEvent : askedAt + ASK_IN_DOUBT_MS;
+}

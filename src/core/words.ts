@@ -1,0 +1,48 @@
+import { list, ordinal } from "./markdown.ts";
+import type { Blocked } from "./pools.ts";
+import type { Why } from "./types.ts";
+
+/** Why a machine was retired, as a sentence for people. */
+export const WHY_WORDS: Record<Why, string> = {
+  finished: "The machine has done its job.",
+  surplus: "No job needed the machine any more.",
+  stranger: "The machine was left over from an earlier run of the controller.",
+  operator: "An operator destroyed the machine.",
+  drained: "Its host is being emptied.",
+  lost: "The VM was ordered, and never appeared on its host.",
+  "boot-failed": "The VM could not be made.",
+  "boot-timeout": "The VM did not finish booting in time: its guest program never called.",
+  "vm-died": "The VM powered off or vanished before the job's end was known.",
+  "guest-lost": "The VM booted, and then fell silent.",
+  "guest-failed": "The guest program could not run the job's runner.",
+  "runner-timeout": "The runner was registered and never came online.",
+  "runner-lost": "The runner was online and lost its connection to GitHub.",
+  "no-job": "The runner ended without having had a job.",
+  "job-limit": "The job ran longer than the image allows, so its VM was ended.",
+};
+
+/** Why no machine is ordered just now, as the rest of a sentence. */
+export function blockedWords(blocked: Blocked, now: number): string {
+  switch (blocked.why) {
+    case "hosts-full":
+      return `${list(blocked.hosts)} ${isOrAre(blocked.hosts)} full`;
+    case "hosts-drained":
+      return `${list(blocked.hosts)} ${isOrAre(blocked.hosts)} drained`;
+    case "hosts-unreachable":
+      return `${list(blocked.hosts)} cannot be reached`;
+    case "image-limit":
+      return `the image's limit of ${blocked.limit} machines is reached`;
+    case "repository-limit":
+      return `the repository's limit of ${blocked.limit} machines is reached`;
+    case "backoff":
+      return `${blocked.failures === 1 ? "the last machine" : `the last ${blocked.failures} machines`} failed, next try in ${Math.max(1, Math.ceil((blocked.until - now) / 1000))} s`;
+  }
+}
+
+const isOrAre = (hosts: readonly string[]): string => (hosts.length === 1 ? "is" : "are");
+
+/** `2nd in the queue: lab1 is full`. */
+export const placeWords = (place: number, blocked: Blocked | undefined, now: number): string =>
+  blocked
+    ? `${ordinal(place)} in the queue: ${blockedWords(blocked, now)}`
+    : `${ordinal(place)} in the queue`;

@@ -1,0 +1,94 @@
+import type { Belief } from "./believe.ts";
+import type { Fact, State } from "./facts.ts";
+import type { CheckRun } from "./report.ts";
+import type {
+  Catalogue,
+  Job,
+  Machine,
+  MachineName,
+  Patience,
+  RepoName,
+  Seen,
+  Stranger,
+  Why,
+} from "./types.ts";
+
+/** Everything a pass looks at. */
+export type World = {
+  state: State;
+  catalogue: Catalogue;
+  patience: Patience;
+  now: number;
+  /** Start of the process. */
+  since: number;
+  seen: (machine: Machine) => Seen;
+  strangers: readonly Stranger[];
+  /** Hosts that could be asked at the last look. */
+  reachable: ReadonlySet<string>;
+  /** Makes a fresh name for a machine of the image. */
+  newName: (image: string) => MachineName;
+};
+
+/** Something to do outside, one at a time for each machine or job. */
+export type Effect =
+  | { do: "start" | "configure" | "deregister" | "release" | "destroy"; machine: MachineName }
+  | { do: "retire"; machine: MachineName; why: Why }
+  | { do: "publish"; job: number; content: CheckRun }
+  | { do: "look-up"; job: number };
+
+export type Plan = {
+  /** Decisions, to be written before anything is done. If there are any, plan again before acting on `effects`. */
+  facts: Fact[];
+  effects: Effect[];
+  /** Repositories whose runners GitHub is to be asked about now. */
+  ask: Set<RepoName>;
+  /** When there is something to do again if nothing happens until then. */
+  wakeAt: number | undefined;
+};
+
+/** A plan in the making. */
+export type Draft = Plan & {
+  /** True if the time has come; else the next pass is to run then at the latest. */
+  isDue: (at: number) => boolean;
+};
+
+export function newDraft(now: number): Draft {
+  const draft: Draft = {
+    facts: [],
+    effects: [],
+    ask: new Set(),
+    wakeAt: undefined,
+    isDue: (at) => {
+      if (at <= now) return true;
+      draft.wakeAt = Math.min(draft.wakeAt ?? at, at);
+      return false;
+    },
+  };
+  return draft;
+}
+
+/** A machine with what is believed of it. */
+export type Member = {
+  machine: Machine;
+  belief: Belief;
+  /** The job that GitHub said runs, or ran, in it. */
+  job: Job | undefined;
+  /** It is retired, or about to be. */
+  isLeaving: boolean;
+};
+
+/** Machines that will take a waiting job: still on their way, or handed a registration and not yet at work. */
+export type Supply = { coming: Member[]; handed: Member[] };
+
+/** What a pool can count on. */
+export function supplyOf(members: readonly Member[]): Supply {
+  const staying = members.filter(
+    ({ isLeaving, belief, job }) => !isLeaving && belief.runner !== "busy" && !job,
+  );
+  return {
+    coming: staying.filter(
+      ({ belief: { guest } }) => guest === "silent" || guest === "asking" || guest === "quiet",
+    ),
+    handed: staying.filter(({ belief: { guest } }) => guest === "configured"),
+  };
+}
