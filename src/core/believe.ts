@@ -43,12 +43,16 @@ function believeVm(machine: Machine, seen: Seen, { now, patience }: BeliefContex
 function believeRunner(machine: Machine, seen: Seen, context: BeliefContext): RunnerState {
   const { now, patience, job } = context;
   if (job?.status === "running") return "busy";
-  if (seen.runner !== "none") return seen.runner;
-  const registeredAt = machine.adopted ? machine.createdAt : (machine.configuredAt ?? 0);
+  if (seen.runner !== "none" || seen.isRunnerRemoved) return seen.runner;
+  const registeredAt = registeredAtOf(machine);
   if ((seen.runnerAskedAt ?? 0) <= registeredAt) return "unknown";
-  const lastSeen = Math.max(seen.runnerSeenAt ?? 0, registeredAt);
+  const lastSeen = Math.max(seen.runnerSeenAt ?? 0, machine.retired?.why === "finished" ? 0 : registeredAt);
   return isRecent(lastSeen, now, patience.settleMs) ? "unknown" : "none";
 }
+
+/** NB: an adopted machine may have been registered a moment before it was found. */
+const registeredAtOf = (machine: Machine): number =>
+  machine.adopted ? machine.createdAt : (machine.configuredAt ?? 0);
 
 const isRecent = (at: number | undefined, now: number, withinMs: number): boolean =>
   at !== undefined && now - at < withinMs;

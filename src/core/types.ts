@@ -126,6 +126,8 @@ export type Seen = {
   runnerId?: number | undefined;
   runnerAskedAt?: number | undefined;
   runnerSeenAt?: number | undefined;
+  /** GitHub itself removed it, since the last list was asked for. */
+  isRunnerRemoved?: boolean | undefined;
   /** When a list last called it idle or busy. */
   runnerOnlineAt?: number | undefined;
   /** The guest has a claim open right now. */

@@ -1,0 +1,200 @@
+import { createHash, randomBytes } from "node:crypto";
+import type { Logger } from "pino";
+import { withLimit } from "./clock.ts";
+import type { Fact } from "./core/facts.ts";
+import { findRepository } from "./core/labels.ts";
+import type { Catalogue, Failure, Host, Image, Machine, MachineName, Why } from "./core/types.ts";
+import type { Effect } from "./core/world.ts";
+import type { Observer } from "./observe.ts";
+import type { Clock, Driver, GitHub, Guests, Store } from "./ports.ts";
+
+export type ActorParts = {
+  catalogue: Catalogue;
+  drivers: ReadonlyMap<string, Driver>;
+  github: GitHub;
+  guests: Guests;
+  store: Store;
+  clock: Clock;
+  log: Logger;
+  observer: Observer;
+  /** Certificate authority of the guest listener, PEM. */
+  ca: string;
+  /** Keeps what is known of a machine that failed. Answers the lines worth showing at once. */
+  keepEvidence: (machine: Machine, files: Record<string, string>) => Promise<string>;
+};
+
+/**
+ * Does one effect, and writes down what came of it. Answers `not-yet` when the world was not ready for it, and throws when
+ * something failed: in both cases a later pass tries again.
+ */
+export type Actor = (effect: Effect) => Promise<"done" | "not-yet">;
+
+const DRIVER_LIMIT_MS = 120_000;
+const GITHUB_LIMIT_MS = 60_000;
+const EVIDENCE_LIMIT_MS = 10_000;
+/** The guest powers its VM off this long after its job's limit, should the controller be gone by then. */
+const LIFE_MARGIN_MS = 30 * 60_000;
+
+export function actor(parts: ActorParts): Actor {
+  const { store, clock, github, guests, observer, log } = parts;
+  const record = (...facts: Fact[]) => store.record(facts);
+  const onGitHub = <T>(run: (signal: AbortSignal) => Promise<T>) => withLimit(clock, GITHUB_LIMIT_MS, run);
+
+  async function start(machine: Machine): Promise<"done"> {
+    const place = placeOf(machine, parts.catalogue);
+    if (!place)
+      return retire(machine, "boot-failed", `Its host or its image is not in the catalogue any more.`);
+    const { host, image } = place;
+    const token = randomBytes(32).toString("base64url");
+    const lifeSeconds = Math.ceil((image.limits.bootMs + image.limits.jobMs + LIFE_MARGIN_MS) / 1000);
+    const seed = { machine: machine.name, url: host.guestUrl, ca: parts.ca, token, lifeSeconds };
+    await record({
+      kind: "machine-started",
+      at: clock.now(),
+      machine: machine.name,
+      tokenHash: hashToken(token),
+    });
+    try {
+      await withLimit(clock, DRIVER_LIMIT_MS, (signal) =>
+        driverOf(machine, parts).start({ name: machine.name, host, image, seed }, signal),
+      );
+    } catch (error) {
+      log.warn({ machine: machine.name, err: error }, "the driver refused the order");
+      await retire(machine, "boot-failed", messageOf(error));
+    }
+    return "done";
+  }
+
+  /** Registers a runner for a guest that asks, and hands it over. NB: a registration that cannot be handed over is taken back. */
+  async function configure(machine: Machine): Promise<"done" | "not-yet"> {
+    const { name } = machine;
+    const repository = findRepository(machine.repo, parts.catalogue);
+    const place = placeOf(machine, parts.catalogue);
+    if (!guests.polling().has(name) || !repository || !place) return "not-yet";
+    const { labels } = place.image;
+    const registration = await onGitHub((signal) => github.register(repository, name, labels, signal));
+    if (registration === "taken") {
+      log.warn({ machine: name }, "a runner of that name is listed already, it will be removed first");
+      observer.askRunners([machine.repo]);
+      return "not-yet";
+    }
+    const runnerId = registration.registration === "jit" ? registration.runnerId : undefined;
+    if (!guests.polling().has(name)) {
+      if (runnerId !== undefined) await onGitHub((signal) => github.remove(machine.repo, runnerId, signal));
+      return "not-yet";
+    }
+    await record({ kind: "machine-configured", at: clock.now(), machine: name, runnerId });
+    if (!guests.answer(name, registration))
+      log.warn({ machine: name }, "the guest hung up before its answer");
+    return "done";
+  }
+
+  /** GitHub's refusal is the lock: a runner that has a job is not removed, and then nothing happens to its machine. */
+  async function deregister(machine: Machine): Promise<"done" | "not-yet"> {
+    const runner = findRunner(machine);
+    if (!runner) return "not-yet";
+    const answer = await onGitHub((signal) => github.remove(runner.repo, runner.id, signal));
+    if (answer === "removed") observer.noteRemoved(machine.name);
+    else observer.askRunners([runner.repo]);
+    return answer === "removed" ? "done" : "not-yet";
+  }
+
+  const findRunner = (machine: Machine) =>
+    observer.runnerOf(machine.name) ??
+    (machine.runnerId === undefined ? undefined : { repo: machine.repo, id: machine.runnerId });
+
+  async function release(machine: Machine): Promise<"done" | "not-yet"> {
+    if ((await deregister(machine)) === "not-yet") return "not-yet";
+    await record({ kind: "machine-retired", at: clock.now(), machine: machine.name, why: "surplus" });
+    return "done";
+  }
+
+  async function destroy(machine: Machine): Promise<"done"> {
+    await withLimit(clock, DRIVER_LIMIT_MS, (signal) =>
+      driverOf(machine, parts).destroy(machine.name, signal),
+    );
+    await record({ kind: "vm-destroyed", at: clock.now(), machine: machine.name });
+    return "done";
+  }
+
+  /** Evidence first: after the retirement the VM and all that tells of it will be destroyed. */
+  async function retire(machine: Machine, why: Why, text: string): Promise<"done"> {
+    const tail = await collectEvidence(machine);
+    const failure: Failure = {
+      machine: machine.name,
+      image: machine.image,
+      at: clock.now(),
+      why,
+      text,
+      tail,
+    };
+    await record({ kind: "machine-retired", at: clock.now(), machine: machine.name, why, failure });
+    return "done";
+  }
+
+  async function collectEvidence(machine: Machine): Promise<string> {
+    const files = await withLimit(clock, EVIDENCE_LIMIT_MS, (signal) =>
+      driverOf(machine, parts).evidence(machine.name, signal),
+    ).catch((error: unknown) => ({
+      "driver.log": `The driver's evidence could not be read: ${messageOf(error)}`,
+    }));
+    const all = machine.guestLog === undefined ? files : { ...files, "guest.log": machine.guestLog };
+    return await parts.keepEvidence(machine, all);
+  }
+
+  async function publish({ job: id, content }: Extract<Effect, { do: "publish" }>): Promise<"done"> {
+    const job = store.state.jobs.get(id);
+    if (!job) return "done";
+    const check = await onGitHub((signal) => github.publish(job, content, job.check?.id, signal));
+    await record({ kind: "check-published", at: clock.now(), job: id, check, digest: content.digest });
+    return "done";
+  }
+
+  async function lookUp(id: number): Promise<"done" | "not-yet"> {
+    const job = store.state.jobs.get(id);
+    if (!job) return "done";
+    const found = await onGitHub((signal) => github.job(job.repo, id, signal));
+    const seen =
+      found === "gone" ? { ...job, status: "done" as const, conclusion: "gone", doneAt: clock.now() } : found;
+    await record({ kind: "job-seen", at: clock.now(), job: seen });
+    return seen.status === "done" ? "done" : "not-yet";
+  }
+
+  return async (effect) => {
+    if (effect.do === "publish") return publish(effect);
+    if (effect.do === "look-up") return lookUp(effect.job);
+    const machine = store.state.machines.get(effect.machine);
+    if (!machine) return "done";
+    switch (effect.do) {
+      case "start":
+        return start(machine);
+      case "configure":
+        return configure(machine);
+      case "deregister":
+        return deregister(machine);
+      case "release":
+        return release(machine);
+      case "destroy":
+        return destroy(machine);
+      case "retire":
+        return retire(machine, effect.why, machine.outcome?.text ?? observer.seen(machine).vmText ?? "");
+    }
+  };
+}
+
+/** Only the hash of a guest's token is stored. */
+export const hashToken = (token: string): string => createHash("sha256").update(token).digest("hex");
+
+function placeOf(machine: Machine, catalogue: Catalogue): { host: Host; image: Image } | undefined {
+  const host = catalogue.hosts.find(({ name }) => name === machine.host);
+  const image = catalogue.images.find(({ name }) => name === machine.image);
+  return host && image ? { host, image } : undefined;
+}
+
+function driverOf({ host, name }: { host: string; name: MachineName }, { drivers }: ActorParts): Driver {
+  const driver = drivers.get(host);
+  if (!driver) throw new Error(`the host ${host} of machine ${name} is not in the catalogue any more`);
+  return driver;
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

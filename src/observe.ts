@@ -1,0 +1,205 @@
+import type { Logger } from "pino";
+import type { State } from "./core/facts.ts";
+import { parseName } from "./core/name.ts";
+import type { Machine, MachineName, RepoName, Seen, Stranger } from "./core/types.ts";
+import type { Clock, Driver, GitHub, Guests, Ring, RunnerSeen, VmSeen } from "./ports.ts";
+import { type Source, source } from "./source.ts";
+
+export type ObserverParts = {
+  controller: string;
+  drivers: ReadonlyMap<string, Driver>;
+  /** Repositories that the catalogue serves. */
+  repositories: readonly RepoName[];
+  github: GitHub;
+  guests: Guests;
+  clock: Clock;
+  ring: Ring;
+  log: Logger;
+};
+
+/** What the sources said last. Asking never holds up a pass: answers come later, and ring. */
+export type Observer = {
+  seen: (machine: Machine) => Seen;
+  strangers: (state: State) => Stranger[];
+  /** Hosts whose last look succeeded. */
+  reachable: () => ReadonlySet<string>;
+  /** Asks each host that is due, and answers when the next one will be. */
+  askHosts: (state: State) => number;
+  /** Asks GitHub about the runners of these repositories, if it was not asked a moment ago. Answers when it may be asked again. */
+  askRunners: (repos: Iterable<RepoName>) => number;
+  /** The runner of that name, in whatever repository it is listed. */
+  runnerOf: (name: MachineName) => { repo: RepoName; id: number } | undefined;
+  /** GitHub removed the runner: no need to ask again. */
+  noteRemoved: (name: MachineName) => void;
+  /** The row is gone; a list that was asked for before does not make a stranger of it. */
+  noteForgotten: (name: MachineName) => void;
+};
+
+/** How often a host is asked while a machine of ours is on it, and otherwise. */
+const BUSY_HOST_MS = 2000;
+const QUIET_HOST_MS = 60_000;
+const HOST_LIMIT_MS = 30_000;
+/** Several machines of a repository may be in doubt at once: one question serves them all. */
+const RUNNERS_MS = 5000;
+const RUNNERS_LIMIT_MS = 60_000;
+/** A list is at most this late; a name forgotten longer ago is remembered no more. */
+const REMEMBER_MS = 10 * 60_000;
+
+export function observer(parts: ObserverParts): Observer {
+  const { clock, ring, log, guests, controller } = parts;
+  const hosts = new Map<string, Source<VmSeen>>();
+  for (const [name, driver] of parts.drivers) {
+    hosts.set(
+      name,
+      source({ name, list: (signal) => driver.list(signal), limitMs: HOST_LIMIT_MS, clock, ring, log }),
+    );
+  }
+  const repos = new Map<RepoName, Source<RunnerSeen>>();
+  for (const name of parts.repositories) {
+    const list = (signal: AbortSignal) => parts.github.runners(name, signal);
+    repos.set(name, source({ name, list, limitMs: RUNNERS_LIMIT_MS, clock, ring, log }));
+  }
+  const onlineAt = new Map<MachineName, number>();
+  const removedAt = new Map<MachineName, number>();
+  const forgottenAt = new Map<MachineName, number>();
+
+  const runnersFor = (machine: Machine): RunnerView =>
+    machine.repo === "" ? viewAll(repos, machine.name) : viewOne(repos.get(machine.repo), machine.name);
+
+  function seen(machine: Machine): Seen {
+    const { name } = machine;
+    const view = withoutRemoved(runnersFor(machine), machine, removedAt.get(name));
+    if (view.runner === "idle" || view.runner === "busy") onlineAt.set(name, view.runnerAskedAt ?? 0);
+    return {
+      ...viewVm(hosts.get(machine.host), name),
+      ...view,
+      runnerOnlineAt: onlineAt.get(name),
+      polling: guests.polling().has(name),
+      heardAt: guests.heardAt(name),
+    };
+  }
+
+  function strangers(state: State): Stranger[] {
+    const found = new Map<MachineName, Stranger>();
+    const consider = (
+      name: string,
+      askedAt: number | undefined,
+      where: { host: string } | { repo: RepoName },
+    ) => {
+      if (state.machines.has(name) || (askedAt ?? 0) <= (forgottenAt.get(name) ?? 0)) return;
+      const read = parseName(controller, name);
+      if (read !== "not ours") found.set(name, { name, image: read.image, ...found.get(name), ...where });
+    };
+    for (const [host, from] of hosts)
+      for (const name of from.things().keys()) consider(name, from.askedAt(), { host });
+    for (const [repo, from] of repos) {
+      for (const name of from.things().keys()) {
+        if ((removedAt.get(name) ?? 0) < (from.askedAt() ?? 0)) consider(name, from.askedAt(), { repo });
+      }
+    }
+    return [...found.values()];
+  }
+
+  return {
+    seen,
+    strangers,
+    reachable: () =>
+      new Set(
+        Array.from(hosts).flatMap(([name, from]) =>
+          from.askedAt() === undefined || from.hasFailed() ? [] : [name],
+        ),
+      ),
+    askHosts: (state) => {
+      const busy = new Set(Array.from(state.machines.values(), ({ host }) => host));
+      return askDue(hosts, (name) => (busy.has(name) ? BUSY_HOST_MS : QUIET_HOST_MS), clock.now());
+    },
+    askRunners: (names) => {
+      const wanted = new Set(names);
+      const due = new Map(Array.from(repos).filter(([name]) => wanted.has(name)));
+      return askDue(due, () => RUNNERS_MS, clock.now());
+    },
+    runnerOf: (name) => {
+      for (const [repo, from] of repos) {
+        const runner = from.things().get(name);
+        if (runner) return { repo, id: runner.id };
+      }
+      return undefined;
+    },
+    noteRemoved: (name) => void removedAt.set(name, clock.now()),
+    noteForgotten: (name) => {
+      for (const from of [...hosts.values(), ...repos.values()]) from.forget(name);
+      onlineAt.delete(name);
+      forgottenAt.set(name, clock.now());
+      dropOlder(forgottenAt, clock.now() - REMEMBER_MS);
+      dropOlder(removedAt, clock.now() - REMEMBER_MS);
+    },
+  };
+}
+
+/** Asks the sources that are due. Answers when the next will be. */
+function askDue<T>(
+  sources: ReadonlyMap<string, Source<T>>,
+  everyMs: (name: string) => number,
+  now: number,
+): number {
+  let next = Number.POSITIVE_INFINITY;
+  for (const [name, from] of sources) {
+    const at = from.nextAt(everyMs(name));
+    if (at <= now) from.ask();
+    else next = Math.min(next, at);
+  }
+  return next;
+}
+
+function viewVm(
+  from: Source<VmSeen> | undefined,
+  name: MachineName,
+): Pick<Seen, "vm" | "vmText" | "vmAskedAt" | "vmSeenAt"> {
+  if (!from || from.askedAt() === undefined || from.hasFailed()) {
+    return { vm: "unknown", vmAskedAt: from?.askedAt(), vmSeenAt: from?.seenAt(name) };
+  }
+  const vm = from.things().get(name);
+  return {
+    vm: vm?.state ?? "none",
+    vmText: vm?.text,
+    vmAskedAt: from.askedAt(),
+    vmSeenAt: from.seenAt(name),
+  };
+}
+
+type RunnerView = Pick<Seen, "runner" | "runnerId" | "runnerAskedAt" | "runnerSeenAt" | "isRunnerRemoved">;
+
+function viewOne(from: Source<RunnerSeen> | undefined, name: MachineName): RunnerView {
+  if (!from || from.askedAt() === undefined || from.hasFailed()) {
+    return { runner: "unknown", runnerAskedAt: from?.askedAt(), runnerSeenAt: from?.seenAt(name) };
+  }
+  const runner = from.things().get(name);
+  return {
+    runner: runner?.state ?? "none",
+    runnerId: runner?.id,
+    runnerAskedAt: from.askedAt(),
+    runnerSeenAt: from.seenAt(name),
+  };
+}
+
+/** NB: an adopted VM does not tell its repository. Its runner is gone only if every repository says so. */
+function viewAll(repos: ReadonlyMap<RepoName, Source<RunnerSeen>>, name: MachineName): RunnerView {
+  const views = Array.from(repos.values(), (from) => viewOne(from, name));
+  const listed = views.find(({ runner }) => runner !== "none" && runner !== "unknown");
+  if (listed) return listed;
+  const unsure = views.find(({ runner }) => runner === "unknown");
+  const askedAt = Math.min(...views.map(({ runnerAskedAt }) => runnerAskedAt ?? 0));
+  const lastSeen = Math.max(...views.map(({ runnerSeenAt }) => runnerSeenAt ?? 0));
+  return { runner: unsure ? "unknown" : "none", runnerAskedAt: askedAt, runnerSeenAt: lastSeen || undefined };
+}
+
+/** GitHub's word that it removed the runner is worth more than any list asked for before. */
+function withoutRemoved(view: RunnerView, machine: Machine, removedAt: number | undefined): RunnerView {
+  const isOld = removedAt === undefined || removedAt < (machine.configuredAt ?? 0);
+  if (isOld || (view.runnerAskedAt ?? 0) > removedAt) return view;
+  return { runner: "none", runnerAskedAt: removedAt, runnerSeenAt: undefined, isRunnerRemoved: true };
+}
+
+function dropOlder(times: Map<string, number>, before: number): void {
+  for (const [name, at] of times) if (at < before) times.delete(name);
+}

@@ -1,0 +1,157 @@
+import type { Logger } from "pino";
+import type { Actor } from "./act.ts";
+import type { Fact } from "./core/facts.ts";
+import { plan } from "./core/plan.ts";
+import type { Catalogue, MachineName, Patience } from "./core/types.ts";
+import type { Effect, Plan, World } from "./core/world.ts";
+import type { Observer } from "./observe.ts";
+import { type Clock, GitHubUnavailable, type Ring, type Store } from "./ports.ts";
+
+export type ReconcilerParts = {
+  catalogue: Catalogue;
+  patience: Patience;
+  store: Store;
+  observer: Observer;
+  act: Actor;
+  clock: Clock;
+  log: Logger;
+  newName: (image: string) => MachineName;
+};
+
+/** The ring: observe, plan, act, for ever. */
+export type Reconciler = {
+  ring: Ring;
+  /** The world as the last pass saw it, for those who explain it. */
+  world: () => World;
+  /** Runs passes until the signal is aborted, then waits for the effects under way. Rejects if a pass cannot be written down. */
+  run: (signal: AbortSignal) => Promise<void>;
+};
+
+/** Decisions lead to other decisions; a pass that has not settled after this many rounds goes on as the next pass. */
+const ROUNDS = 5;
+/** After an effect failed, or changed nothing, it rests: first this long, then twice as long each time. */
+const REST_MS = 2000;
+const REST_MAX_MS = 60_000;
+
+export function reconciler(parts: ReconcilerParts): Reconciler {
+  const { store, observer, clock, log } = parts;
+  const since = clock.now();
+  const bell = newBell();
+  const underWay = new Map<string, Promise<void>>();
+  const resting = new Map<string, { until: number; tries: number }>();
+
+  const world = (): World => ({
+    state: store.state,
+    catalogue: parts.catalogue,
+    patience: parts.patience,
+    now: clock.now(),
+    since,
+    seen: observer.seen,
+    strangers: observer.strangers(store.state),
+    reachable: observer.reachable(),
+    newName: parts.newName,
+  });
+
+  /** Answers when the next pass is due at the latest. */
+  async function pass(): Promise<number> {
+    const hostsAt = observer.askHosts(store.state);
+    const { effects, ask, wakeAt } = await decide();
+    const asksAt = observer.askRunners(ask);
+    const restsAt = effects.map((effect) => begin(effect));
+    return Math.min(hostsAt, asksAt, wakeAt ?? Number.POSITIVE_INFINITY, ...restsAt);
+  }
+
+  /** Plans until there is nothing more to write down. */
+  async function decide(): Promise<Plan> {
+    for (let round = 1; ; round += 1) {
+      const planned = plan(world());
+      if (planned.facts.length === 0) return planned;
+      await store.record(planned.facts);
+      for (const fact of planned.facts) tell(fact);
+      if (round < ROUNDS) continue;
+      bell.ring();
+      return { ...planned, effects: [] };
+    }
+  }
+
+  function tell(fact: Fact): void {
+    if (fact.kind === "machine-forgotten") observer.noteForgotten(fact.machine);
+    if (fact.kind === "machine-forgotten") resting.delete(fact.machine);
+    if (fact.kind === "job-closed") resting.delete(jobKey(fact.job));
+    if (fact.kind === "machine-created")
+      log.info({ machine: fact.machine, job: fact.forJob }, "machine created");
+    if (fact.kind === "machine-retired")
+      log.info({ machine: fact.machine, why: fact.why }, "machine retired");
+    if (fact.kind === "machine-adopted") log.warn({ machine: fact.machine }, "stranger adopted");
+    if (fact.kind === "job-given-up") log.warn({ job: fact.job }, "job given up");
+  }
+
+  /** Begins an effect, unless one for the same machine or job is under way or rests. Answers when to look again. */
+  function begin(effect: Effect): number {
+    const key = keyOf(effect);
+    const rest = resting.get(key);
+    if (rest && rest.until > clock.now()) return rest.until;
+    if (!underWay.has(key)) underWay.set(key, carryOut(effect, key));
+    return Number.POSITIVE_INFINITY;
+  }
+
+  async function carryOut(effect: Effect, key: string): Promise<void> {
+    const startedAt = clock.now();
+    const about = "machine" in effect ? { machine: effect.machine } : { job: effect.job };
+    try {
+      const answer = await parts.act(effect);
+      if (answer === "not-yet") return rest(key, undefined);
+      log.info({ ...about, step: effect.do, tookMs: clock.now() - startedAt }, "step done");
+      resting.delete(key);
+    } catch (error) {
+      log.warn({ ...about, step: effect.do, err: error }, "step failed, will be tried again");
+      rest(key, error instanceof GitHubUnavailable ? error.retryAt : undefined);
+    } finally {
+      underWay.delete(key);
+      bell.ring();
+    }
+  }
+
+  function rest(key: string, retryAt: number | undefined): void {
+    const tries = (resting.get(key)?.tries ?? 0) + 1;
+    const restMs = Math.min(REST_MS * 2 ** (tries - 1), REST_MAX_MS);
+    resting.set(key, { tries, until: Math.max(retryAt ?? 0, clock.now() + restMs) });
+  }
+
+  return {
+    ring: bell.ring,
+    world,
+    run: async (signal) => {
+      while (!signal.aborted) {
+        const nextAt = await pass();
+        await bell.rungOr(nextAt, clock, signal);
+      }
+      await Promise.all(underWay.values());
+    },
+  };
+}
+
+const keyOf = (effect: Effect): string => ("machine" in effect ? effect.machine : jobKey(effect.job));
+
+const jobKey = (id: number): string => `job ${id}`;
+
+type Bell = { ring: Ring; rungOr: (at: number, clock: Clock, signal: AbortSignal) => Promise<void> };
+
+/** Rings that come during a pass become one more pass. */
+function newBell(): Bell {
+  let isRung = false;
+  let wake = () => {};
+  return {
+    ring: () => {
+      isRung = true;
+      wake();
+    },
+    rungOr: async (at, clock, signal) => {
+      const waiting = new AbortController();
+      wake = () => waiting.abort();
+      if (isRung) wake();
+      await clock.until(at, AbortSignal.any([waiting.signal, signal]));
+      isRung = false;
+    },
+  };
+}
