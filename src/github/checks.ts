@@ -1,0 +1,90 @@
+import { z } from "zod";
+import type { CheckRun } from "../core/report.ts";
+import type { JobSeen } from "../core/types.ts";
+import type { GitHub } from "../ports.ts";
+import { ask, type Client, type InRepo } from "./client.ts";
+import { Unanswered } from "./errors.ts";
+
+/**
+ * Of a summary or a text. NB: GitHub's docs say characters, but GitHub counts bytes too.
+ * See: github.com/github/docs/issues/35252.
+ */
+const LARGEST_TEXT = 65_535;
+const CUT = "\n\n… (cut: GitHub takes no more)";
+const FENCE = "\n```";
+
+const checkAnswer = z.object({ id: z.int() });
+const checkPage = z.object({
+  check_runs: z.array(z.object({ id: z.int(), external_id: z.string().nullish() })),
+});
+
+/** The check runs part of the port. */
+export function checkVerbs(client: Client): Pick<GitHub, "publish"> {
+  return {
+    publish(job, content, check, signal) {
+      client.learn(job.repo, job.installation);
+      return client.inRepo(job.repo, signal, async (place) => {
+        const updated = check === undefined ? "gone" : await update(place, content, check);
+        return updated === "gone" ? create(place, job, content) : updated;
+      });
+    },
+  };
+}
+
+function update({ rest, at }: InRepo, content: CheckRun, check: number): Promise<number | "gone"> {
+  return ask({
+    send: () => rest.checks.update({ ...at, check_run_id: check, ...bodyOf(content) }),
+    shape: checkAnswer.transform(({ id }) => id),
+    expect: { 404: "gone" },
+  } as const);
+}
+
+async function create(place: InRepo, job: JobSeen, content: CheckRun): Promise<number> {
+  const { rest, at } = place;
+  try {
+    const { id } = await ask({
+      send: () =>
+        rest.checks.create({ ...at, head_sha: job.headSha, external_id: String(job.id), ...bodyOf(content) }),
+      shape: checkAnswer,
+    });
+    return id;
+  } catch (error) {
+    // NB: without an answer it may have been made all the same; a second one would stand beside it on the commit.
+    const made = error instanceof Unanswered ? await find(place, job, content.name) : undefined;
+    if (made === undefined) throw error;
+    return made;
+  }
+}
+
+async function find({ rest, at }: InRepo, job: JobSeen, name: string): Promise<number | undefined> {
+  const { check_runs } = await ask({
+    send: () => rest.checks.listForRef({ ...at, ref: job.headSha, check_name: name }),
+    shape: checkPage,
+  });
+  return check_runs.find(({ external_id }) => external_id === String(job.id))?.id;
+}
+
+function bodyOf(content: CheckRun) {
+  const { name, status, conclusion = "neutral", startedAt, completedAt, title, summary, text } = content;
+  return {
+    name,
+    output: { title, summary: shorten(summary), ...(text === undefined ? {} : { text: shorten(text) }) },
+    ...(startedAt === undefined ? {} : { started_at: iso(startedAt) }),
+    // NB: GitHub takes a conclusion, or an end, for "completed", whatever the status says.
+    ...(status === "completed"
+      ? { status, conclusion, ...(completedAt === undefined ? {} : { completed_at: iso(completedAt) }) }
+      : { status }),
+  };
+}
+
+const iso = (time: number): string => new Date(time).toISOString();
+
+/** Cuts a Markdown text to what GitHub takes: never within a character, and with an open code block closed again. */
+export function shorten(text: string): string {
+  if (Buffer.byteLength(text) <= LARGEST_TEXT) return text;
+  const room = LARGEST_TEXT - Buffer.byteLength(FENCE + CUT);
+  // NB: in stream mode the decoder keeps back the bytes of a character that was cut through.
+  const head = new TextDecoder().decode(Buffer.from(text).subarray(0, room), { stream: true });
+  const fences = head.match(/^```/gm)?.length ?? 0;
+  return head + (fences % 2 === 1 ? FENCE : "") + CUT;
+}

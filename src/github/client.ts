@@ -1,0 +1,162 @@
+import { createPrivateKey, randomBytes } from "node:crypto";
+import type { Logger } from "pino";
+import { Probot, type ProbotOctokit } from "probot";
+import { z } from "zod";
+import type { RepoName } from "../core/types.ts";
+import type { Clock } from "../ports.ts";
+import { SetupError } from "../ports.ts";
+import { NoToken, Refused, Unanswered } from "./errors.ts";
+import { carefulOctokit } from "./octokit.ts";
+
+/** Of one call, from the request to the last byte of the answer. Octokit itself would wait for ever. */
+const CALL_MS = 15_000;
+const PER_PAGE = 100;
+
+export type ClientOptions = {
+  appId: number;
+  /** PEM. */
+  privateKey: string;
+  /** Base address of the REST API, without a slash at the end. */
+  apiUrl: string;
+  clock: Clock;
+  log: Logger;
+  /** Time limit of one call in milliseconds. Only tests set it. */
+  callMs?: number | undefined;
+};
+
+export type Call<T, E> = {
+  send: () => Promise<{ data: unknown }>;
+  /** What the answer has to look like. One that does not counts as no answer. */
+  shape: z.ZodType<T>;
+  /** Answers that are no failure here, by status. */
+  expect?: Readonly<Record<number, E>> | undefined;
+};
+
+/** A client that may act in one repository, and the parameters that every call there has. */
+export type InRepo = {
+  rest: ProbotOctokit["rest"];
+  at: { owner: string; repo: string; request: { signal: AbortSignal } };
+  installation: number;
+};
+
+/** All verbs throw `GitHubUnavailable` when GitHub did not do as it was asked, or the reason of the caller's own abort. */
+export type Client = {
+  probot: Probot;
+  /** Acts as the App itself, or as one installation of it. */
+  as(installation?: number): Promise<ProbotOctokit["rest"]>;
+  /** Acts as the installation that the repository belongs to. */
+  inRepo<T>(repo: RepoName, signal: AbortSignal, act: (place: InRepo) => Promise<T>): Promise<T>;
+  /** Notes which installation a repository belongs to, which spares a call. */
+  learn(repo: RepoName, installation: number): void;
+};
+
+/** Opens the way to GitHub; nothing is called yet. Throws `SetupError` if the private key is none. */
+export function newClient(options: ClientOptions): Client {
+  const { appId, privateKey, apiUrl, clock, log, callMs = CALL_MS } = options;
+  refuseBadKey(privateKey);
+  const installations = new Map<string, number>();
+  const probot = new Probot({
+    appId,
+    privateKey,
+    baseUrl: apiUrl,
+    // NB: we verify webhooks ourselves. Left out, Probot would take one that everybody knows.
+    secret: randomBytes(32).toString("hex"),
+    log: discreet(log),
+    Octokit: carefulOctokit(clock),
+    request: { fetch: fetchWithin(callMs) },
+  });
+
+  const client: Client = {
+    probot,
+    as: async (installation) => (await probot.auth(installation)).rest,
+    learn(repo, installation) {
+      if (installation > 0) installations.set(repo.toLowerCase(), installation);
+    },
+    async inRepo(repo, signal, act) {
+      const at = { ...split(repo), request: { signal } };
+      const installation = installations.get(repo.toLowerCase()) ?? (await lookUp(client, at));
+      client.learn(repo, installation);
+      try {
+        return await act({ rest: await client.as(installation), at, installation });
+      } catch (error) {
+        // NB: an App that was installed anew has another id, and gets no token for the old one.
+        if (error instanceof NoToken) installations.delete(repo.toLowerCase());
+        throw error;
+      }
+    },
+  };
+  return client;
+}
+
+/** Makes one call and reads its answer. Throws as octokit.ts does, and `Unanswered` for an answer that is not understood. */
+export async function ask<T, E = never>({ send, shape, expect = {} }: Call<T, E>): Promise<T | E> {
+  try {
+    const { data } = await send();
+    return shape.parse(data);
+  } catch (error) {
+    if (error instanceof z.ZodError) throw new Unanswered(error);
+    const expected = error instanceof Refused ? expect[error.status] : undefined;
+    if (expected === undefined) throw error;
+    return expected;
+  }
+}
+
+/** Asks page after page until one is not full. */
+export async function allPages<T>(
+  page: (which: { page: number; per_page: number }) => Promise<readonly T[]>,
+): Promise<T[]> {
+  const all: T[] = [];
+  for (let number = 1; ; number += 1) {
+    const items = await page({ page: number, per_page: PER_PAGE });
+    all.push(...items);
+    if (items.length < PER_PAGE) return all;
+  }
+}
+
+async function lookUp(client: Client, at: InRepo["at"]): Promise<number> {
+  const rest = await client.as();
+  const { id } = await ask({
+    send: () => rest.apps.getRepoInstallation(at),
+    shape: z.object({ id: z.int() }),
+  });
+  return id;
+}
+
+function split(name: RepoName): { owner: string; repo: string } {
+  const [owner = "", repo = ""] = name.split("/");
+  return { owner, repo };
+}
+
+function refuseBadKey(privateKey: string): void {
+  try {
+    createPrivateKey(privateKey);
+  } catch (cause) {
+    throw new SetupError(
+      "The App's private key cannot be read. Give the .pem file as GitHub's settings page of the App made it.",
+      { cause },
+    );
+  }
+}
+
+/**
+ * Bounds every call, the fetching of tokens included.
+ * NB: the body is read here, since Octokit takes an answer that breaks off for an empty one.
+ */
+function fetchWithin(limitMs: number): typeof fetch {
+  return async (input, init) => {
+    const limit = AbortSignal.timeout(limitMs);
+    const signal = init?.signal ? AbortSignal.any([init.signal, limit]) : limit;
+    const answer = await fetch(input, { ...init, signal });
+    const body = await answer.arrayBuffer();
+    return new Response(body.byteLength > 0 ? body : null, answer);
+  };
+}
+
+/** NB: Probot logs whole webhooks and hangs them on the errors it logs, so it gets a logger that drops both. */
+function discreet(log: Logger): Logger {
+  const level = log.isLevelEnabled("warn") ? "warn" : log.level;
+  return log.child(
+    {},
+    { level, serializers: { err: (error: Error) => ({ type: error.name, message: error.message }) } },
+  );
+}

@@ -1,0 +1,69 @@
+import { z } from "zod";
+import type { JobSeen } from "../core/types.ts";
+import type { GitHub } from "../ports.ts";
+import { allPages, ask, type Client, type InRepo } from "./client.ts";
+import { jobSeen, jobShape, type RawJob } from "./job-seen.ts";
+
+/** Runs whose jobs are read at once. */
+const AT_ONCE = 8;
+const OPEN = ["queued", "in_progress", "waiting", "pending", "requested"] as const;
+
+const runPage = z.object({ workflow_runs: z.array(z.object({ id: z.int() })) });
+const jobPage = z.object({ jobs: z.array(jobShape) });
+
+/** The jobs part of the port. */
+export function jobVerbs(client: Client): Pick<GitHub, "job" | "openJobs"> {
+  return {
+    job: (repo, id, signal) =>
+      client.inRepo(repo, signal, async ({ rest, at, installation }) => {
+        const raw = await ask({
+          send: () => rest.actions.getJobForWorkflowRun({ ...at, job_id: id }),
+          shape: jobShape,
+          expect: { 404: "gone", 410: "gone" },
+        } as const);
+        return raw === "gone" ? raw : jobSeen(raw, { repo, installation });
+      }),
+    openJobs: (repo, signal) =>
+      client.inRepo(repo, signal, async (place) => {
+        const jobs = await openJobs(place);
+        return jobs.map((raw): JobSeen => jobSeen(raw, { repo, installation: place.installation }));
+      }),
+  };
+}
+
+/** NB: a run keeps its status until its last job has ended, so jobs that are done are among those read. */
+async function openJobs(place: InRepo): Promise<RawJob[]> {
+  const runs = await openRuns(place);
+  const open: RawJob[] = [];
+  for (let first = 0; first < runs.length; first += AT_ONCE) {
+    const some = await Promise.all(runs.slice(first, first + AT_ONCE).map((run) => jobsOf(place, run)));
+    open.push(...some.flat().filter((job) => job.status !== "completed"));
+  }
+  return open;
+}
+
+/** NB: the list of runs takes one status at a time. A run that moves on meanwhile may be in two answers, or in none till the next look. */
+async function openRuns({ rest, at }: InRepo): Promise<number[]> {
+  const lists = await Promise.all(
+    OPEN.map((status) =>
+      allPages(async (page) => {
+        const { workflow_runs } = await ask({
+          send: () => rest.actions.listWorkflowRunsForRepo({ ...at, status, ...page }),
+          shape: runPage,
+        });
+        return workflow_runs;
+      }),
+    ),
+  );
+  return [...new Set(lists.flat().map(({ id }) => id))];
+}
+
+function jobsOf({ rest, at }: InRepo, runId: number): Promise<RawJob[]> {
+  return allPages(async (page) => {
+    const { jobs } = await ask({
+      send: () => rest.actions.listJobsForWorkflowRun({ ...at, run_id: runId, filter: "latest", ...page }),
+      shape: jobPage,
+    });
+    return jobs;
+  });
+}

@@ -1,0 +1,86 @@
+import { ProbotOctokit } from "probot";
+import type { Clock } from "../ports.ts";
+import { GitHubUnavailable } from "../ports.ts";
+import { type Budget, newBudget } from "./budget.ts";
+import { type HttpFailure, isHttpFailure, NoToken, Refused, Unanswered } from "./errors.ts";
+import { type Line, newLine } from "./line.ts";
+import { ROUTES, TOKEN_ROUTE } from "./routes.ts";
+
+/** Between two writes of one installation. GitHub asks for a pause; other Apps run well with 50 ms (see src/github/README.md). */
+const WRITE_GAP_MS = 75;
+/** Waits before a read that failed is sent again. Writes never are. */
+const READ_AGAIN_MS = [250, 1_000];
+
+type Options = Parameters<typeof ProbotOctokit.defaults>[0];
+type Lane = { budget: Budget; line: Line };
+type Sending = { route: string; again: readonly number[]; lane: Lane; signal?: AbortSignal | undefined };
+
+const NEVER = new AbortController().signal;
+
+/**
+ * Probot's Octokit class, with our rules in place of its throttling and retry plugins. Each call has to be in the table of routes; it is
+ * counted against its installation's budget; writes go one by one, the urgent first; reads are sent again when GitHub failed;
+ * a write is never sent again, since nobody knows whether the first one was done.
+ * What calls throw is a `GitHubUnavailable` (see errors.ts), or the reason of the caller's own abort.
+ */
+export function carefulOctokit(clock: Clock): typeof ProbotOctokit {
+  const lanes = new Map<string, Lane>();
+
+  return ProbotOctokit.plugin((octokit, options) => {
+    octokit.hook.wrap("request", async (send, request) => {
+      const route = `${request.method} ${request.url}`;
+      const rules = ROUTES[route];
+      if (!rules) throw new Error(`this call is not in the table of routes: ${route}`);
+      const lane = laneOf(rules.needs === "app" ? "app" : String(options.auth?.installationId));
+      const isRead = request.method === "GET";
+
+      if (!isRead && rules.needs !== "app") await lane.line(rules.urgency);
+      request.request.signal?.throwIfAborted();
+      lane.budget.spend(rules.urgency, isRead ? 1 : 5);
+      const again = isRead ? READ_AGAIN_MS : [];
+      const answer = await sendCarefully(() => send(request), {
+        route,
+        again,
+        lane,
+        signal: request.request.signal,
+      });
+      lane.budget.learn(answer.headers);
+      return answer;
+    });
+    return {};
+    // NB: Probot lays its own throttle over an object of defaults; only a function comes after it.
+  }).defaults((defaults: Options) => ({
+    ...defaults,
+    throttle: { enabled: false },
+    retry: { enabled: false },
+  }));
+
+  function laneOf(id: string): Lane {
+    const lane = lanes.get(id) ?? { budget: newBudget(clock), line: newLine(clock, WRITE_GAP_MS) };
+    lanes.set(id, lane);
+    return lane;
+  }
+
+  async function sendCarefully<T>(send: () => T | Promise<T>, sending: Sending): Promise<T> {
+    const { route, again, lane, signal = NEVER } = sending;
+    try {
+      return await send();
+    } catch (error) {
+      if (!isHttpFailure(error) || signal.aborted) throw error;
+      const retryAt = lane.budget.limitedUntil(error);
+      if (retryAt !== undefined)
+        throw new GitHubUnavailable("github has limited us", { cause: error, retryAt });
+      // NB: a 404 for the token must not be taken for a 404 for what the token was wanted for.
+      if (error.status < 500) throw route === TOKEN_ROUTE ? new NoToken(error) : new Refused(route, error);
+      const [waitMs, ...rest] = again;
+      if (waitMs === undefined || isTimeOut(error)) throw new Unanswered(error);
+      await clock.until(clock.now() + waitMs, signal);
+      return sendCarefully(send, { ...sending, again: rest });
+    }
+  }
+}
+
+/** A call that ran into its time limit has cost enough time; the next pass asks again. */
+function isTimeOut(failure: HttpFailure): boolean {
+  return failure.cause instanceof Error && failure.cause.name === "TimeoutError";
+}

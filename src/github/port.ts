@@ -1,0 +1,71 @@
+import type { Logger } from "pino";
+import type { Probot } from "probot";
+import { z } from "zod";
+import type { RepoName } from "../core/types.ts";
+import type { Clock, GitHub } from "../ports.ts";
+import { checkVerbs } from "./checks.ts";
+import { allPages, ask, type Client, newClient } from "./client.ts";
+import { jobVerbs } from "./jobs.ts";
+import { runnerVerbs } from "./runners.ts";
+
+const GITHUB_API = "https://api.github.com";
+
+export type GitHubOptions = {
+  appId: number;
+  /** PEM. */
+  privateKey: string;
+  /** Base address of the REST API, without a slash at the end; another one for GitHub Enterprise Server and for tests. */
+  apiUrl?: string | undefined;
+  log: Logger;
+  clock: Clock;
+  /** Time limit of one call in milliseconds; 15 s if left out. */
+  callMs?: number | undefined;
+};
+
+/**
+ * GitHub behind its port, and the Probot that shares its credentials and limits. Nothing is called before the first verb.
+ * Throws `SetupError` if the private key is none.
+ */
+export function githubPort(options: GitHubOptions): { github: GitHub; probot: Probot } {
+  const apiUrl = options.apiUrl ?? GITHUB_API;
+  const client = newClient({ ...options, apiUrl });
+  const github: GitHub = {
+    installed: (signal) => installed(client, signal),
+    ...runnerVerbs(client, webUrlOf(apiUrl)),
+    ...jobVerbs(client),
+    ...checkVerbs(client),
+  };
+  return { github, probot: client.probot };
+}
+
+/** Base address of the pages that belong to an API: github.com's own, or that of a GitHub Enterprise Server. */
+export function webUrlOf(apiUrl: string): string {
+  if (apiUrl === GITHUB_API) return "https://github.com";
+  return apiUrl.replace(/\/api\/v3$/, "");
+}
+
+const installationPage = z.array(z.object({ id: z.int(), suspended_at: z.string().nullish() }));
+const repositoryPage = z.object({ repositories: z.array(z.object({ full_name: z.string() })) });
+
+/** NB: if one installation cannot be asked, the whole answer fails: a repository that is merely unknown is not gone. */
+async function installed(client: Client, signal: AbortSignal): Promise<RepoName[]> {
+  const app = await client.as();
+  const request = { signal };
+  const installations = await allPages((page) =>
+    ask({ send: () => app.apps.listInstallations({ ...page, request }), shape: installationPage }),
+  );
+  const names: RepoName[] = [];
+  for (const { id } of installations.filter(({ suspended_at }) => !suspended_at)) {
+    const rest = await client.as(id);
+    const repositories = await allPages(async (page) => {
+      const answer = await ask({
+        send: () => rest.apps.listReposAccessibleToInstallation({ ...page, request }),
+        shape: repositoryPage,
+      });
+      return answer.repositories;
+    });
+    for (const { full_name } of repositories) client.learn(full_name, id);
+    names.push(...repositories.map(({ full_name }) => full_name));
+  }
+  return names;
+}

@@ -1,0 +1,109 @@
+import { setImmediate as letOthersIn } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { Clock, Delivery, Store } from "../ports.ts";
+
+/** Webhooks that are worked on at once. The store turns what they write into few transactions. */
+const AT_ONCE = 16;
+/** Waits before the second and third try; after that the webhook is set aside. */
+const TRY_AGAIN_MS = [1_000, 10_000];
+/** A look without a bell, should one ever be lost. */
+const LOOK_MS = 60_000;
+
+export type ReaderOptions = {
+  store: Pick<Store, "unread" | "markRead">;
+  /** Turns one webhook into facts. May be called again for a webhook that it has seen. */
+  receive: (delivery: Delivery) => Promise<void>;
+  clock: Clock;
+  log: Logger;
+};
+
+export type Reader = {
+  /** Says that a webhook was kept. */
+  wake(): void;
+  /** Ids of webhooks that failed every try. They stay unread in the store, and are tried again by the next start. */
+  setAside(): string[];
+  /** Stops taking webhooks and waits for those in work. */
+  close(): Promise<void>;
+};
+
+type Failure = { tries: number; againAt: number };
+
+/** Works off the webhooks that were kept, oldest first, beginning with those that an earlier process left unread. */
+export function startReader({ store, receive, clock, log }: ReaderOptions): Reader {
+  const failures = new Map<string, Failure>();
+  const working = new Map<string, Promise<void>>();
+  const readMeanwhile = new Set<string>();
+  const closing = new AbortController();
+  let bell = new AbortController();
+  const ended = run();
+
+  return {
+    wake: () => bell.abort(),
+    setAside: () => [...failures].filter(([, { againAt }]) => againAt === Infinity).map(([id]) => id),
+    async close() {
+      closing.abort();
+      bell.abort();
+      await ended;
+      await Promise.all(working.values());
+    },
+  };
+
+  async function run(): Promise<void> {
+    while (!closing.signal.aborted) {
+      bell = new AbortController();
+      try {
+        await readAll();
+      } catch (err) {
+        log.error({ err }, "kept webhooks could not be read");
+      }
+      if (!closing.signal.aborted) await clock.until(nextLookAt(), bell.signal);
+    }
+  }
+
+  async function readAll(): Promise<void> {
+    readMeanwhile.clear();
+    for (const delivery of await store.unread()) {
+      if (isTaken(delivery.id)) continue;
+      while (working.size >= AT_ONCE) await Promise.race(working.values());
+      // Answers to GitHub come before work on what it sent.
+      await letOthersIn();
+      if (closing.signal.aborted) return;
+      working.set(
+        delivery.id,
+        read(delivery).finally(() => working.delete(delivery.id)),
+      );
+    }
+  }
+
+  async function read(delivery: Delivery): Promise<void> {
+    try {
+      await receive(delivery);
+      await store.markRead(delivery.id);
+      readMeanwhile.add(delivery.id);
+      failures.delete(delivery.id);
+    } catch (err) {
+      fail(delivery, err);
+    }
+  }
+
+  function fail({ id, event }: Delivery, err: unknown): void {
+    const tries = (failures.get(id)?.tries ?? 0) + 1;
+    const waitMs = TRY_AGAIN_MS[tries - 1];
+    failures.set(id, { tries, againAt: waitMs === undefined ? Infinity : clock.now() + waitMs });
+    // NB: Probot hangs the whole payload on the errors it throws, so only their text is logged.
+    const reason = err instanceof Error ? err.message : String(err);
+    if (waitMs === undefined) log.error({ delivery: id, event, tries, reason }, "webhook set aside");
+    else log.warn({ delivery: id, event, tries, reason }, "webhook failed, will be tried again");
+    bell.abort();
+  }
+
+  /** NB: the list of unread webhooks may be older than the end of work on one of them. */
+  function isTaken(id: string): boolean {
+    const againAt = failures.get(id)?.againAt ?? 0;
+    return working.has(id) || readMeanwhile.has(id) || againAt > clock.now();
+  }
+
+  function nextLookAt(): number {
+    return Math.min(clock.now() + LOOK_MS, ...[...failures.values()].map((failure) => failure.againAt));
+  }
+}
