@@ -37,7 +37,7 @@ export function mayflyApp({ record, ring, lookUp, serves, clock, log }: AppOptio
       else await see(job);
     });
 
-    // The next pass asks GitHub which repositories there are.
+    // What GitHub refused us before it may allow now, and the other way round: the next pass finds out.
     app.on(["installation", "installation_repositories"], ({ payload }) => {
       log.info({ installation: payload.installation.id, action: payload.action }, "installation changed");
       ring();

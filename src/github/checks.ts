@@ -2,8 +2,7 @@ import { z } from "zod";
 import type { CheckRun } from "../core/report.ts";
 import type { JobSeen } from "../core/types.ts";
 import type { GitHub } from "../ports.ts";
-import { ask, type Client, type InRepo } from "./client.ts";
-import { Unanswered } from "./errors.ts";
+import { allPages, ask, type Client, type InRepo } from "./client.ts";
 
 /**
  * Of a summary or a text. NB: GitHub's docs say characters, but GitHub counts bytes too.
@@ -13,10 +12,10 @@ const LARGEST_TEXT = 65_535;
 const CUT = "\n\n… (cut: GitHub takes no more)";
 const FENCE = "\n```";
 
-const checkAnswer = z.object({ id: z.int() });
-const checkPage = z.object({
-  check_runs: z.array(z.object({ id: z.int(), external_id: z.string().nullish() })),
-});
+const checkAnswer = z.object({ id: z.int() }).transform(({ id }) => id);
+const checkPage = z
+  .object({ check_runs: z.array(z.object({ id: z.int(), external_id: z.string().nullish() })) })
+  .transform(({ check_runs }) => check_runs);
 
 /** The check runs part of the port. */
 export function checkVerbs(client: Client): Pick<GitHub, "publish"> {
@@ -24,7 +23,8 @@ export function checkVerbs(client: Client): Pick<GitHub, "publish"> {
     publish(job, content, check, signal) {
       client.learn(job.repo, job.installation);
       return client.inRepo(job.repo, signal, async (place) => {
-        const updated = check === undefined ? "gone" : await update(place, content, check);
+        const known = check === "find" ? await find(place, job, content.name) : check;
+        const updated = known === "new" ? "gone" : await update(place, content, known);
         return updated === "gone" ? create(place, job, content) : updated;
       });
     },
@@ -34,34 +34,25 @@ export function checkVerbs(client: Client): Pick<GitHub, "publish"> {
 function update({ rest, at }: InRepo, content: CheckRun, check: number): Promise<number | "gone"> {
   return ask({
     send: () => rest.checks.update({ ...at, check_run_id: check, ...bodyOf(content) }),
-    shape: checkAnswer.transform(({ id }) => id),
+    shape: checkAnswer,
     expect: { 404: "gone" },
   } as const);
 }
 
-async function create(place: InRepo, job: JobSeen, content: CheckRun): Promise<number> {
-  const { rest, at } = place;
-  try {
-    const { id } = await ask({
-      send: () =>
-        rest.checks.create({ ...at, head_sha: job.headSha, external_id: String(job.id), ...bodyOf(content) }),
-      shape: checkAnswer,
-    });
-    return id;
-  } catch (error) {
-    // NB: without an answer it may have been made all the same; a second one would stand beside it on the commit.
-    const made = error instanceof Unanswered ? await find(place, job, content.name) : undefined;
-    if (made === undefined) throw error;
-    return made;
-  }
+function create({ rest, at }: InRepo, job: JobSeen, content: CheckRun): Promise<number> {
+  const what = { head_sha: job.headSha, external_id: String(job.id), ...bodyOf(content) };
+  return ask({ send: () => rest.checks.create({ ...at, ...what }), shape: checkAnswer });
 }
 
-async function find({ rest, at }: InRepo, job: JobSeen, name: string): Promise<number | undefined> {
-  const { check_runs } = await ask({
-    send: () => rest.checks.listForRef({ ...at, ref: job.headSha, check_name: name }),
-    shape: checkPage,
-  });
-  return check_runs.find(({ external_id }) => external_id === String(job.id))?.id;
+/** NB: a matrix may have jobs of one name on one commit, so the name alone does not tell. */
+async function find({ rest, at }: InRepo, job: JobSeen, name: string): Promise<number | "new"> {
+  const checks = await allPages((page) =>
+    ask({
+      send: () => rest.checks.listForRef({ ...at, ref: job.headSha, check_name: name, ...page }),
+      shape: checkPage,
+    }),
+  );
+  return checks.find(({ external_id }) => external_id === String(job.id))?.id ?? "new";
 }
 
 function bodyOf(content: CheckRun) {

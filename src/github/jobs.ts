@@ -8,8 +8,10 @@ import { jobSeen, jobShape, type RawJob } from "./job-seen.ts";
 const AT_ONCE = 8;
 const OPEN = ["queued", "in_progress", "waiting", "pending", "requested"] as const;
 
-const runPage = z.object({ workflow_runs: z.array(z.object({ id: z.int() })) });
-const jobPage = z.object({ jobs: z.array(jobShape) });
+const runPage = z
+  .object({ workflow_runs: z.array(z.object({ id: z.int() })) })
+  .transform(({ workflow_runs }) => workflow_runs);
+const jobPage = z.object({ jobs: z.array(jobShape) }).transform(({ jobs }) => jobs);
 
 /** The jobs part of the port. */
 export function jobVerbs(client: Client): Pick<GitHub, "job" | "openJobs"> {
@@ -46,24 +48,19 @@ async function openJobs(place: InRepo): Promise<RawJob[]> {
 async function openRuns({ rest, at }: InRepo): Promise<number[]> {
   const lists = await Promise.all(
     OPEN.map((status) =>
-      allPages(async (page) => {
-        const { workflow_runs } = await ask({
-          send: () => rest.actions.listWorkflowRunsForRepo({ ...at, status, ...page }),
-          shape: runPage,
-        });
-        return workflow_runs;
-      }),
+      allPages((page) =>
+        ask({ send: () => rest.actions.listWorkflowRunsForRepo({ ...at, status, ...page }), shape: runPage }),
+      ),
     ),
   );
   return [...new Set(lists.flat().map(({ id }) => id))];
 }
 
 function jobsOf({ rest, at }: InRepo, runId: number): Promise<RawJob[]> {
-  return allPages(async (page) => {
-    const { jobs } = await ask({
+  return allPages((page) =>
+    ask({
       send: () => rest.actions.listJobsForWorkflowRun({ ...at, run_id: runId, filter: "latest", ...page }),
       shape: jobPage,
-    });
-    return jobs;
-  });
+    }),
+  );
 }

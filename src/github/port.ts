@@ -45,7 +45,9 @@ export function webUrlOf(apiUrl: string): string {
 }
 
 const installationPage = z.array(z.object({ id: z.int(), suspended_at: z.string().nullish() }));
-const repositoryPage = z.object({ repositories: z.array(z.object({ full_name: z.string() })) });
+const repositoryPage = z
+  .object({ repositories: z.array(z.object({ full_name: z.string() })) })
+  .transform(({ repositories }) => repositories.map(({ full_name }) => full_name));
 
 /** NB: if one installation cannot be asked, the whole answer fails: a repository that is merely unknown is not gone. */
 async function installed(client: Client, signal: AbortSignal): Promise<RepoName[]> {
@@ -57,15 +59,14 @@ async function installed(client: Client, signal: AbortSignal): Promise<RepoName[
   const names: RepoName[] = [];
   for (const { id } of installations.filter(({ suspended_at }) => !suspended_at)) {
     const rest = await client.as(id);
-    const repositories = await allPages(async (page) => {
-      const answer = await ask({
+    const repositories = await allPages((page) =>
+      ask({
         send: () => rest.apps.listReposAccessibleToInstallation({ ...page, request }),
         shape: repositoryPage,
-      });
-      return answer.repositories;
-    });
-    for (const { full_name } of repositories) client.learn(full_name, id);
-    names.push(...repositories.map(({ full_name }) => full_name));
+      }),
+    );
+    for (const name of repositories) client.learn(name, id);
+    names.push(...repositories);
   }
   return names;
 }

@@ -9,8 +9,13 @@ const DEFAULT_GROUP = 1;
 /** The runner's own default, which the call must be given all the same. */
 const WORK_FOLDER = "_work";
 
-const runner = z.object({ id: z.int(), name: z.string(), status: z.string(), busy: z.boolean() });
-const runnerPage = z.object({ runners: z.array(runner) });
+/** NB: a runner whose VM died in mid-job stays busy at GitHub for a while, though offline. Busy counts. */
+const runner = z
+  .object({ id: z.int(), name: z.string(), status: z.string(), busy: z.boolean() })
+  .transform(({ id, name, status, busy }): RunnerSeen => {
+    return { id, name, state: busy ? "busy" : status === "online" ? "idle" : "offline" };
+  });
+const runnerPage = z.object({ runners: z.array(runner) }).transform(({ runners }) => runners);
 const jitAnswer = z.object({ runner: z.object({ id: z.int() }), encoded_jit_config: z.string().min(1) });
 const tokenAnswer = z.object({ token: z.string().min(1) });
 
@@ -95,24 +100,15 @@ async function remove({ rest, at }: InRepo, runnerId: number): Promise<"removed"
 }
 
 async function find({ rest, at }: InRepo, name: MachineName): Promise<RunnerSeen | undefined> {
-  const { runners } = await ask({
+  const runners = await ask({
     send: () => rest.actions.listSelfHostedRunnersForRepo({ ...at, name }),
     shape: runnerPage,
   });
-  return runners.map(seen).find((runner) => runner.name === name);
+  return runners.find((runner) => runner.name === name);
 }
 
 function list({ rest, at }: InRepo): Promise<RunnerSeen[]> {
-  return allPages(async (page) => {
-    const { runners } = await ask({
-      send: () => rest.actions.listSelfHostedRunnersForRepo({ ...at, ...page }),
-      shape: runnerPage,
-    });
-    return runners.map(seen);
-  });
-}
-
-/** NB: a runner whose VM died in mid-job stays busy at GitHub for a while, though offline. Busy counts. */
-function seen({ id, name, status, busy }: z.infer<typeof runner>): RunnerSeen {
-  return { id, name, state: busy ? "busy" : status === "online" ? "idle" : "offline" };
+  return allPages((page) =>
+    ask({ send: () => rest.actions.listSelfHostedRunnersForRepo({ ...at, ...page }), shape: runnerPage }),
+  );
 }

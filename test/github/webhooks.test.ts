@@ -1,0 +1,127 @@
+import { describe, expect, test } from "vitest";
+import { jobFromWebhook, jobOfCheckRun, repositoryOf } from "../../src/github/webhooks.ts";
+import { EXAMPLES } from "../support/webhook.ts";
+
+/** A job's webhook as GitHub sends it, with the fields that matter in their place. */
+const webhook = (action: string, job: Record<string, unknown>) => ({
+  action,
+  workflow_job: {
+    id: 7,
+    run_id: 70,
+    run_attempt: 2,
+    name: "test (windows)",
+    workflow_name: "CI",
+    labels: ["self-hosted", "spinw-windows"],
+    head_sha: "0123456789abcdef0123456789abcdef01234567",
+    html_url: "https://github.com/SpinW/spinw/actions/runs/70/job/7",
+    status: "queued",
+    conclusion: null,
+    created_at: "2026-11-23T12:00:00Z",
+    started_at: "2026-11-23T12:00:00Z",
+    completed_at: null,
+    runner_id: null,
+    runner_name: null,
+    ...job,
+  },
+  repository: { full_name: "SpinW/spinw" },
+  installation: { id: 11 },
+});
+
+describe("a workflow_job webhook", () => {
+  test("becomes a job with all that Mayfly knows of one", () => {
+    const job = jobFromWebhook(webhook("queued", {}));
+
+    expect(job).toEqual({
+      id: 7,
+      repo: "SpinW/spinw",
+      installation: 11,
+      runId: 70,
+      attempt: 2,
+      name: "test (windows)",
+      workflow: "CI",
+      labels: ["self-hosted", "spinw-windows"],
+      headSha: "0123456789abcdef0123456789abcdef01234567",
+      url: "https://github.com/SpinW/spinw/actions/runs/70/job/7",
+      status: "queued",
+      queuedAt: Date.parse("2026-11-23T12:00:00Z"),
+    });
+  });
+
+  test("is read in each of GitHub's own examples", () => {
+    const jobs = EXAMPLES.map((example) => jobFromWebhook(example));
+
+    expect(jobs.map(({ id, status, ranOn, conclusion }) => [id, status, ranOn, conclusion])).toEqual([
+      [2832853555, "running", "my runner", undefined],
+      [289782451, "done", "GitHub Actions 5", "failure"],
+      [289782451, "done", "GitHub Actions 5", "success"],
+      [289782451, "running", "GitHub Actions 5", undefined],
+      [14541957942, "running", "GitHub Actions 6", undefined],
+      // The action is "queued", and a runner is named that has not taken the job yet.
+      [289782451, "queued", undefined, undefined],
+      // The action is "queued", but an environment holds the job back.
+      [12877621891, "waiting", undefined, undefined],
+      [12877621891, "waiting", undefined, undefined],
+    ]);
+  });
+
+  test.for([
+    ["waiting", "queued", "waiting"],
+    ["queued", "waiting", "waiting"],
+    ["queued", "pending", "waiting"],
+    ["queued", "requested", "waiting"],
+    ["queued", "in_progress", "running"],
+    ["in_progress", "in_progress", "running"],
+    ["completed", "completed", "done"],
+  ])("of action %s and status %s tells of a job that is %s", ([action = "", status, expected]) => {
+    const job = jobFromWebhook(webhook(action, { status }));
+
+    expect(job.status).toBe(expected);
+  });
+
+  test.for(["", null, undefined])("whose runner is %j names no runner", (runner_name) => {
+    const job = jobFromWebhook(
+      webhook("completed", { status: "completed", conclusion: "cancelled", runner_name }),
+    );
+
+    expect(job.ranOn).toBeUndefined();
+    expect(job.conclusion).toBe("cancelled");
+  });
+
+  test("of a job that was cancelled in the queue tells of no start, whatever GitHub writes there", () => {
+    const job = jobFromWebhook(
+      webhook("completed", {
+        status: "completed",
+        started_at: "2026-11-23T12:00:00Z",
+        completed_at: "2026-11-23T12:05:00Z",
+      }),
+    );
+
+    expect(job.startedAt).toBeUndefined();
+    expect(job.doneAt).toBe(Date.parse("2026-11-23T12:05:00Z"));
+  });
+
+  test.for([
+    ["no job", { repository: { full_name: "SpinW/spinw" }, action: "queued" }],
+    ["a status that GitHub does not have", webhook("queued", { status: "resting" })],
+    ["an id that is no number", webhook("queued", { id: "7; rm -rf /" })],
+    ["a time that is none", webhook("queued", { created_at: "yesterday" })],
+  ] as const)("with %s is refused", ([, payload]) => {
+    expect(() => jobFromWebhook(payload)).toThrow();
+  });
+});
+
+describe("a check_run webhook", () => {
+  test.for([
+    ["42", 42],
+    ["", undefined],
+    [null, undefined],
+    ["build-7", undefined],
+    ["-1", undefined],
+    ["1e30", undefined],
+  ] as const)("with the external id %j is about job %s", ([external_id, expected]) => {
+    const payload = { check_run: { external_id }, repository: { full_name: "SpinW/spinw" } };
+
+    expect(jobOfCheckRun(payload)).toBe(expected);
+    expect(repositoryOf(payload)).toBe("SpinW/spinw");
+  });
+});

@@ -1,0 +1,159 @@
+import { describe, expect, test } from "vitest";
+import { type Reader, startReader } from "../../src/intake/reader.ts";
+import type { Delivery } from "../../src/ports.ts";
+import { fakeClock, settled } from "../support/clock.ts";
+import { keptLog } from "../support/log.ts";
+
+const delivery = (id: string): Delivery => ({ id, event: "workflow_job", payload: "{}", receivedAt: 0 });
+
+function start(receive: (delivery: Delivery) => Promise<void>, ...ids: string[]) {
+  const unread = new Map(ids.map((id) => [id, delivery(id)]));
+  const clock = fakeClock();
+  const { log, lines, text } = keptLog();
+  const store = {
+    unread: async () => [...unread.values()],
+    markRead: async (id: string) => void unread.delete(id),
+  };
+  const reader = startReader({ store, receive, clock, log });
+  const keep = (id: string) => {
+    unread.set(id, delivery(id));
+    reader.wake();
+  };
+  return { reader, clock, keep, unread: () => [...unread.keys()], lines, text };
+}
+
+describe("the reader", () => {
+  test("reads what an earlier process left unread, oldest first", async () => {
+    const read: string[] = [];
+    const { reader, unread } = start(async ({ id }) => void read.push(id), "a", "b", "c");
+
+    await settled();
+
+    expect(read).toEqual(["a", "b", "c"]);
+    expect(unread()).toEqual([]);
+    await reader.close();
+  });
+
+  test("reads each webhook once, also when it is woken in the middle of it", async () => {
+    const read: string[] = [];
+    const slow = Promise.withResolvers<void>();
+    const { reader, keep } = start(async ({ id }) => {
+      read.push(id);
+      if (id === "slow") await slow.promise;
+    }, "slow");
+
+    await settled();
+    keep("next");
+    await settled();
+    slow.resolve();
+    await settled();
+
+    expect(read).toEqual(["slow", "next"]);
+    await reader.close();
+  });
+
+  test("goes on with others while one fails, and tries that one again", async () => {
+    const read: string[] = [];
+    const { reader, clock, keep, unread } = start(
+      async ({ id }) => {
+        read.push(id);
+        if (id === "bad" && read.filter((each) => each === "bad").length < 3) throw new Error("not yet");
+      },
+      "bad",
+      "good",
+    );
+
+    await settled();
+    expect(unread()).toEqual(["bad"]);
+    keep("better");
+    await settled();
+    expect(unread()).toEqual(["bad"]);
+    await clock.advance(1_000);
+    await settled();
+    await clock.advance(10_000);
+    await settled();
+
+    expect(read).toEqual(["bad", "good", "better", "bad", "bad"]);
+    expect(unread()).toEqual([]);
+    expect(reader.setAside()).toEqual([]);
+    await reader.close();
+  });
+
+  test("sets a webhook aside after three tries, keeps it, and says so", async () => {
+    let tries = 0;
+    const { reader, clock, unread, lines } = start(async () => {
+      tries += 1;
+      throw new Error("it will never work");
+    }, "poison");
+
+    await settled();
+    await clock.advance(3_600_000);
+    await settled();
+
+    expect(tries).toBe(3);
+    expect(unread()).toEqual(["poison"]);
+    expect(reader.setAside()).toEqual(["poison"]);
+    expect(lines.at(-1)).toMatchObject({
+      delivery: "poison",
+      reason: "it will never work",
+      msg: "webhook set aside",
+    });
+    await reader.close();
+  });
+
+  test("is not held up by more poison than it reads at once", async () => {
+    const poison = Array.from({ length: 40 }, (_, index) => `poison-${index}`);
+    const { reader, unread } = start(
+      async ({ id }) => {
+        if (id.startsWith("poison")) throw new Error("no");
+      },
+      ...poison,
+      "good",
+    );
+
+    for (let turn = 0; turn < 20; turn += 1) await settled();
+
+    expect(unread()).toEqual(poison);
+    await reader.close();
+  });
+
+  test("logs no payload, not even one that hangs on an error", async () => {
+    const { reader, text } = start(async () => {
+      throw Object.assign(new Error("no"), { event: { payload: "nobody may read this" } });
+    }, "bad");
+
+    await settled();
+
+    expect(text()).toContain("webhook failed");
+    expect(text()).not.toContain("nobody may read this");
+    await reader.close();
+  });
+
+  test("ends what it has begun before it closes, and begins nothing more", async () => {
+    const slow = Promise.withResolvers<void>();
+    const read: string[] = [];
+    const { reader, keep, unread } = start(async ({ id }) => {
+      await slow.promise;
+      read.push(id);
+    }, "begun");
+    await settled();
+
+    const closed = closing(reader);
+    keep("late");
+    await settled();
+    expect(closed.isDone()).toBe(false);
+    slow.resolve();
+    await closed.promise;
+
+    expect(read).toEqual(["begun"]);
+    expect(unread()).toEqual(["late"]);
+  });
+});
+
+function closing(reader: Reader) {
+  let done = false;
+  const promise = reader.close().then(() => {
+    done = true;
+  });
+  return { promise, isDone: () => done };
+}
