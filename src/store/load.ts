@@ -1,0 +1,62 @@
+import type { Kysely } from "kysely";
+import { emptyState, type State } from "../core/facts.ts";
+import type { Job, Machine } from "../core/types.ts";
+import { SetupError } from "../ports.ts";
+import type { Tables } from "./tables.ts";
+
+/** How long a closed job is remembered. NB: GitHub keeps webhooks for a redelivery for 3 days, a GitHub Enterprise Server for 7. */
+export const REMEMBER_CLOSED_MS = 7 * 24 * 3_600_000;
+
+/** What is open, as it was when the process ended. */
+export async function load(db: Kysely<Tables>, now: number): Promise<State> {
+  const state = emptyState();
+  const jobs = await db
+    .selectFrom("job")
+    .select("doc")
+    .where("closed_at", "is", null)
+    .where("doc", "is not", null)
+    .$narrowType<{ doc: string }>()
+    .execute();
+  for (const { doc } of jobs) {
+    const job = JSON.parse(doc) as Job;
+    state.jobs.set(job.id, job);
+  }
+  const machines = await db.selectFrom("machine").select("doc").where("forgotten_at", "is", null).execute();
+  for (const { doc } of machines) {
+    const machine = JSON.parse(doc) as Machine;
+    state.machines.set(machine.name, machine);
+  }
+  const closed = await db
+    .selectFrom("job")
+    .select("id")
+    .where("closed_at", ">=", now - REMEMBER_CLOSED_MS)
+    .execute();
+  for (const { id } of closed) state.closed.add(id);
+  const drained = await db.selectFrom("drained_host").select("name").execute();
+  for (const { name } of drained) state.drained.add(name);
+  return state;
+}
+
+/**
+ * Writes down whose store it is. Throws `SetupError` when it holds machines of another name: nobody would look for their VMs
+ * any more.
+ */
+export async function claimName(db: Kysely<Tables>, controller: string, file: string): Promise<void> {
+  const owner = await db
+    .selectFrom("meta")
+    .select("value")
+    .where("key", "=", "controller")
+    .executeTakeFirst();
+  if (owner?.value === controller) return;
+  const live = await db.selectFrom("machine").select("name").where("forgotten_at", "is", null).execute();
+  if (owner && live.length > 0) {
+    throw new SetupError(
+      `${file} holds ${live.length} machines of the controller ${owner.value}, and the catalogue names it ${controller}. Put "controller: ${owner.value}" back until "mayfly ps" shows no machine, or use another data folder.`,
+    );
+  }
+  await db
+    .insertInto("meta")
+    .values({ key: "controller", value: controller })
+    .onConflict((conflict) => conflict.column("key").doUpdateSet({ value: controller }))
+    .execute();
+}

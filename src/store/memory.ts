@@ -1,0 +1,50 @@
+import { apply, emptyState, type Fact } from "../core/facts.ts";
+import type { Delivery, Store } from "../ports.ts";
+import { subjectsOf } from "./subjects.ts";
+
+/** A store that lasts as long as the process, for simulations and tests. Same reducer, no disk. */
+export function memoryStore(): Store {
+  const state = emptyState();
+  let facts: Fact[] = [];
+  const deliveries = new Map<string, Delivery & { isRead: boolean }>();
+
+  return {
+    state,
+    async record(added) {
+      for (const fact of added) {
+        apply(state, fact);
+        facts.push(fact);
+      }
+    },
+    async history(about) {
+      const isAbout = (fact: Fact) =>
+        "job" in about ? subjectsOf(fact).job === about.job : subjectsOf(fact).machine === about.machine;
+      return facts.filter(isAbout).toSorted((a, b) => a.at - b.at);
+    },
+    async keep(delivery) {
+      if (deliveries.has(delivery.id)) return "known";
+      deliveries.set(delivery.id, { ...delivery, isRead: false });
+      return "new";
+    },
+    async unread() {
+      const unread = [...deliveries.values()].filter(({ isRead }) => !isRead);
+      return unread.map(({ isRead: _, ...delivery }) => delivery);
+    },
+    async markRead(id) {
+      const delivery = deliveries.get(id);
+      if (delivery) deliveries.set(id, { ...delivery, isRead: true });
+    },
+    async prune(before) {
+      const isOpen = (fact: Fact) => {
+        const { job, machine } = subjectsOf(fact);
+        return state.jobs.has(job ?? Number.NaN) || state.machines.has(machine ?? "");
+      };
+      for (const fact of facts) {
+        if (fact.kind === "job-closed" && fact.at < before) state.closed.delete(fact.job);
+      }
+      facts = facts.filter((fact) => fact.at >= before || isOpen(fact));
+      for (const { id, receivedAt } of deliveries.values()) if (receivedAt < before) deliveries.delete(id);
+    },
+    async close() {},
+  };
+}

@@ -1,0 +1,23 @@
+import type { Fact } from "../core/facts.ts";
+import type { MachineName } from "../core/types.ts";
+
+/** The job and the machine that a fact tells of. One made for a job, and a job that ran somewhere, have both. */
+export type Subjects = { job: number | undefined; machine: MachineName | undefined };
+
+/** Under which job and machine a fact is found in the history. */
+export function subjectsOf(fact: Fact): Subjects {
+  switch (fact.kind) {
+    case "job-seen":
+      return { job: fact.job.id, machine: fact.job.ranOn };
+    case "job-given-up":
+    case "job-closed":
+    case "check-published":
+      return { job: fact.job, machine: undefined };
+    case "machine-created":
+      return { job: fact.forJob, machine: fact.machine };
+    case "host-drained":
+      return { job: undefined, machine: undefined };
+    default:
+      return { job: undefined, machine: fact.machine };
+  }
+}

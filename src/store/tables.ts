@@ -1,0 +1,42 @@
+import type { Generated } from "kysely";
+
+/**
+ * The tables as they are after the last migration. Times are epoch milliseconds. `doc` is the whole record as JSON; the other
+ * columns repeat what is searched for.
+ */
+export type Tables = {
+  job: JobRow;
+  machine: MachineRow;
+  fact: FactRow & { seq: Generated<number> };
+  delivery: DeliveryRow & { seq: Generated<number> };
+  drained_host: { name: string; at: number };
+  meta: { key: string; value: string };
+};
+
+/** NB: a job that was closed without ever having been open here is an id and a time, nothing else. */
+export type JobRow = {
+  id: number;
+  repo: string | null;
+  status: string | null;
+  closed_at: number | null;
+  doc: string | null;
+};
+
+export type MachineRow = {
+  name: string;
+  repo: string;
+  image: string;
+  host: string;
+  forgotten_at: number | null;
+  doc: string;
+};
+
+export type FactRow = { at: number; kind: string; job: number | null; machine: string | null; doc: string };
+
+export type DeliveryRow = {
+  id: string;
+  event: string;
+  payload: string;
+  received_at: number;
+  read_at: number | null;
+};

@@ -1,0 +1,91 @@
+import type { Transaction } from "kysely";
+import type { Delivery } from "../ports.ts";
+import type { Changes } from "./fold.ts";
+import type { Tables } from "./tables.ts";
+
+/** NB: SQLite takes at most 32,766 values in one statement; no row here has more than six. */
+const ROWS_AT_ONCE = 1000;
+
+/** Keeps webhooks. Answers the ids that were not there before. */
+export async function insertDeliveries(
+  transaction: Transaction<Tables>,
+  deliveries: readonly Delivery[],
+): Promise<Set<string>> {
+  const added = new Set<string>();
+  for (const some of inParts(deliveries)) {
+    const rows = some.map(({ id, event, payload, receivedAt }) => ({
+      id,
+      event,
+      payload,
+      received_at: receivedAt,
+      read_at: null,
+    }));
+    const returned = await transaction
+      .insertInto("delivery")
+      .values(rows)
+      .onConflict((conflict) => conflict.column("id").doNothing())
+      .returning("id")
+      .execute();
+    for (const { id } of returned) added.add(id);
+  }
+  return added;
+}
+
+/** Marks webhooks as read. */
+export async function markDeliveries(
+  transaction: Transaction<Tables>,
+  ids: readonly string[],
+  at: number,
+): Promise<void> {
+  for (const some of inParts(ids)) {
+    await transaction.updateTable("delivery").set({ read_at: at }).where("id", "in", some).execute();
+  }
+}
+
+/** Writes what facts changed: history rows, and the rows of jobs, machines and hosts, each once. */
+export async function writeChanges(transaction: Transaction<Tables>, changes: Changes): Promise<void> {
+  for (const rows of inParts(changes.facts)) await transaction.insertInto("fact").values(rows).execute();
+  for (const rows of inParts([...changes.jobs.values()])) {
+    await transaction
+      .insertInto("job")
+      .values(rows)
+      .onConflict((conflict) =>
+        conflict.column("id").doUpdateSet(({ ref }) => ({
+          repo: ref("excluded.repo"),
+          status: ref("excluded.status"),
+          closed_at: ref("excluded.closed_at"),
+          doc: ref("excluded.doc"),
+        })),
+      )
+      .execute();
+  }
+  for (const rows of inParts([...changes.machines.values()])) {
+    await transaction
+      .insertInto("machine")
+      .values(rows)
+      .onConflict((conflict) =>
+        conflict.column("name").doUpdateSet(({ ref }) => ({
+          repo: ref("excluded.repo"),
+          image: ref("excluded.image"),
+          host: ref("excluded.host"),
+          forgotten_at: ref("excluded.forgotten_at"),
+          doc: ref("excluded.doc"),
+        })),
+      )
+      .execute();
+  }
+  for (const [name, at] of changes.hosts) await writeHost(transaction, name, at);
+}
+
+async function writeHost(
+  transaction: Transaction<Tables>,
+  name: string,
+  at: number | undefined,
+): Promise<void> {
+  await transaction.deleteFrom("drained_host").where("name", "=", name).execute();
+  if (at !== undefined) await transaction.insertInto("drained_host").values({ name, at }).execute();
+}
+
+function* inParts<T>(rows: readonly T[]): Generator<T[]> {
+  for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) yield rows.slice(from, from + ROWS_AT_ONCE);
+}
