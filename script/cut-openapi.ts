@@ -60,7 +60,15 @@ const WEBHOOKS = new Set([
   "workflow-job-waiting",
 ]);
 
-const FOR_READERS = new Set(["description", "summary", "title", "example", "examples", "externalDocs", "tags"]);
+const FOR_READERS = new Set([
+  "description",
+  "summary",
+  "title",
+  "example",
+  "examples",
+  "externalDocs",
+  "tags",
+]);
 const METHODS = new Set(["get", "post", "put", "patch", "delete"]);
 
 type Json = string | number | boolean | null | Json[] | Tree;
@@ -122,7 +130,11 @@ function cut(document: Tree, part: Tree): Tree {
   }
   return {
     openapi: document.openapi ?? "",
-    info: { title: "A cut of GitHub's API description", version: info.version ?? "", license: info.license ?? {} },
+    info: {
+      title: "A cut of GitHub's API description",
+      version: info.version ?? "",
+      license: info.license ?? {},
+    },
     ...tree(chosen),
     components: sorted(components),
   };
@@ -157,14 +169,17 @@ function sorted(components: Record<string, Tree>): Tree {
 }
 
 function workflowJobExamples(events: Json): Json {
-  const event = Array.isArray(events) ? events.find((entry) => tree(entry).name === "workflow_job") : undefined;
+  const event = Array.isArray(events)
+    ? events.find((entry) => tree(entry).name === "workflow_job")
+    : undefined;
   const examples = event && tree(event).examples;
   if (!examples) throw new Error("the examples have no workflow_job");
   return examples;
 }
 
 function tree(node: Json | undefined): Tree {
-  if (node === null || typeof node !== "object" || Array.isArray(node)) throw new Error("expected a JSON object");
+  if (node === null || typeof node !== "object" || Array.isArray(node))
+    throw new Error("expected a JSON object");
   return node;
 }
 
@@ -176,5 +191,6 @@ function write(file: string, content: Json): void {
 }
 
 const [from, to] = process.argv.slice(2);
-if (from === undefined || to === undefined) throw new Error("usage: cut-openapi.ts <unpacked packages> <output folder>");
+if (from === undefined || to === undefined)
+  throw new Error("usage: cut-openapi.ts <unpacked packages> <output folder>");
 main(from, to);

@@ -1,0 +1,221 @@
+import { createHash, randomBytes } from "node:crypto";
+import { type Faults, noFaults } from "./faults.ts";
+import {
+  type Account,
+  type Call,
+  type CheckRun,
+  type Delivery,
+  GITHUB_TIMES,
+  type Installation,
+  type Job,
+  type Permissions,
+  type Repo,
+  type Run,
+  type Runner,
+  type Times,
+} from "./model.ts";
+
+export type AppCredentials = { id: number; slug: string; privateKey: string; permissions: Permissions };
+
+/** Everything the emulated GitHub knows. Changed in place; whoever changes it calls `changed`. */
+export type World = {
+  /** Base address of pages, without a slash at the end; `apiUrl` is the one of the REST API. */
+  url: string;
+  apiUrl: string;
+  /** Base address that runners are told. */
+  publicUrl: string;
+  app: AppCredentials;
+  webhook?: { url: string; secret: string } | undefined;
+  times: Times;
+  faults: Faults;
+  /** Runners older than this are refused a session. */
+  minimumRunnerVersion: string;
+  /** Calls an installation may make in an hour. */
+  hourlyLimit: number;
+  accounts: Map<string, Account>;
+  repos: Map<string, Repo>;
+  installations: Map<number, Installation>;
+  runs: Map<number, Run>;
+  jobs: Map<number, Job>;
+  runners: Map<number, Runner>;
+  checkRuns: Map<number, CheckRun>;
+  deliveries: Delivery[];
+  installationTokens: Map<string, InstallationToken>;
+  registrationTokens: Map<string, { repo: Repo; expiresAt: number }>;
+  calls: Call[];
+  violations: string[];
+  /** Counts changes; for those who wait for the next one. */
+  version: number;
+  random: () => number;
+  newId: (kind: IdKind) => number;
+  listeners: Set<() => void>;
+  timers: Set<NodeJS.Timeout>;
+  /** Webhooks that wait to be sent together, last first. See WebhookFaults. */
+  heldBack: (() => void)[];
+  /** Aborted when the emulator closes. */
+  closing: AbortController;
+};
+
+export type InstallationToken = {
+  installation: Installation;
+  permissions: Permissions;
+  repos: ReadonlySet<Repo>;
+  expiresAt: number;
+};
+
+export type WorldSettings = {
+  app: AppCredentials;
+  times?: Partial<Times> | undefined;
+  seed?: number | undefined;
+  minimumRunnerVersion?: string | undefined;
+  hourlyLimit?: number | undefined;
+};
+
+/** A GitHub with nothing in it. The addresses are filled in once the port is known. */
+export function createWorld(settings: WorldSettings): World {
+  return {
+    url: "",
+    apiUrl: "",
+    publicUrl: "",
+    app: settings.app,
+    times: { ...GITHUB_TIMES, ...settings.times },
+    faults: noFaults(),
+    minimumRunnerVersion: settings.minimumRunnerVersion ?? "2.329.0",
+    hourlyLimit: settings.hourlyLimit ?? 5000,
+    accounts: new Map(),
+    repos: new Map(),
+    installations: new Map(),
+    runs: new Map(),
+    jobs: new Map(),
+    runners: new Map(),
+    checkRuns: new Map(),
+    deliveries: [],
+    installationTokens: new Map(),
+    registrationTokens: new Map(),
+    calls: [],
+    violations: [],
+    version: 0,
+    random: seededRandom(settings.seed ?? 1),
+    newId: idSource(),
+    listeners: new Set(),
+    timers: new Set(),
+    heldBack: [],
+    closing: new AbortController(),
+  };
+}
+
+/** To be called after each change of the world: wakes those who wait for one. */
+export function changed(world: World): void {
+  world.version += 1;
+  for (const listener of [...world.listeners]) listener();
+}
+
+/**
+ * Resolves as soon as a change makes the predicate true (at once if it is). Rejects after `timeoutMs`, with the state in the message.
+ */
+export function until(world: World, predicate: () => boolean, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (settle: () => void) => {
+      clearTimeout(timer);
+      world.listeners.delete(look);
+      settle();
+    };
+    const look = () => {
+      try {
+        if (predicate()) end(resolve);
+      } catch (error) {
+        end(() => reject(error));
+      }
+    };
+    const timer = setTimeout(() => {
+      end(() => reject(new Error(`not so within ${timeoutMs} ms: ${predicate}\n${describe(world)}`)));
+    }, timeoutMs);
+    world.listeners.add(look);
+    look();
+  });
+}
+
+/** Does something later, unless it is cancelled by the function it returns or the emulator is closed. */
+export function later(world: World, ms: number, action: () => void): () => void {
+  const timer = setTimeout(() => {
+    world.timers.delete(timer);
+    action();
+  }, ms);
+  world.timers.add(timer);
+  return () => {
+    clearTimeout(timer);
+    world.timers.delete(timer);
+  };
+}
+
+/** The world in a few lines, for a person who reads a failed test. */
+export function describe(world: World): string {
+  const jobs = [...world.jobs.values()].map(
+    (job) => `  job ${job.id} ${job.name}: ${job.status} ${job.conclusion ?? ""} ${job.runner?.name ?? ""}`,
+  );
+  const runners = [...world.runners.values()].map(
+    (runner) =>
+      `  runner ${runner.id} ${runner.name}: ${runner.session ? "online" : "offline"}${runner.job ? ", busy" : ""}`,
+  );
+  const checks = [...world.checkRuns.values()].map(
+    (check) =>
+      `  check ${check.id} ${check.name}: ${check.status} ${check.conclusion ?? ""} "${check.output.title}"`,
+  );
+  const calls = world.calls.slice(-10).map((call) => `  ${call.status} ${call.method} ${call.path}`);
+  const deliveries = world.deliveries.slice(-10).map((one) => `  ${one.event}.${one.action}: ${one.status}`);
+  return [
+    "jobs:",
+    ...jobs,
+    "runners:",
+    ...runners,
+    "check runs:",
+    ...checks,
+    "last calls:",
+    ...calls,
+    "last webhooks:",
+    ...deliveries,
+    "violations:",
+    ...world.violations.map((violation) => `  ${violation}`),
+  ].join("\n");
+}
+
+export type IdKind = "account" | "repo" | "installation" | "run" | "job" | "runner" | "delivery" | "token";
+
+/** NB: GitHub's ids of jobs and deliveries passed 2^32 long ago. A job and its check run have one id. */
+const FIRST_ID: Record<IdKind, number> = {
+  account: 90_000_001,
+  repo: 700_000_001,
+  installation: 50_000_001,
+  run: 17_300_000_001,
+  job: 55_390_000_001,
+  runner: 21,
+  delivery: 187_380_000_001,
+  token: 1,
+};
+
+function idSource(): (kind: IdKind) => number {
+  const next = { ...FIRST_ID };
+  return (kind) => next[kind]++;
+}
+
+/** An id as GitHub's GraphQL side writes it; only the look is right. */
+export const nodeId = (prefix: string, id: number): string =>
+  `${prefix}_${Buffer.from(String(id)).toString("base64url")}`;
+
+export const newSecret = (prefix: string): string => `${prefix}${randomBytes(20).toString("base64url")}`;
+
+export const newSha = (): string => createHash("sha1").update(randomBytes(16)).digest("hex");
+
+/** GitHub's times have whole seconds. */
+export const isoTime = (at: number): string => new Date(at).toISOString().replace(/\.\d{3}Z$/, "Z");
+
+/** Mulberry32: small, fast, and the same on every machine. */
+function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
