@@ -1,0 +1,18 @@
+import type { Logger } from "pino";
+import type { Host } from "../core/types.ts";
+import type { Clock, Ring } from "../ports.ts";
+
+/** What each driver is made from: one driver object per host of the catalogue. */
+export type DriverParts = {
+  host: Host;
+  /** The controller's name: all VMs of ours begin with it. See: core/name.ts. */
+  controller: string;
+  /** Where the driver keeps what it knows of this host's machines. It outlives the process; no other host's driver uses it. */
+  folder: string;
+  log: Logger;
+  /** To be rung when a VM may have changed. */
+  ring: Ring;
+  /** Mayfly's own folder, which holds `vagrant/` and `guest/`. */
+  project: string;
+  clock: Clock;
+};
