@@ -37,6 +37,9 @@ const LIFE_MARGIN_MS = 30 * 60_000;
 
 export function actor(parts: ActorParts): Actor {
   const { store, clock, github, guests, observer, log } = parts;
+  const since = clock.now();
+  /** Jobs whose first check run was asked for, and not yet written down. */
+  const attempted = new Set<number>();
   const record = (...facts: Fact[]) => store.record(facts);
   const onGitHub = <T>(run: (signal: AbortSignal) => Promise<T>) => withLimit(clock, GITHUB_LIMIT_MS, run);
 
@@ -145,7 +148,10 @@ export function actor(parts: ActorParts): Actor {
   async function publish({ job: id, content }: Extract<Effect, { do: "publish" }>): Promise<"done"> {
     const job = store.state.jobs.get(id);
     if (!job) return "done";
-    const check = await onGitHub((signal) => github.publish(job, content, job.check?.id, signal));
+    const known = job.check?.id ?? (job.queuedAt < since || attempted.has(id) ? "find" : "new");
+    attempted.add(id);
+    const check = await onGitHub((signal) => github.publish(job, content, known, signal));
+    attempted.delete(id);
     await record({ kind: "check-published", at: clock.now(), job: id, check, digest: content.digest });
     return "done";
   }

@@ -21,11 +21,14 @@ export type ObserverParts = {
 export type Observer = {
   seen: (machine: Machine) => Seen;
   strangers: (state: State) => Stranger[];
-  /** Hosts whose last look succeeded. */
+  /** Hosts whose last look succeeded. NB: none until all have answered once, or had a minute to: before that nobody knows how full they are. */
   reachable: () => ReadonlySet<string>;
   /** Asks each host that is due, and answers when the next one will be. */
   askHosts: (state: State) => number;
-  /** Asks GitHub about the runners of these repositories, if it was not asked a moment ago. Answers when it may be asked again. */
+  /**
+   * Asks GitHub about the runners of these repositories, if it was not asked a moment ago, and about those of the others now
+   * and then. Answers when the next question is due.
+   */
   askRunners: (repos: Iterable<RepoName>) => number;
   /** The runner of that name, in whatever repository it is listed. */
   runnerOf: (name: MachineName) => { repo: RepoName; id: number } | undefined;
@@ -39,8 +42,12 @@ export type Observer = {
 const BUSY_HOST_MS = 2000;
 const QUIET_HOST_MS = 60_000;
 const HOST_LIMIT_MS = 30_000;
+/** How long a host that cannot be asked keeps a controller that just started from ordering machines elsewhere. */
+const SURVEY_MS = 60_000;
 /** Several machines of a repository may be in doubt at once: one question serves them all. */
 const RUNNERS_MS = 5000;
+/** Runners without a row are looked for this often. */
+const QUIET_RUNNERS_MS = 10 * 60_000;
 const RUNNERS_LIMIT_MS = 60_000;
 /** A list is at most this late; a name forgotten longer ago is remembered no more. */
 const REMEMBER_MS = 10 * 60_000;
@@ -62,6 +69,10 @@ export function observer(parts: ObserverParts): Observer {
   const onlineAt = new Map<MachineName, number>();
   const removedAt = new Map<MachineName, number>();
   const forgottenAt = new Map<MachineName, number>();
+
+  const surveyEndsAt = clock.now() + SURVEY_MS;
+  const isSurveyed = () =>
+    clock.now() >= surveyEndsAt || Array.from(hosts.values()).every((from) => from.askedAt() !== undefined);
 
   const runnersFor = (machine: Machine): RunnerView =>
     machine.repo === "" ? viewAll(repos, machine.name) : viewOne(repos.get(machine.repo), machine.name);
@@ -92,7 +103,8 @@ export function observer(parts: ObserverParts): Observer {
     };
     for (const [host, from] of hosts)
       for (const name of from.things().keys()) consider(name, from.askedAt(), { host });
-    for (const [repo, from] of repos) {
+    // NB: a runner tells nothing of its host; only when no host has its VM is it a stranger of its own.
+    for (const [repo, from] of isSurveyed() ? repos : []) {
       for (const name of from.things().keys()) {
         if ((removedAt.get(name) ?? 0) < (from.askedAt() ?? 0)) consider(name, from.askedAt(), { repo });
       }
@@ -103,20 +115,17 @@ export function observer(parts: ObserverParts): Observer {
   return {
     seen,
     strangers,
-    reachable: () =>
-      new Set(
-        Array.from(hosts).flatMap(([name, from]) =>
-          from.askedAt() === undefined || from.hasFailed() ? [] : [name],
-        ),
-      ),
+    reachable: () => {
+      if (!isSurveyed()) return new Set();
+      return new Set(Array.from(hosts).flatMap(([name, from]) => (isTrusted(from) ? [name] : [])));
+    },
     askHosts: (state) => {
       const busy = new Set(Array.from(state.machines.values(), ({ host }) => host));
       return askDue(hosts, (name) => (busy.has(name) ? BUSY_HOST_MS : QUIET_HOST_MS), clock.now());
     },
     askRunners: (names) => {
       const wanted = new Set(names);
-      const due = new Map(Array.from(repos).filter(([name]) => wanted.has(name)));
-      return askDue(due, () => RUNNERS_MS, clock.now());
+      return askDue(repos, (name) => (wanted.has(name) ? RUNNERS_MS : QUIET_RUNNERS_MS), clock.now());
     },
     runnerOf: (name) => {
       for (const [repo, from] of repos) {
@@ -151,36 +160,34 @@ function askDue<T>(
   return next;
 }
 
-function viewVm(
-  from: Source<VmSeen> | undefined,
-  name: MachineName,
-): Pick<Seen, "vm" | "vmText" | "vmAskedAt" | "vmSeenAt"> {
-  if (!from || from.askedAt() === undefined || from.hasFailed()) {
-    return { vm: "unknown", vmAskedAt: from?.askedAt(), vmSeenAt: from?.seenAt(name) };
-  }
+function viewVm(from: Source<VmSeen> | undefined, name: MachineName): VmView {
+  const times = { vmAskedAt: from?.askedAt(), vmMissingSince: from?.missingSince(name) };
+  if (!isTrusted(from)) return { vm: "unknown", ...times };
   const vm = from.things().get(name);
-  return {
-    vm: vm?.state ?? "none",
-    vmText: vm?.text,
-    vmAskedAt: from.askedAt(),
-    vmSeenAt: from.seenAt(name),
-  };
+  return { vm: vm?.state ?? "none", vmText: vm?.text, ...times };
 }
 
-type RunnerView = Pick<Seen, "runner" | "runnerId" | "runnerAskedAt" | "runnerSeenAt" | "isRunnerRemoved">;
+type VmView = Pick<Seen, "vm" | "vmText" | "vmAskedAt" | "vmMissingSince">;
+
+type RunnerView = Pick<
+  Seen,
+  "runner" | "runnerId" | "runnerAskedAt" | "runnerMissingSince" | "wasRunnerSeen" | "isRunnerRemoved"
+>;
 
 function viewOne(from: Source<RunnerSeen> | undefined, name: MachineName): RunnerView {
-  if (!from || from.askedAt() === undefined || from.hasFailed()) {
-    return { runner: "unknown", runnerAskedAt: from?.askedAt(), runnerSeenAt: from?.seenAt(name) };
-  }
-  const runner = from.things().get(name);
-  return {
-    runner: runner?.state ?? "none",
-    runnerId: runner?.id,
-    runnerAskedAt: from.askedAt(),
-    runnerSeenAt: from.seenAt(name),
+  const times = {
+    runnerAskedAt: from?.askedAt(),
+    runnerMissingSince: from?.missingSince(name),
+    wasRunnerSeen: from?.wasSeen(name),
   };
+  if (!isTrusted(from)) return { runner: "unknown", ...times };
+  const runner = from.things().get(name);
+  return { runner: runner?.state ?? "none", runnerId: runner?.id, ...times };
 }
+
+/** The last answer counts only as long as the source answers. */
+const isTrusted = <T>(from: Source<T> | undefined): from is Source<T> =>
+  from !== undefined && from.askedAt() !== undefined && !from.hasFailed();
 
 /** NB: an adopted VM does not tell its repository. Its runner is gone only if every repository says so. */
 function viewAll(repos: ReadonlyMap<RepoName, Source<RunnerSeen>>, name: MachineName): RunnerView {
@@ -188,16 +195,19 @@ function viewAll(repos: ReadonlyMap<RepoName, Source<RunnerSeen>>, name: Machine
   const listed = views.find(({ runner }) => runner !== "none" && runner !== "unknown");
   if (listed) return listed;
   const unsure = views.find(({ runner }) => runner === "unknown");
-  const askedAt = Math.min(...views.map(({ runnerAskedAt }) => runnerAskedAt ?? 0));
-  const lastSeen = Math.max(...views.map(({ runnerSeenAt }) => runnerSeenAt ?? 0));
-  return { runner: unsure ? "unknown" : "none", runnerAskedAt: askedAt, runnerSeenAt: lastSeen || undefined };
+  return {
+    runner: unsure ? "unknown" : "none",
+    runnerAskedAt: Math.min(...views.map(({ runnerAskedAt }) => runnerAskedAt ?? 0)),
+    runnerMissingSince: Math.max(...views.map(({ runnerMissingSince }) => runnerMissingSince ?? 0)),
+    wasRunnerSeen: views.some(({ wasRunnerSeen }) => wasRunnerSeen),
+  };
 }
 
 /** GitHub's word that it removed the runner is worth more than any list asked for before. */
 function withoutRemoved(view: RunnerView, machine: Machine, removedAt: number | undefined): RunnerView {
   const isOld = removedAt === undefined || removedAt < (machine.configuredAt ?? 0);
   if (isOld || (view.runnerAskedAt ?? 0) > removedAt) return view;
-  return { runner: "none", runnerAskedAt: removedAt, runnerSeenAt: undefined, isRunnerRemoved: true };
+  return { runner: "none", runnerAskedAt: removedAt, isRunnerRemoved: true };
 }
 
 function dropOlder(times: Map<string, number>, before: number): void {

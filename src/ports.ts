@@ -85,8 +85,16 @@ export type GitHub = {
   job(repo: RepoName, id: number, signal: AbortSignal): Promise<JobSeen | "gone">;
   /** Jobs that are queued, waiting or running now. */
   openJobs(repo: RepoName, signal: AbortSignal): Promise<JobSeen[]>;
-  /** Creates the check run, or updates it if `check` is given. Answers its id. */
-  publish(job: JobSeen, content: CheckRun, check: number | undefined, signal: AbortSignal): Promise<number>;
+  /**
+   * Updates the check run `check`, or creates one. `find`: one may be there already, from a call whose answer was lost; it is
+   * looked for by the job's id first. Answers its id.
+   */
+  publish(
+    job: JobSeen,
+    content: CheckRun,
+    check: number | "new" | "find",
+    signal: AbortSignal,
+  ): Promise<number>;
 };
 
 /** The guests that are calling. */

@@ -10,8 +10,9 @@ export type Source<T> = {
   things: () => ReadonlyMap<string, T>;
   /** When the last good answer was asked for. */
   askedAt: () => number | undefined;
-  /** When a list last contained the thing. */
-  seenAt: (name: string) => number | undefined;
+  /** When the first of the lists was asked for that all lack the thing, up to the last one. None: the last one has it. */
+  missingSince: (name: string) => number | undefined;
+  wasSeen: (name: string) => boolean;
   /** The last try failed: the last good answer is not to be trusted any more. */
   hasFailed: () => boolean;
   /** Since when the source may be asked again. */
@@ -33,7 +34,9 @@ const RETRY_MS = 10_000;
 
 export function source<T extends { name: string }>(parts: SourceParts<T>): Source<T> {
   const { clock, log, ring } = parts;
-  const seenAt = new Map<string, number>();
+  /** For each thing ever listed: since when it is missing, if it is. */
+  const missing = new Map<string, number | undefined>();
+  let firstAskedAt: number | undefined;
   let things: ReadonlyMap<string, T> = new Map();
   let askedAt: number | undefined;
   let failedAt: number | undefined;
@@ -47,7 +50,9 @@ export function source<T extends { name: string }>(parts: SourceParts<T>): Sourc
     try {
       const found = await withLimit(clock, parts.limitMs, parts.list);
       things = new Map(found.map((thing) => [thing.name, thing]));
-      for (const { name } of found) seenAt.set(name, startedAt);
+      for (const [name, since] of missing) if (!things.has(name)) missing.set(name, since ?? startedAt);
+      for (const name of things.keys()) missing.set(name, undefined);
+      firstAskedAt ??= startedAt;
       askedAt = startedAt;
       failedAt = undefined;
     } catch (error) {
@@ -65,12 +70,13 @@ export function source<T extends { name: string }>(parts: SourceParts<T>): Sourc
     },
     things: () => things,
     askedAt: () => askedAt,
-    seenAt: (name) => seenAt.get(name),
+    missingSince: (name) => (missing.has(name) ? missing.get(name) : firstAskedAt),
+    wasSeen: (name) => missing.has(name),
     hasFailed: () => failedAt !== undefined,
     nextAt: (everyMs) => {
       if (isAsking) return Number.POSITIVE_INFINITY;
       return failedAt === undefined ? (triedAt ?? Number.NEGATIVE_INFINITY) + everyMs : failedAt + RETRY_MS;
     },
-    forget: (name) => void seenAt.delete(name),
+    forget: (name) => void missing.delete(name),
   };
 }

@@ -9,7 +9,6 @@ export const SURE: ReadonlySet<Why> = new Set<Why>(["finished", "job-limit", "op
 /**
  * Turns what was seen into what is believed. Unknown is not gone: a list that lacks something now, or that was asked for too
  * early to contain it, proves nothing.
- * `since`: start of the process; before it nobody looked.
  */
 export function believe(machine: Machine, seen: Seen, context: BeliefContext): Belief {
   if (machine.startedAt === undefined && !machine.adopted) {
@@ -23,39 +22,32 @@ export function believe(machine: Machine, seen: Seen, context: BeliefContext): B
 }
 
 export type BeliefContext = {
-  now: number;
-  since: number;
   patience: Patience;
   /** The job that GitHub said runs in this machine, if one does. */
   job: Job | undefined;
 };
 
-function believeVm(machine: Machine, seen: Seen, { now, patience }: BeliefContext): VmState {
+/** NB: one list that lacks a VM proves nothing; all lists of the settle time must lack it. */
+function believeVm(machine: Machine, seen: Seen, { patience }: BeliefContext): VmState {
   const askedAt = seen.vmAskedAt ?? 0;
   if (machine.destroyedAt !== undefined && askedAt <= machine.destroyedAt) return "none";
-  if (seen.vm !== "none") return seen.vm;
-  if (askedAt <= (machine.startedAt ?? machine.createdAt)) return "unknown";
-  const lastSeen = machine.destroyedAt === undefined ? seen.vmSeenAt : undefined;
-  return isRecent(lastSeen, now, patience.settleMs) ? "unknown" : "none";
+  if (seen.vm !== "none" || machine.destroyedAt !== undefined) return seen.vm;
+  const missingSince = Math.max(seen.vmMissingSince ?? askedAt, machine.startedAt ?? machine.createdAt);
+  return askedAt - missingSince >= patience.settleMs ? "none" : "unknown";
 }
 
 /** NB: GitHub's event that a job runs here is worth more than its list, which lags. */
-function believeRunner(machine: Machine, seen: Seen, context: BeliefContext): RunnerState {
-  const { now, patience, job } = context;
+function believeRunner(machine: Machine, seen: Seen, { patience, job }: BeliefContext): RunnerState {
   if (job?.status === "running") return "busy";
   if (seen.runner !== "none" || seen.isRunnerRemoved) return seen.runner;
-  const registeredAt = registeredAtOf(machine);
-  if ((seen.runnerAskedAt ?? 0) <= registeredAt) return "unknown";
-  const lastSeen = Math.max(seen.runnerSeenAt ?? 0, machine.retired?.why === "finished" ? 0 : registeredAt);
-  return isRecent(lastSeen, now, patience.settleMs) ? "unknown" : "none";
+  const askedAt = seen.runnerAskedAt ?? 0;
+  const registeredAt = machine.adopted ? machine.createdAt : (machine.configuredAt ?? 0);
+  if (askedAt <= registeredAt) return "unknown";
+  // NB: a runner that had its one job is removed by GitHub itself; one list without it will do, if none ever had it.
+  const isExpectedGone = machine.retired?.why === "finished" && !seen.wasRunnerSeen;
+  const missingSince = Math.max(seen.runnerMissingSince ?? askedAt, registeredAt);
+  return isExpectedGone || askedAt - missingSince >= patience.settleMs ? "none" : "unknown";
 }
-
-/** NB: an adopted machine may have been registered a moment before it was found. */
-const registeredAtOf = (machine: Machine): number =>
-  machine.adopted ? machine.createdAt : (machine.configuredAt ?? 0);
-
-const isRecent = (at: number | undefined, now: number, withinMs: number): boolean =>
-  at !== undefined && now - at < withinMs;
 
 /** What the guest's own calls say. */
 export function guestOf(machine: Machine, seen: Pick<Seen, "polling">): GuestState {

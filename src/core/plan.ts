@@ -5,8 +5,8 @@ import { groupDemand, type Matcher, matcher, type Room } from "./pools.ts";
 import { digestOf, isLastDigest, report } from "./report.ts";
 import { sizePools } from "./size.ts";
 import { type Story, storyteller } from "./story.ts";
-import { askRunnerAt, type TurnContext, turn } from "./turn.ts";
-import type { ImageLimits, Job, Machine, MachineName } from "./types.ts";
+import { askRunnerAt, isGone, type TurnContext, turn } from "./turn.ts";
+import type { ImageLimits, Job, Machine, MachineName, Stranger } from "./types.ts";
 import { type Draft, type Member, newDraft, type Plan, type World } from "./world.ts";
 
 /** Everything to do now. Pure: it changes nothing, and the same world gives the same plan, but for new names. */
@@ -81,32 +81,37 @@ function askAbout(machine: Machine, { catalogue }: World, draft: Draft): void {
   for (const repo of repos) draft.ask.add(repo);
 }
 
-/** NB: a retired machine takes room until its VM is believed gone. */
+/** NB: a retired machine takes room until its VM is gone for certain, and a stranger takes room before it has a row. */
 function roomOf(world: World, members: readonly Member[]): Room {
-  const standing = members.filter(({ machine, belief }) => !machine.retired || belief.vm !== "none");
+  const standing = members.filter(
+    ({ machine, belief }) => !machine.retired || belief.vm !== "none" || !isGone(machine),
+  );
+  const strangers = world.strangers.map((stranger) => rowOf(stranger, world));
   return {
     state: world.state,
     catalogue: world.catalogue,
     patience: world.patience,
     now: world.now,
     reachable: world.reachable,
-    standing: standing.map(({ machine }) => machine),
+    standing: [...standing.map(({ machine }) => machine), ...strangers],
   };
 }
 
 /** A VM or runner of ours without a row becomes a machine that is retired from birth, and ends in the same table as all. */
-function planStrangers({ strangers, catalogue, now }: World, draft: Draft): void {
-  for (const { name, image, host, repo } of strangers) {
-    draft.facts.push({
-      kind: "machine-adopted",
-      at: now,
-      machine: name,
-      image,
-      repo: repo ?? "",
-      host: host ?? catalogue.hosts[0]?.name ?? "",
-    });
+function planStrangers(world: World, draft: Draft): void {
+  for (const stranger of world.strangers) {
+    const { name: machine, createdAt: at, ...row } = rowOf(stranger, world);
+    draft.facts.push({ kind: "machine-adopted", at, machine, ...row });
   }
 }
+
+const rowOf = ({ name, image, host, repo }: Stranger, { catalogue, now }: World): Machine => ({
+  name,
+  image,
+  repo: repo ?? "",
+  host: host ?? catalogue.hosts[0]?.name ?? "",
+  createdAt: now,
+});
 
 function planJobs(world: World, match: Matcher, story: (job: Job) => Story, draft: Draft): void {
   for (const job of world.state.jobs.values()) {

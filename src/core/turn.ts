@@ -57,7 +57,13 @@ export function turn(machine: Machine, belief: Belief, context: TurnContext): Tu
       return retireAfter(lastSign, patience.lostMs, "runner-lost", machine, context);
     }
     case "vanish":
-      return retireAfter(seen.vmSeenAt ?? machine.startedAt, patience.lostMs, "vm-died", machine, context);
+      return retireAfter(
+        seen.vmMissingSince ?? machine.startedAt,
+        patience.lostMs,
+        "vm-died",
+        machine,
+        context,
+      );
     case "serve":
       return onceAfter((machine.configuredAt ?? 0) + patience.serveMs, context.now, {
         effect: { do: "release", machine: machine.name },
@@ -82,6 +88,7 @@ export function turn(machine: Machine, belief: Belief, context: TurnContext): Tu
     case "destroy":
       return { effect: { do: "destroy", machine: machine.name } };
     case "forget":
+      if (!isGone(machine)) return { effect: { do: "destroy", machine: machine.name } };
       // NB: the row waits for its job's last words, which tell the machine's times.
       if (context.job) return {};
       return { fact: { kind: "machine-forgotten", at: context.now, machine: machine.name } };
@@ -90,6 +97,13 @@ export function turn(machine: Machine, belief: Belief, context: TurnContext): Tu
       return {};
   }
 }
+
+/**
+ * The driver has said that the VM and all that was made with it are gone, or was never told to make it.
+ * NB: that no VM is listed does not prove it: a disk may be left, or an order may still be under way.
+ */
+export const isGone = (machine: Machine): boolean =>
+  machine.destroyedAt !== undefined || (machine.startedAt === undefined && !machine.adopted);
 
 const isSure = (machine: Machine): boolean => machine.retired !== undefined && SURE.has(machine.retired.why);
 

@@ -120,12 +120,14 @@ export type Seen = {
   vmText?: string | undefined;
   /** When the answer was asked for. None: never asked since the start of the process. */
   vmAskedAt?: number | undefined;
-  /** When a list last contained it. */
-  vmSeenAt?: number | undefined;
+  /** When the first of the lists was asked for that all lack it, up to now. None: the last list has it. */
+  vmMissingSince?: number | undefined;
   runner: RunnerState;
   runnerId?: number | undefined;
   runnerAskedAt?: number | undefined;
-  runnerSeenAt?: number | undefined;
+  runnerMissingSince?: number | undefined;
+  /** Some list has contained it since the start of the process. */
+  wasRunnerSeen?: boolean | undefined;
   /** GitHub itself removed it, since the last list was asked for. */
   isRunnerRemoved?: boolean | undefined;
   /** When a list last called it idle or busy. */

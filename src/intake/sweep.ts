@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { withLimit } from "../clock.ts";
 import type { Fact, State } from "../core/facts.ts";
 import type { Job, JobSeen, RepoName } from "../core/types.ts";
 import type { Clock, GitHub, Ring } from "../ports.ts";
@@ -15,6 +16,7 @@ export type SweepParts = {
 };
 
 const EVERY_MS = 5 * 60_000;
+const LIMIT_MS = 60_000;
 /** A job that was queued a moment ago may not be in the list yet. */
 const YOUNG_MS = 60_000;
 
@@ -35,13 +37,14 @@ async function sweepRepository(repo: RepoName, parts: SweepParts, signal: AbortS
   if (signal.aborted) return;
   try {
     const startedAt = parts.clock.now();
-    const listed = await parts.github.openJobs(repo, signal);
+    const ask = <T>(question: (signal: AbortSignal) => Promise<T>) => withLimit(parts.clock, LIMIT_MS, question);
+    const listed = await ask((limited) => parts.github.openJobs(repo, limited));
     const ids = new Set(listed.map(({ id }) => id));
     const missing = openJobsOf(repo, parts.state()).filter(
       ({ id, queuedAt }) => !ids.has(id) && startedAt - queuedAt >= YOUNG_MS,
     );
     const seen = [...listed];
-    for (const job of missing) seen.push(await lookUp(job, parts, signal));
+    for (const job of missing) seen.push(await ask((limited) => lookUp(job, parts, limited)));
     const news = seen.filter((job) => isNews(job, parts.state()));
     if (news.length === 0) return;
     await parts.record(news.map((job) => ({ kind: "job-seen", at: parts.clock.now(), job })));

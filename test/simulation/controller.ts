@@ -1,0 +1,259 @@
+import { pino } from "pino";
+import { actor } from "../../src/act.ts";
+import { apply, emptyState, type Fact, type State } from "../../src/core/facts.ts";
+import { machineName } from "../../src/core/name.ts";
+import type { JobSeen } from "../../src/core/types.ts";
+import { sweepJobs } from "../../src/intake/sweep.ts";
+import { observer } from "../../src/observe.ts";
+import type { Clock, Driver, GitHub, Guests, Registration, Store } from "../../src/ports.ts";
+import { reconciler } from "../../src/reconcile.ts";
+import type { ClaimAnswer, Listener } from "./hosts.ts";
+import { CATALOGUE, PATIENCE, REPOS, type Sim } from "./sim.ts";
+
+const POLL_MS = 25_000;
+const log = pino({ level: "silent" });
+
+/** The real ring on simulated ports, killed at the effects that the scenario names, and started again on the same store. */
+export type Controller = {
+  start: () => void;
+  state: () => State;
+  deliver: (job: JobSeen) => void;
+  listener: Listener;
+  kills: () => number;
+};
+
+type Parts = { github: GitHub; driver: (host: string) => Driver };
+
+/** One process's life. */
+type Life = {
+  isOver: boolean;
+  stop: AbortController;
+  polls: Map<string, (answer: ClaimAnswer) => void>;
+  ring: () => void;
+};
+
+export function simController(sim: Sim, parts: () => Parts): Controller {
+  const { clock, scenario } = sim;
+  const kills = [...scenario.kills];
+  const handedOut = new Map<string, number>();
+  let killed = 0;
+  let effects = 0;
+  let state = emptyState();
+  let life: Life | undefined;
+
+  /** NB: a killed process does nothing more: what it waited for never comes. */
+  const never = <T>() => new Promise<T>(() => {});
+
+  function countEffect(mine: Life): void {
+    effects += 1;
+    if (kills[0] === undefined || effects < kills[0]) return;
+    kills.shift();
+    die(mine);
+  }
+
+  function die(mine: Life): void {
+    killed += 1;
+    sim.tell(`controller killed at effect ${effects}`);
+    mine.isOver = true;
+    mine.stop.abort();
+    life = undefined;
+    for (const answer of mine.polls.values()) answer("down");
+    if (scenario.wipe && killed === 1) state = emptyState();
+    clock.at(clock.now() + scenario.downMs, start);
+  }
+
+  /** Lets a verb be cut off right before and right after its work. */
+  const effect =
+    <Args extends unknown[], T>(mine: Life, verb: (...args: Args) => Promise<T>) =>
+    async (...args: Args): Promise<T> => {
+      if (!mine.isOver) countEffect(mine);
+      if (mine.isOver) return never();
+      const answer = await verb(...args).catch((error: unknown) =>
+        mine.isOver ? never<T>() : Promise.reject(error),
+      );
+      if (!mine.isOver) countEffect(mine);
+      return mine.isOver ? never() : answer;
+    };
+
+  const question =
+    <Args extends unknown[], T>(mine: Life, verb: (...args: Args) => Promise<T>) =>
+    (...args: Args): Promise<T> =>
+      verb(...args).then(
+        (answer) => (mine.isOver ? never<T>() : answer),
+        (error: unknown) => (mine.isOver ? never<T>() : Promise.reject(error)),
+      );
+
+  async function record(facts: readonly Fact[]): Promise<void> {
+    for (const fact of facts) apply(state, fact);
+  }
+
+  function start(): void {
+    const mine: Life = { isOver: false, stop: new AbortController(), polls: new Map(), ring: () => {} };
+    life = mine;
+    sim.tell("controller started");
+    const myClock: Clock = {
+      now: clock.now,
+      until: async (at, signal) => {
+        await clock.until(at, signal);
+        if (mine.isOver) await never();
+      },
+    };
+    const ring = () => mine.ring();
+    const store = simStore(() => state, effect(mine, record));
+    const { github, driver } = gate(parts(), mine);
+    const guests = simGuests(mine);
+    const drivers = new Map(CATALOGUE.hosts.map(({ name }) => [name, driver(name)]));
+    const watch = observer({
+      controller: "sim",
+      drivers,
+      repositories: REPOS,
+      github,
+      guests,
+      clock: myClock,
+      ring,
+      log,
+    });
+    const act = actor({
+      catalogue: CATALOGUE,
+      drivers,
+      github,
+      guests,
+      store,
+      clock: myClock,
+      log,
+      observer: watch,
+      ca: "",
+      keepEvidence: async (_machine, files) => files["console.log"] ?? "",
+    });
+    const newName = (image: string) => machineName("sim", image, sim.dice.bytes(8));
+    const rings = reconciler({
+      catalogue: CATALOGUE,
+      patience: PATIENCE,
+      store,
+      observer: watch,
+      act,
+      clock: myClock,
+      log,
+      newName,
+    });
+    mine.ring = rings.ring;
+    const crash = (error: unknown) => void sim.violations.push(`the controller crashed: ${String(error)}`);
+    rings.run(mine.stop.signal).catch(crash);
+    sweepJobs(
+      { github, repositories: REPOS, state: () => state, record: store.record, clock: myClock, ring, log },
+      mine.stop.signal,
+    ).catch(crash);
+  }
+
+  function gate({ github, driver }: Parts, mine: Life): Parts {
+    return {
+      github: {
+        installed: question(mine, github.installed),
+        runners: question(mine, github.runners),
+        register: effect(mine, github.register),
+        remove: effect(mine, github.remove),
+        job: question(mine, github.job),
+        openJobs: question(mine, github.openJobs),
+        publish: effect(mine, github.publish),
+      },
+      driver: (host) => {
+        const { list, start: order, destroy, check, evidence, close } = driver(host);
+        return {
+          list: question(mine, list),
+          start: effect(mine, order),
+          destroy: effect(mine, destroy),
+          check,
+          evidence: question(mine, evidence),
+          close,
+        };
+      },
+    };
+  }
+
+  function simGuests(mine: Life): Guests {
+    return {
+      polling: () => new Set(mine.polls.keys()),
+      heardAt: () => undefined,
+      answer: (name: string, registration: Registration) => {
+        const answer = mine.polls.get(name);
+        if (!answer || mine.isOver) return false;
+        const times = (handedOut.get(name) ?? 0) + 1;
+        handedOut.set(name, times);
+        if (times > 1) sim.violations.push(`${name} was handed two configurations`);
+        answer(registration);
+        return true;
+      },
+    };
+  }
+
+  async function claim(name: string, tokenHash: string): Promise<ClaimAnswer> {
+    const mine = life;
+    if (!mine) return "down";
+    await clock.sleep(sim.dice.between(50, 500));
+    if (mine.isOver) return "down";
+    const machine = [...state.machines.values()].find((row) => row.tokenHash === tokenHash);
+    if (!machine) return "unknown-token";
+    if (machine.retired || machine.configuredAt !== undefined) return "gone";
+    if (machine.askedAt === undefined) {
+      await effect(
+        mine,
+        record,
+      )([{ kind: "guest-asked", at: clock.now(), machine: name, runnerVersion: "sim" }]);
+    }
+    if (mine.isOver) return "down";
+    return await new Promise<ClaimAnswer>((resolve) => {
+      const close = (answer: ClaimAnswer) => {
+        if (mine.polls.get(name) === close) mine.polls.delete(name);
+        resolve(answer);
+      };
+      mine.polls.set(name, close);
+      clock.at(clock.now() + POLL_MS, () => close("again"));
+      mine.ring();
+    });
+  }
+
+  return {
+    start,
+    state: () => state,
+    kills: () => killed,
+    deliver: (job) => {
+      if (!life) return sim.tell(`webhook missed: job ${job.id} ${job.status}`);
+      apply(state, { kind: "job-seen", at: clock.now(), job });
+      life.ring();
+    },
+    listener: {
+      // NB: a claim that is cut off by a kill while it is written never answers; the guest's own time limit ends it.
+      claim: (name, tokenHash) => {
+        const mine = life;
+        return Promise.race([claim(name, tokenHash), cutOff(mine)]);
+      },
+      hangUp: (name) => life?.polls.get(name)?.("down"),
+      report: (fact) => {
+        if (!life) return;
+        apply(state, fact);
+        life.ring();
+      },
+    },
+  };
+
+  async function cutOff(mine: Life | undefined): Promise<ClaimAnswer> {
+    if (mine) await clock.until(Number.POSITIVE_INFINITY, mine.stop.signal);
+    return "down";
+  }
+}
+
+function simStore(state: () => State, record: Store["record"]): Store {
+  const unused = () => Promise.reject(new Error("the simulation has no use for this"));
+  return {
+    get state() {
+      return state();
+    },
+    record,
+    history: unused,
+    keep: unused,
+    unread: unused,
+    markRead: unused,
+    prune: unused,
+    close: async () => {},
+  };
+}

@@ -1,0 +1,243 @@
+import { isLastDigest } from "../../src/core/report.ts";
+import type { JobSeen } from "../../src/core/types.ts";
+import type { GitHub, RunnerSeen } from "../../src/ports.ts";
+import { CATALOGUE, callOver, REPOS, type Sim } from "./sim.ts";
+
+export type SimJob = {
+  seen: JobSeen;
+  runMs: number;
+  runnerId?: number | undefined;
+  /** GitHub gave it to a runner that has not taken it yet. */
+  isAssigned: boolean;
+};
+
+export type SimRunner = {
+  id: number;
+  name: string;
+  repo: string;
+  labels: readonly string[];
+  isOnline: boolean;
+  isGone: boolean;
+  job?: SimJob | undefined;
+  onJob: (job: SimJob) => void;
+  onCancel: () => void;
+  onGone: () => void;
+};
+
+export type SimCheck = { id: number; job: number; digest: string; digests: string[]; isCompleted: boolean };
+
+/** GitHub as Mayfly sees it: jobs, runners, check runs, and webhooks that may be lost, doubled, late and out of order. */
+export type SimGitHub = {
+  port: GitHub;
+  jobs: Map<number, SimJob>;
+  runners: Map<number, SimRunner>;
+  checks: Map<number, SimCheck>;
+  queue: (repo: number, image: number, runMs: number) => SimJob;
+  cancel: (job: SimJob, conclusion?: string) => void;
+  /** The guest's runner connects. False: its registration is gone. */
+  connect: (id: number, on: Pick<SimRunner, "onJob" | "onCancel" | "onGone">) => boolean;
+  accept: (runner: SimRunner, job: SimJob) => void;
+  finish: (runner: SimRunner, conclusion: string) => void;
+  /** The runner's machine is gone. */
+  disconnect: (id: number) => void;
+};
+
+export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub {
+  const { clock, dice, scenario } = sim;
+  const jobs = new Map<number, SimJob>();
+  const runners = new Map<number, SimRunner>();
+  const checks = new Map<number, SimCheck>();
+  let nextId = 100;
+  const newId = () => (nextId += 1);
+
+  function send(job: SimJob): void {
+    const payload = { ...job.seen };
+    if (sim.fault("webhookLost")) return sim.tell(`webhook lost: job ${payload.id} ${payload.status}`);
+    const copies = sim.fault("webhookDoubled") ? 2 : 1;
+    for (let copy = 0; copy < copies; copy += 1) {
+      const lateMs = dice.between(20, 300) + dice.next() * scenario.faults.webhookLateMs;
+      clock.at(clock.now() + lateMs, () => deliver(payload));
+    }
+  }
+
+  function change(job: SimJob, news: Partial<JobSeen>): void {
+    job.seen = { ...job.seen, ...news };
+    sim.tell(
+      `github: job ${job.seen.id} ${job.seen.status} ${job.seen.conclusion ?? ""} ${job.seen.ranOn ?? ""}`,
+    );
+    send(job);
+  }
+
+  function queue(repo: number, image: number, runMs: number): SimJob {
+    const id = newId();
+    const labels = CATALOGUE.images[image]?.labels ?? [];
+    const seen: JobSeen = {
+      id,
+      repo: REPOS[repo] ?? REPOS[0],
+      installation: 1,
+      runId: id,
+      attempt: 1,
+      name: `job ${id}`,
+      workflow: "test",
+      labels,
+      headSha: "0".repeat(40),
+      url: "https://github.invalid",
+      status: "queued",
+      queuedAt: clock.now(),
+    };
+    const job: SimJob = { seen, runMs, isAssigned: false };
+    jobs.set(id, job);
+    change(job, {});
+    clock.at(clock.now() + dice.between(100, 1000), handOut);
+    return job;
+  }
+
+  const isFree = (runner: SimRunner) => runner.isOnline && !runner.isGone && !runner.job;
+  const fits = (job: SimJob, runner: SimRunner) =>
+    runner.repo === job.seen.repo && job.seen.labels.every((label) => runner.labels.includes(label));
+
+  /** Any fitting runner gets a waiting job; what it does not take within a minute goes back. */
+  function handOut(): void {
+    for (const job of jobs.values()) {
+      if (job.seen.status !== "queued" || job.isAssigned) continue;
+      const fitting = [...runners.values()].filter((runner) => isFree(runner) && fits(job, runner));
+      const runner = scenario.randomHandOut ? dice.pick(fitting) : fitting[0];
+      if (!runner) continue;
+      job.isAssigned = true;
+      runner.job = job;
+      clock.at(clock.now() + dice.between(50, 500), () => runner.job === job && runner.onJob(job));
+      clock.at(clock.now() + 60_000, () => giveBack(job, runner));
+    }
+  }
+
+  function giveBack(job: SimJob, runner: SimRunner): void {
+    if (job.seen.status !== "queued" || runner.job !== job) return;
+    runner.job = undefined;
+    job.isAssigned = false;
+    handOut();
+  }
+
+  function drop(runner: SimRunner): void {
+    runner.isGone = true;
+    runners.delete(runner.id);
+    runner.onGone();
+  }
+
+  function finish(runner: SimRunner, conclusion: string): void {
+    const { job } = runner;
+    runner.job = undefined;
+    drop(runner);
+    if (job && job.seen.status !== "done") change(job, { status: "done", conclusion, doneAt: clock.now() });
+  }
+
+  function cancel(job: SimJob, conclusion = "cancelled"): void {
+    if (job.seen.status === "done") return;
+    const runner = [...runners.values()].find((candidate) => candidate.job === job);
+    if (job.seen.status === "running") return runner?.onCancel();
+    if (runner) runner.job = undefined;
+    change(job, { status: "done", conclusion, doneAt: clock.now() });
+  }
+
+  /** GitHub notices after some minutes that a runner is gone, and fails its job. */
+  function disconnect(id: number): void {
+    const runner = runners.get(id);
+    if (!runner) return;
+    runner.isOnline = false;
+    runner.onJob = () => {};
+    runner.onCancel = () => {};
+    clock.at(clock.now() + dice.between(2, 8) * 60_000, () => {
+      if (runner.job?.seen.status === "running") finish(runner, "failure");
+    });
+  }
+
+  function register(name: string, repo: string, labels: readonly string[]) {
+    if ([...runners.values()].some((runner) => runner.name === name)) return "taken" as const;
+    const id = newId();
+    const noop = () => {};
+    runners.set(id, {
+      id,
+      name,
+      repo,
+      labels,
+      isOnline: false,
+      isGone: false,
+      onJob: noop,
+      onCancel: noop,
+      onGone: noop,
+    });
+    return { registration: "jit" as const, runnerId: id, jit: `secret of ${id}` };
+  }
+
+  function remove(id: number): "removed" | "busy" {
+    const runner = runners.get(id);
+    if (!runner) return "removed";
+    if (runner.job) return "busy";
+    drop(runner);
+    handOut();
+    return "removed";
+  }
+
+  const listed = <T>(things: T[]): T[] => things.filter(() => !sim.fault("listLacks"));
+
+  const seenRunner = (runner: SimRunner): RunnerSeen => ({
+    id: runner.id,
+    name: runner.name,
+    state: runner.job ? "busy" : runner.isOnline ? "idle" : "offline",
+  });
+
+  const port: GitHub = {
+    installed: (signal) => callOver(sim, signal, () => [...REPOS]),
+    runners: (repo, signal) =>
+      callOver(sim, signal, () =>
+        listed([...runners.values()].filter((runner) => runner.repo === repo).map(seenRunner)),
+      ),
+    register: ({ name: repo }, name, labels, signal) =>
+      callOver(sim, signal, () => register(name, repo, labels)),
+    remove: (_repo, id, signal) => callOver(sim, signal, () => remove(id)),
+    job: (_repo, id, signal) => callOver(sim, signal, () => jobs.get(id)?.seen ?? "gone"),
+    openJobs: (repo, signal) =>
+      callOver(sim, signal, () =>
+        listed(
+          [...jobs.values()]
+            .map(({ seen }) => seen)
+            .filter((seen) => seen.repo === repo && seen.status !== "done"),
+        ),
+      ),
+    publish: (job, { digest, status }, known, signal) =>
+      callOver(sim, signal, () => {
+        const found =
+          known === "find" ? [...checks.values()].find((check) => check.job === job.id)?.id : undefined;
+        const id = typeof known === "number" ? known : (found ?? newId());
+        const digests = [...(checks.get(id)?.digests ?? []), digest];
+        const before = checks.get(id)?.digest ?? "";
+        if (isLastDigest(before) && before !== digest)
+          sim.violations.push(`check run of job ${job.id} changed after its end`);
+        checks.set(id, { id, job: job.id, digest, digests, isCompleted: status === "completed" });
+        sim.tell(`github: check of job ${job.id} says ${digest}`);
+        return id;
+      }),
+  };
+
+  return {
+    port,
+    jobs,
+    runners,
+    checks,
+    queue,
+    cancel,
+    connect: (id, on) => {
+      const runner = runners.get(id);
+      if (!runner) return false;
+      Object.assign(runner, on, { isOnline: true });
+      clock.at(clock.now() + dice.between(100, 2000), handOut);
+      return true;
+    },
+    accept: (runner, job) => {
+      job.isAssigned = false;
+      job.runnerId = runner.id;
+      change(job, { status: "running", startedAt: clock.now(), ranOn: runner.name });
+    },
+    finish,
+    disconnect,
+  };
+}

@@ -1,0 +1,110 @@
+import { random } from "./random.ts";
+
+/** All that a run is made of. Plain data, so that a failing one can be shrunk and shown. */
+export type Scenario = {
+  seed: number;
+  jobs: PlannedJob[];
+  faults: Faults;
+  /** The controller is killed at these effects, counted over the whole run. */
+  kills: number[];
+  /** How long it stays down each time. */
+  downMs: number;
+  /** The first kill also loses the store. */
+  wipe: boolean;
+  /** GitHub hands a job to any fitting runner, not to the one that waits longest. */
+  randomHandOut: boolean;
+};
+
+export type PlannedJob = {
+  atMs: number;
+  repo: number;
+  image: number;
+  runMs: number;
+  /** A person cancels it this long after it was queued. */
+  cancelAfterMs?: number | undefined;
+};
+
+/** Probabilities, but for `webhookLateMs`. They end after FAULTS_MS; then everything must come to rest. */
+export type Faults = {
+  webhookLost: number;
+  webhookDoubled: number;
+  webhookLateMs: number;
+  /** A call at GitHub or of a driver fails before it did anything. */
+  callFails: number;
+  /** A call did its work, and the answer is lost. */
+  answerLost: number;
+  /** A call hangs until its time limit. */
+  callHangs: number;
+  /** Each entry of a list, each time. */
+  listLacks: number;
+  vmFails: number;
+  vmHangs: number;
+  vmDies: number;
+  guestSilent: number;
+  /** The guest is gone right after it was given its registration. */
+  guestVanishes: number;
+  /** The runner is given its registration and never connects. */
+  runnerSilent: number;
+  reportLost: number;
+};
+
+export const MINUTE = 60_000;
+export const FAULTS_MS = 15 * MINUTE;
+
+export const NO_FAULTS: Faults = {
+  webhookLost: 0,
+  webhookDoubled: 0,
+  webhookLateMs: 0,
+  callFails: 0,
+  answerLost: 0,
+  callHangs: 0,
+  listLacks: 0,
+  vmFails: 0,
+  vmHangs: 0,
+  vmDies: 0,
+  guestSilent: 0,
+  guestVanishes: 0,
+  runnerSilent: 0,
+  reportLost: 0,
+};
+
+/** Makes a scenario from its seed: each kind of trouble is there in about one run of three, some runs have none at all. */
+export function makeScenario(seed: number): Scenario {
+  const dice = random(seed);
+  const isCalm = dice.chance(0.1);
+  const fault = (most: number) => (!isCalm && dice.chance(0.35) ? dice.next() * most : 0);
+  const count = dice.between(1, 7);
+  return {
+    seed,
+    jobs: Array.from({ length: count }, () => ({
+      atMs: dice.between(0, 6 * MINUTE),
+      repo: dice.between(0, 1),
+      image: dice.between(0, 1),
+      runMs: dice.between(1000, 3 * MINUTE),
+      cancelAfterMs: dice.chance(0.2) ? dice.between(0, 4 * MINUTE) : undefined,
+    })),
+    faults: {
+      webhookLost: dice.chance(0.05) && !isCalm ? 1 : fault(0.6),
+      webhookDoubled: fault(0.6),
+      webhookLateMs: fault(3 * MINUTE),
+      callFails: fault(0.3),
+      answerLost: fault(0.3),
+      callHangs: fault(0.1),
+      listLacks: fault(0.2),
+      vmFails: fault(0.4),
+      vmHangs: fault(0.2),
+      vmDies: fault(0.3),
+      guestSilent: fault(0.3),
+      guestVanishes: fault(0.3),
+      runnerSilent: fault(0.3),
+      reportLost: fault(0.5),
+    },
+    kills:
+      isCalm || dice.chance(0.4)
+        ? []
+        : Array.from({ length: dice.between(1, 5) }, () => dice.between(0, 120)).toSorted((a, b) => a - b),
+    downMs: dice.between(0, 2 * MINUTE),
+    wipe: !isCalm && dice.chance(0.1),
+    randomHandOut: !isCalm && dice.chance(0.5),
+  };
+}
