@@ -79,8 +79,8 @@ export function newClient(options: ClientOptions): Client {
       try {
         return await act({ rest: await client.as(installation), at, installation });
       } catch (error) {
-        // NB: an App that was installed anew has another id, and gets no token for the old one.
-        if (error instanceof NoToken) installations.delete(repo.toLowerCase());
+        // NB: an App that was installed anew has another id, and the old one's rights are gone.
+        if (error instanceof NoToken || error instanceof Refused) installations.delete(repo.toLowerCase());
         throw error;
       }
     },

@@ -2,7 +2,9 @@
 export type Permission =
   | "app"
   | "actions: read"
+  | "administration: read"
   | "administration: write"
+  | "checks: read"
   | "checks: write"
   | "metadata: read";
 
@@ -35,7 +37,7 @@ export const ROUTES: Readonly<Record<string, RouteRules>> = {
     needs: "administration: write",
     urgency: "register",
   },
-  "GET /repos/{owner}/{repo}/actions/runners": { needs: "administration: write", urgency: "read" },
+  "GET /repos/{owner}/{repo}/actions/runners": { needs: "administration: read", urgency: "read" },
   "DELETE /repos/{owner}/{repo}/actions/runners/{runner_id}": {
     needs: "administration: write",
     urgency: "remove",
@@ -45,5 +47,5 @@ export const ROUTES: Readonly<Record<string, RouteRules>> = {
   "GET /repos/{owner}/{repo}/actions/jobs/{job_id}": { needs: "actions: read", urgency: "read" },
   "POST /repos/{owner}/{repo}/check-runs": { needs: "checks: write", urgency: "report" },
   "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}": { needs: "checks: write", urgency: "report" },
-  "GET /repos/{owner}/{repo}/commits/{ref}/check-runs": { needs: "checks: write", urgency: "report" },
+  "GET /repos/{owner}/{repo}/commits/{ref}/check-runs": { needs: "checks: read", urgency: "report" },
 };

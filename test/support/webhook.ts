@@ -8,7 +8,7 @@ export const EXAMPLES: readonly Example[] = JSON.parse(
 
 export type Example = {
   action: string;
-  workflow_job: Record<string, unknown>;
+  workflow_job: { id: number };
   repository: { full_name: string };
   installation?: { id: number };
 };

@@ -1,0 +1,94 @@
+import { describe, expect, test } from "vitest";
+import { Unanswered } from "../../src/github/errors.ts";
+import { LABELS, NO_LIMIT, REPO, startPort } from "./support.ts";
+
+const order = (name: string) => ({ name, labels: LABELS, script: "true" });
+
+describe("a job that is looked up", () => {
+  test("reads like its webhook", async () => {
+    const { gh, github, calls } = await startPort();
+    const { jobs, runId, headSha } = gh.queueRun(REPO, { jobs: [order("test")] });
+
+    const job = await github.job(REPO, jobs[0] ?? 0, NO_LIMIT);
+
+    expect(job).toMatchObject({
+      id: jobs[0],
+      repo: REPO,
+      installation: [...gh.world.installations.keys()][0],
+      runId,
+      headSha,
+      attempt: 1,
+      name: "test",
+      labels: LABELS,
+      status: "queued",
+    });
+    expect(calls()).toEqual(["200 actions/get-job-for-workflow-run"]);
+  });
+
+  test("is gone when GitHub has no such job", async () => {
+    const { github } = await startPort();
+
+    expect(await github.job(REPO, 12345, NO_LIMIT)).toBe("gone");
+  });
+
+  test("is gone when it has expired", async () => {
+    const { gh, github } = await startPort();
+    gh.faults.answers.push({ operation: "actions/get-job-for-workflow-run", status: 410 });
+
+    expect(await github.job(REPO, 12345, NO_LIMIT)).toBe("gone");
+  });
+
+  test("is not gone just because the App was suspended", async () => {
+    const { gh, github } = await startPort();
+    gh.suspend(REPO, true);
+
+    await expect(github.job(REPO, 12345, NO_LIMIT)).rejects.toThrow("github");
+  });
+
+  test("is asked for again, twice, when GitHub breaks down", async () => {
+    const { gh, github, calls } = await startPort();
+    const { jobs } = gh.queueRun(REPO, { jobs: [order("test")] });
+    gh.faults.answers.push({ operation: "actions/get-job-for-workflow-run", status: 502, times: 2 });
+
+    const job = await github.job(REPO, jobs[0] ?? 0, NO_LIMIT);
+
+    expect(job).toMatchObject({ id: jobs[0] });
+    expect(calls()).toHaveLength(3);
+  });
+
+  test("is given up for this pass when GitHub stays broken", async () => {
+    const { gh, github, calls } = await startPort();
+    gh.faults.answers.push({ operation: "actions/get-job-for-workflow-run", status: 502 });
+
+    await expect(github.job(REPO, 1, NO_LIMIT)).rejects.toThrow(Unanswered);
+    expect(calls()).toHaveLength(3);
+  });
+});
+
+describe("the open jobs", () => {
+  test("are those that wait, are held back or run, of all runs that are not over", async () => {
+    const { gh, github } = await startPort();
+    const waiting = gh.queueRun(REPO, { jobs: [order("queued"), order("ended")] });
+    const held = gh.queueRun(REPO, { jobs: [{ ...order("held"), environment: "production" }] });
+    const over = gh.queueRun(REPO, { jobs: [order("over")] });
+    gh.cancelJob(waiting.jobs[1] ?? 0);
+    gh.cancelRun(over.runId);
+
+    const open = await github.openJobs(REPO, NO_LIMIT);
+
+    expect(open.map(({ id, status }) => [id, status])).toEqual([
+      [waiting.jobs[0], "queued"],
+      [held.jobs[0], "waiting"],
+    ]);
+  });
+
+  test("are read to the last page of runs and of jobs", async () => {
+    const { gh, github } = await startPort();
+    const big = gh.queueRun(REPO, { jobs: Array.from({ length: 101 }, (_, index) => order(`job ${index}`)) });
+    const small = Array.from({ length: 100 }, () => gh.queueRun(REPO, { jobs: [order("test")] }).jobs[0]);
+
+    const open = await github.openJobs(REPO, NO_LIMIT);
+
+    expect(new Set(open.map(({ id }) => id))).toEqual(new Set([...big.jobs, ...small]));
+  });
+});
