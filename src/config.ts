@@ -1,0 +1,103 @@
+import { dirname, resolve } from "node:path";
+import { z } from "zod";
+import { toCatalogue, toPatience } from "./config/catalogue.ts";
+import { crossFaults } from "./config/cross.ts";
+import { readEntries } from "./config/entries.ts";
+import { CATALOGUE_SCHEMA, type CatalogueFile } from "./config/schema.ts";
+import { type Env, readSecrets, type Secrets } from "./config/secrets.ts";
+import { schemaFaults } from "./config/sentences.ts";
+import { type Fault, readSource } from "./config/source.ts";
+import { type Listen, toListen } from "./config/units.ts";
+import type { Catalogue, Patience } from "./core/types.ts";
+import { SetupError } from "./ports.ts";
+
+/** What mayfly.yml says, with every default filled in. */
+export type Settings = {
+  catalogue: Catalogue;
+  github: { apiUrl: string; webUrl: string };
+  web: Listen;
+  guests: Listen;
+  /** Absolute path of the folder for the store, the evidence and what the drivers keep. */
+  data: string;
+  evidenceDays: number;
+  patience: Patience;
+  logLevel: LogLevel;
+};
+
+export type LogLevel = CatalogueFile["log"]["level"];
+
+/** mayfly.yml and the environment, as one record that nobody can change. */
+export type Config = Omit<Settings, "github"> & { github: Settings["github"] & Secrets };
+
+type Where = { file: string; env: Env };
+
+/** Throws `SetupError` with every fault of the file and of the environment, one sentence each. */
+export function readConfig({ file, env }: Where): Config {
+  const { settings, faults } = readFile(file, env);
+  const { secrets, faults: secretFaults } = readSecrets(env);
+  const sentences = [...faults, ...secretFaults.map((text) => `environment: ${text}`)];
+  if (!settings || sentences.length > 0) throw new SetupError(sentences.join("\n"));
+  return deepFreeze({ ...settings, github: { ...settings.github, ...secrets } });
+}
+
+/** Only what the file says; no secret is needed. Throws `SetupError` with every fault of the file. */
+export function readSettings({ file, env }: Where): Settings {
+  const { settings, faults } = readFile(file, env);
+  if (!settings) throw new SetupError(faults.join("\n"));
+  return deepFreeze(settings);
+}
+
+/** Only where the data folder is, whatever else is wrong in the file: a running controller can be asked all the same. */
+export function readDataFolder(file: string): string {
+  const source = readSource(file);
+  const { data } = z.looseObject({ data: CATALOGUE_SCHEMA.shape.data }).safeParse(source.value).data ?? {};
+  if (data !== undefined) return resolve(dirname(file), data);
+  const faults = source.faults.length > 0 ? source.faults : [source.fault(["data"], "data must be a path.")];
+  throw new SetupError(inOrder(faults).join("\n"));
+}
+
+function readFile(file: string, env: Env): { settings: Settings | undefined; faults: string[] } {
+  const source = readSource(file);
+  if (source.faults.length > 0) return { settings: undefined, faults: inOrder(source.faults) };
+  const folder = dirname(resolve(file));
+  const faults = [...schemaFaults(source), ...crossFaults(readEntries(source), source, folder)];
+  const parsed = CATALOGUE_SCHEMA.safeParse(source.value);
+  if (!parsed.success || faults.length > 0) return { settings: undefined, faults: inOrder(faults) };
+  return { settings: toSettings(parsed.data, folder, env), faults: [] };
+}
+
+function toSettings(file: CatalogueFile, folder: string, env: Env): Settings {
+  const webUrl = file.github.url.replace(/\/+$/, "");
+  return {
+    catalogue: toCatalogue(file, folder),
+    github: { webUrl, apiUrl: file.github.apiUrl?.replace(/\/+$/, "") ?? apiUrlOf(webUrl) },
+    web: toListen(file.web.listen),
+    guests: toListen(file.guests.listen),
+    data: resolve(folder, file.data),
+    evidenceDays: file.evidence.days,
+    patience: toPatience(file.patience),
+    logLevel:
+      CATALOGUE_SCHEMA.shape.log.unwrap().shape.level.safeParse(env.LOG_LEVEL ?? file.log.level).data ??
+      file.log.level,
+  };
+}
+
+/** See: docs.github.com, "Getting started with the REST API": a server's is under /api/v3, a ghe.com tenant's has a host of its own. */
+function apiUrlOf(webUrl: string): string {
+  const { hostname } = new URL(webUrl);
+  const hasOwnHost = hostname === "github.com" || hostname.endsWith(".ghe.com");
+  return hasOwnHost ? webUrl.replace(/^https:\/\//, "https://api.") : `${webUrl}/api/v3`;
+}
+
+/** `mayfly.yml:12:5: …`, in the order of the file. What is wrong for several hosts at once is said once. */
+function inOrder(faults: readonly Fault[]): string[] {
+  const sorted = faults.toSorted((a, b) => a.line - b.line || a.column - b.column);
+  const sentences = sorted.map(({ where, line, column, text }) => `${where}:${line}:${column}: ${text}`);
+  return [...new Set(sentences)];
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== "object" || value === null) return value;
+  for (const part of Object.values(value)) deepFreeze(part);
+  return Object.freeze(value);
+}

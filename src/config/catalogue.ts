@@ -1,0 +1,68 @@
+import { resolve } from "node:path";
+import { DEFAULT_PATIENCE } from "../core/patience.ts";
+import type { Catalogue, Host, Image, Patience, Repository } from "../core/types.ts";
+import type { CatalogueFile, HostEntry, ImageEntry, RepositoryEntry } from "./schema.ts";
+import { toMiB, toMs } from "./units.ts";
+
+/** The catalogue of a file without faults, with every default filled in. `folder`: that of mayfly.yml. */
+export function toCatalogue(file: CatalogueFile, folder: string): Catalogue {
+  const hosts = file.hosts.map((host) => toHost(host, file.guests.url));
+  return {
+    controller: file.controller,
+    hosts,
+    images: file.images.map((image) => toImage(image, hosts, folder)),
+    repositories: file.repositories.map((repository) => toRepository(repository, hosts)),
+  };
+}
+
+/** How long to believe, wait and try. */
+export function toPatience(said: CatalogueFile["patience"]): Patience {
+  const ms = (text: string | undefined, otherwise: number) => (text === undefined ? otherwise : toMs(text));
+  return {
+    settleMs: ms(said.settle, DEFAULT_PATIENCE.settleMs),
+    connectMs: ms(said.connect, DEFAULT_PATIENCE.connectMs),
+    lostMs: ms(said.lost, DEFAULT_PATIENCE.lostMs),
+    serveMs: ms(said.serve, DEFAULT_PATIENCE.serveMs),
+    tries: said.tries ?? DEFAULT_PATIENCE.tries,
+    backoffMs: ms(said.backoff, DEFAULT_PATIENCE.backoffMs),
+    backoffMaxMs: ms(said.backoffMax, DEFAULT_PATIENCE.backoffMaxMs),
+  };
+}
+
+function toHost({ memory, guestUrl, ...host }: HostEntry, guestsUrl: string | undefined): Host {
+  return {
+    ...host,
+    memoryMiB: memory === undefined ? undefined : toMiB(memory),
+    guestUrl: (guestUrl ?? guestsUrl ?? "").replace(/\/+$/, ""),
+  };
+}
+
+function toImage(
+  { memory, limits, box, ...image }: ImageEntry,
+  hosts: readonly Host[],
+  folder: string,
+): Image {
+  const names = image.hosts ?? hosts.map(({ name }) => name);
+  const room = hosts
+    .filter(({ name }) => names.includes(name))
+    .reduce((sum, { machines }) => sum + machines, 0);
+  return {
+    ...image,
+    box: {
+      ...box,
+      name: box.name ?? `mayfly/${image.name}`,
+      file: box.file === undefined ? undefined : resolve(folder, box.file),
+      sha256: box.sha256?.toLowerCase(),
+    },
+    memoryMiB: toMiB(memory),
+    mac: image.mac?.toLowerCase(),
+    hosts: names,
+    machines: image.machines ?? (image.mac === undefined ? room : 1),
+    limits: { bootMs: toMs(limits.boot), jobMs: toMs(limits.job), idleMs: toMs(limits.idle) },
+  };
+}
+
+const toRepository = (repository: RepositoryEntry, hosts: readonly Host[]): Repository => ({
+  ...repository,
+  machines: repository.machines ?? hosts.reduce((sum, { machines }) => sum + machines, 0),
+});

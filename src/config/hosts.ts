@@ -1,0 +1,48 @@
+import type { Entries, Entry } from "./entries.ts";
+import type { Finding } from "./finding.ts";
+import type { HostEntry } from "./schema.ts";
+import { nameOf } from "./sentences.ts";
+import type { Path } from "./source.ts";
+
+/** What is wrong with a host in the company of the rest. */
+export function hostFindings({ value: host, path }: Entry<HostEntry>, { guestsUrl }: Entries): Finding[] {
+  return [
+    ...commandFindings(host, path),
+    ...(host.guestUrl
+      ? urlFindings(host.guestUrl, [...path, "guestUrl"], host)
+      : sharedUrlFindings(guestsUrl, host, path)),
+  ];
+}
+
+function commandFindings({ driver, command }: Partial<HostEntry>, path: Path): Finding[] {
+  if (driver === "fake" && !command) {
+    return [
+      [
+        path,
+        `${nameOf(path)} has the driver fake, so it needs a command: the program that stands in for a VM.`,
+      ],
+    ];
+  }
+  if (driver === "vagrant" && command) {
+    return [[[...path, "command"], `${nameOf(path)}.command is for the driver fake only; take it away.`]];
+  }
+  return [];
+}
+
+function sharedUrlFindings(url: string | undefined, host: Partial<HostEntry>, path: Path): Finding[] {
+  if (url !== undefined) return urlFindings(url, ["guests", "url"], host);
+  const sentence = `It is not said where the VMs of ${host.name ?? nameOf(path)} reach this machine. Give guests.url, such as https://192.168.121.1:8443, or the host's own guestUrl.`;
+  return [[path, sentence]];
+}
+
+function urlFindings(url: string, path: Path, { driver, name }: Partial<HostEntry>): Finding[] {
+  if (!url.startsWith("https://")) {
+    const sentence = `${nameOf(path)} must begin with https://: a guest trusts nothing else. Mayfly makes the certificate itself.`;
+    return [[path, sentence]];
+  }
+  if (driver === "vagrant" && /^https:\/\/(?:127\.|localhost\b|0\.0\.0\.0|\[::1?\])/.test(url)) {
+    const sentence = `${nameOf(path)} is ${url}, which inside a VM of ${name ?? "a host"} is the VM itself. Give the address of this machine on the VMs' network.`;
+    return [[path, sentence]];
+  }
+  return [];
+}

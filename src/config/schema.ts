@@ -1,0 +1,242 @@
+import { z } from "zod";
+import { CONTROLLER_PATTERN, IMAGE_PATTERN } from "../core/name.ts";
+import { DURATION, LISTEN, SIZE } from "./units.ts";
+
+/**
+ * What mayfly.yml may say. Each `must` is the rest of a sentence that begins with the key; each description is shown by
+ * editors, since docs/mayfly.schema.json is made from here. What has to do with more than one key is in cross.ts.
+ */
+
+const text = (pattern: RegExp, must: string) => z.string({ error: must }).regex(pattern, { error: must });
+
+function whole(from: number, to: number) {
+  const error = `must be a whole number from ${from} to ${to}`;
+  return z.int({ error }).min(from, { error }).max(to, { error });
+}
+
+const list = <T extends z.ZodType>(item: T, must: string) =>
+  z.array(item, { error: must }).min(1, { error: must });
+
+const duration = text(DURATION, "must be a time with its unit, such as 30s, 10m or 6h");
+const size = text(SIZE, 'must be a size with its unit, such as "512 MiB" or "4 GiB"');
+const listen = text(LISTEN, "must be an address and a port, such as 127.0.0.1:3000");
+const url = text(/^https?:\/\/[^\s/?#@]+(?:\/[^\s?#]*)?$/, "must be an address that begins with https://");
+const hostName = text(/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/, "must have 1 to 32 of a–z, 0–9 and -");
+const imageName = text(IMAGE_PATTERN, "must have 1 to 32 of a–z, 0–9 and -, without a - at its ends");
+const repoName = text(/^[\w-]{1,39}\/[\w.-]{1,100}$/, "must be a repository as owner/name");
+/** See: docs.github.com, "Using labels with self-hosted runners": 256 characters at most. The runner splits them at commas. */
+const label = text(
+  /^(?! )[^,\p{Cc}]{1,256}(?<! )$/u,
+  "must be a label: 1 to 256 characters, without a comma, a line break, or a space at its ends",
+);
+const oneOf = <const T extends readonly [string, ...string[]]>(words: T) =>
+  z.enum(words, { error: `must be ${words.slice(0, -1).join(", ")} or ${words.at(-1)}` });
+const yesNo = z.boolean({ error: "must be true or false" });
+const map = "must be a mapping of keys to values";
+
+const host = z.strictObject(
+  {
+    name: hostName.describe("Your name for this host."),
+    driver: oneOf(["vagrant", "fake"])
+      .default("vagrant")
+      .describe("What makes the VMs. `fake` runs a program instead, for trying Mayfly out."),
+    provider: oneOf(["libvirt", "virtualbox", "vmware_desktop", "parallels", "qemu"])
+      .default("libvirt")
+      .describe("Vagrant's provider."),
+    hypervisor: oneOf(["kvm", "qemu"])
+      .default("kvm")
+      .describe("libvirt only: `qemu` is software emulation, for hosts without KVM; slow."),
+    machines: whole(1, 1000).default(2).describe("Most VMs at a time."),
+    starting: whole(1, 1000).default(2).describe("Most VMs that boot at a time."),
+    cpus: whole(1, 10_000).optional().describe("CPUs for VMs on this host. Left out: not counted."),
+    memory: size.optional().describe("Memory for VMs on this host, such as 64 GiB. Left out: not counted."),
+    guestUrl: url
+      .optional()
+      .describe("Where VMs on this host reach the guest listener. Left out: guests.url."),
+    command: list(
+      z.string({ error: "must be text" }).min(1, { error: "must not be empty" }),
+      "must be a list: the program and its arguments",
+    )
+      .optional()
+      .describe("Driver `fake` only: the program, with its arguments, that stands in for a VM."),
+  },
+  { error: map },
+);
+
+const box = z.strictObject(
+  {
+    name: text(/^[\w][\w.-]*(?:\/[\w.-]+)?$/, "must be the name of a box, such as debian/bookworm64")
+      .optional()
+      .describe("The box's name at Vagrant. With a file: the name to add it under."),
+    version: text(/^[\w.-]+$/, 'must be a version in quotes, such as "12.20250126.1"').optional(),
+    file: z
+      .string({ error: "must be a path" })
+      .min(1, { error: "must be a path" })
+      .optional()
+      .describe("A box file, from the folder of mayfly.yml."),
+    sha256: text(
+      /^[0-9a-fA-F]{64}$/,
+      "must be a SHA-256 digest: 64 hexadecimal digits, in quotes if they are all numbers",
+    )
+      .optional()
+      .describe("Digest of the file (sha256sum)."),
+  },
+  { error: map },
+);
+
+const image = z.strictObject(
+  {
+    name: imageName.describe("Your name for the image; part of the names of its VMs and runners."),
+    os: oneOf(["linux", "windows", "macos"]),
+    arch: oneOf(["x64", "arm64"]).default("x64"),
+    labels: list(label, "must be a list of labels")
+      .max(100, { error: "must have at most 100 labels" })
+      .describe("What a job may ask for in runs-on. At least one that no other runner of yours has."),
+    box,
+    prepared: yesNo
+      .default(false)
+      .describe(
+        "The box holds the guest program and the runner. If not, both are installed at each boot, which is slow.",
+      ),
+    cpus: whole(1, 256).default(2),
+    memory: size.default("4 GiB"),
+    mac: text(
+      /^(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$/,
+      'must be a MAC address in quotes, such as "52:54:00:12:34:56"',
+    )
+      .optional()
+      .describe(
+        "Fixed address of the VM's network card, for licences that are bound to one. Then one VM at a time.",
+      ),
+    hosts: list(hostName, "must be a list of host names")
+      .optional()
+      .describe("Where it may run, best first. Left out: on all hosts."),
+    machines: whole(1, 1000).optional().describe("Most VMs of it at a time. Left out: what its hosts allow."),
+    limits: z
+      .strictObject(
+        {
+          boot: duration.default("10m").describe("From the order to the guest program's first call."),
+          job: duration.default("6h").describe("Of one job; then its VM is destroyed."),
+          idle: duration.default("10m").describe("How long a VM that no job needs is kept."),
+        },
+        { error: map },
+      )
+      .prefault({}),
+  },
+  { error: map },
+);
+
+const repository = z.strictObject(
+  {
+    name: repoName.describe("owner/name; the GitHub App must be installed on it."),
+    images: list(imageName, "must be a list of image names").describe("Images that its jobs may use."),
+    machines: whole(1, 1000)
+      .optional()
+      .describe("Most VMs for it at a time. Left out: what the hosts allow."),
+    hot: z
+      .record(z.string(), whole(0, 1000), { error: "must be a mapping of image names to numbers" })
+      .default({})
+      .describe("VMs by image that are kept booted and waiting, so that a job starts in seconds."),
+    registration: oneOf(["jit", "token"])
+      .default("jit")
+      .describe("`token` is for GitHub servers that have no just-in-time configuration."),
+  },
+  { error: map },
+);
+
+const patience = z.strictObject(
+  {
+    settle: duration
+      .optional()
+      .describe("How long a VM or runner that a list lacks is not yet believed gone."),
+    connect: duration.optional().describe("From the registration to the runner's first appearance online."),
+    lost: duration.optional().describe("How long a runner may be offline, or a guest silent."),
+    serve: duration.optional().describe("How long a runner may be online without a job although one waits."),
+    tries: whole(1, 20).optional().describe("Machines made for one job that may fail before it is given up."),
+    backoff: duration
+      .optional()
+      .describe("How long a pool waits after a failed machine; twice as long each time."),
+    backoffMax: duration.optional(),
+  },
+  { error: map },
+);
+
+export const CATALOGUE_SCHEMA = z.strictObject(
+  {
+    controller: text(CONTROLLER_PATTERN, "must have 1 to 12 of a–z and 0–9").describe(
+      "Your name for this controller; part of the name of every VM and runner. Do not change it while VMs are up.",
+    ),
+    data: z
+      .string({ error: "must be a path" })
+      .min(1, { error: "must be a path" })
+      .default("/var/lib/mayfly")
+      .describe(
+        "Folder for the store, the evidence of failures and what the drivers keep. Only one controller may use it.",
+      ),
+    github: z
+      .strictObject(
+        {
+          url: url.default("https://github.com").describe("Another one for a GitHub Enterprise Server."),
+          apiUrl: url.optional().describe("Left out: the one that belongs to url."),
+        },
+        { error: map },
+      )
+      .prefault({}),
+    web: z
+      .strictObject(
+        { listen: listen.default("127.0.0.1:3000").describe("Where webhooks come in.") },
+        { error: map },
+      )
+      .prefault({}),
+    guests: z
+      .strictObject(
+        {
+          listen: listen
+            .default("0.0.0.0:8443")
+            .describe("Where VMs ask for work, over HTTPS. Only they need to reach it."),
+          url: url
+            .optional()
+            .describe("The same address as seen from inside a VM, such as https://192.168.121.1:8443."),
+        },
+        { error: map },
+      )
+      .prefault({}),
+    evidence: z
+      .strictObject(
+        {
+          days: whole(1, 3650)
+            .default(14)
+            .describe("How long logs of failed machines and the history of jobs are kept."),
+        },
+        { error: map },
+      )
+      .prefault({}),
+    log: z
+      .strictObject(
+        {
+          level: oneOf(["debug", "info", "warn", "error"])
+            .default("info")
+            .describe("LOG_LEVEL in the environment comes first."),
+        },
+        { error: map },
+      )
+      .prefault({}),
+    patience: patience.prefault({}).describe("How long to believe, wait and try. The defaults are good."),
+    hosts: list(host, "must be a list of hosts, one at least"),
+    images: list(image, "must be a list of images, one at least"),
+    repositories: list(repository, "must be a list of repositories, one at least"),
+  },
+  { error: map },
+);
+
+export const HOST_SCHEMA = host;
+export const IMAGE_SCHEMA = image;
+export const REPOSITORY_SCHEMA = repository;
+
+export type CatalogueFile = z.output<typeof CATALOGUE_SCHEMA>;
+export type HostEntry = z.output<typeof host>;
+export type ImageEntry = z.output<typeof image>;
+export type RepositoryEntry = z.output<typeof repository>;
+
+/** The JSON schema of mayfly.yml, for editors. */
+export const jsonSchema = () => z.toJSONSchema(CATALOGUE_SCHEMA, { io: "input", reused: "inline" });

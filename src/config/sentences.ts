@@ -1,0 +1,72 @@
+import type { z } from "zod";
+import { nearestWord } from "../core/labels.ts";
+import { CATALOGUE_SCHEMA, jsonSchema } from "./schema.ts";
+import type { Fault, Path, Source } from "./source.ts";
+
+/** Keys that people put into the file although they are secret, and where they belong. */
+const SECRETS: [RegExp, string][] = [
+  [/app_?id/i, "APP_ID"],
+  [/private_?key|pem/i, "PRIVATE_KEY_PATH"],
+  [/secret/i, "WEBHOOK_SECRET"],
+];
+const SECRET_LIKE = /secret|token|password|credential|private_?key|app_?id/i;
+
+/** What the schema has against the file, one sentence each. */
+export function schemaFaults(source: Source): Fault[] {
+  const result = CATALOGUE_SCHEMA.safeParse(source.value, { reportInput: true });
+  return result.success ? [] : result.error.issues.flatMap((issue) => faultsOf(issue, source));
+}
+
+function faultsOf(issue: z.core.$ZodIssue, source: Source): Fault[] {
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => source.faultAtKey(issue.path, key, unknownKey(issue.path, key)));
+  }
+  const name = nameOf(issue.path);
+  if (issue.input === undefined)
+    return [source.fault(issue.path, `${name} is missing; it ${issue.message}.`)];
+  return [source.fault(issue.path, `${name} ${issue.message}, not ${shown(issue.input)}.`)];
+}
+
+function unknownKey(path: Path, key: string): string {
+  const name = nameOf([...path, key]);
+  if (SECRET_LIKE.test(key)) {
+    const variable = SECRETS.find(([pattern]) => pattern.test(key))?.[1];
+    const place = variable
+      ? `set ${variable} in the environment of the service`
+      : "the environment of the service is the place for it";
+    return `${name} does not belong into this file, which others may read: ${place}.`;
+  }
+  const known = knownKeys(path);
+  const nearest = nearestWord(key, known);
+  return `${name} is no known key; ${nearest ? `perhaps ${nearest} was meant.` : `known here are ${known.join(", ")}.`}`;
+}
+
+type SchemaNode = {
+  properties?: Record<string, SchemaNode>;
+  items?: SchemaNode;
+  additionalProperties?: SchemaNode | boolean;
+};
+
+function knownKeys(path: Path): string[] {
+  let node: SchemaNode | undefined = jsonSchema() as SchemaNode;
+  for (const step of path) node = typeof step === "number" ? node?.items : node?.properties?.[String(step)];
+  return Object.keys(node?.properties ?? {});
+}
+
+/** `hosts[0].machines`. The file as a whole has the name `the file`. */
+export function nameOf(path: Path): string {
+  if (path.length === 0) return "the file";
+  return path
+    .map((step, index) =>
+      typeof step === "number" ? `[${step}]` : `${index === 0 ? "" : "."}${String(step)}`,
+    )
+    .join("");
+}
+
+function shown(value: unknown): string {
+  if (value === null) return "empty";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
+  if (typeof value === "object") return "a mapping";
+  const written = JSON.stringify(value);
+  return written.length > 60 ? `${written.slice(0, 57)}…"` : written;
+}
