@@ -5,7 +5,7 @@ import { beginJob, completeJob } from "./jobs.ts";
 import type { Conclusion, Job, Runner } from "./model.ts";
 import { findRepo } from "./population.ts";
 import { closeSession, hear, openSession, registerRunner, removeRunner } from "./runners.ts";
-import { changed, newSecret, type World } from "./world.ts";
+import { changed, later, newSecret, type World } from "./world.ts";
 
 /**
  * What the stand-in runner talks to, in place of GitHub's private job service. The words on the wire are this project's own;
@@ -92,20 +92,25 @@ type Answer = Response | Promise<Response>;
 
 /** Lets in who knows the client id of a registered runner, and notes that it is alive. */
 async function asRunner(world: World, c: Context, answer: (runner: Runner) => Answer): Promise<Response> {
-  const clientId = c.req.header("authorization")?.replace(/^Bearer /, "");
+  const clientId = c.req.header("authorization")?.replace(/^Bearer /, "") ?? "";
   const runner = [...world.runners.values()].find((one) => one.clientId === clientId);
-  // NB: the real service answers a runner that was removed with "not found" while it listens, and refuses it a session.
-  if (!runner)
-    return c.json(
-      { message: "the registration has been deleted" },
-      c.req.path.endsWith("/message") ? 404 : 401,
-    );
+  if (!runner) return asStranger(world, c, clientId);
   const silent = hear(world, runner);
   try {
     return await answer(runner);
   } finally {
     silent();
   }
+}
+
+/** NB: a runner that was removed is told so when it listens, and is refused a session; a ghost is left to listen. */
+async function asStranger(world: World, c: Context, clientId: string): Promise<Response> {
+  const listens = c.req.path.endsWith("/message");
+  if (listens && world.ghosts.has(clientId)) {
+    await new Promise<void>((resolve) => later(world, pollMs(c), resolve));
+    return c.body(null, 202);
+  }
+  return c.json({ message: "the registration has been deleted" }, listens ? 404 : 401);
 }
 
 function withJob(world: World, c: Context, answer: (job: Job, runner: Runner) => Answer): Promise<Response> {
@@ -137,13 +142,15 @@ function isOlder(version: string, minimum: string): boolean {
 
 const LONGEST_POLL_SECONDS = 50;
 
+const pollMs = (c: Context): number =>
+  Math.min(Number(c.req.query("wait") ?? LONGEST_POLL_SECONDS), LONGEST_POLL_SECONDS) * 1000;
+
 /** Hands the offered job over as soon as there is one. */
 async function nextMessage(world: World, c: Context, runner: Runner): Promise<Response> {
   if (!runner.session) return c.json({ message: "open a session first" }, 401);
   if (runner.missedOffer) asksAgain(world, runner);
-  const seconds = Math.min(Number(c.req.query("wait") ?? LONGEST_POLL_SECONDS), LONGEST_POLL_SECONDS);
-  if (!runner.job) await anOffer(runner, seconds * 1000, c.req.raw.signal);
-  if (!world.runners.has(runner.id)) return c.json({ message: "the registration has been deleted" }, 404);
+  if (!runner.job) await anOffer(runner, pollMs(c), c.req.raw.signal);
+  if (!world.runners.has(runner.id)) return asStranger(world, c, runner.clientId);
   const { job } = runner;
   if (job?.status !== "queued" || c.req.raw.signal.aborted) return c.body(null, 202);
   beginJob(world, job);

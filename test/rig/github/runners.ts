@@ -50,6 +50,17 @@ export function removeRunner(world: World, runner: Runner): "removed" | "busy" {
   return "removed";
 }
 
+/**
+ * Takes a runner off the list without telling its program, which goes on listening for ever.
+ * See: actions/runner issue 4617.
+ */
+export function dropRunner(world: World, runner: Runner): void {
+  world.runners.delete(runner.id);
+  world.ghosts.add(runner.clientId);
+  runner.cancelTimer();
+  changed(world);
+}
+
 /** Opens the session in which the runner asks for work; from now on it is online. `taken`: it has one. */
 export function openSession(world: World, runner: Runner, version: string): string | "taken" {
   if (runner.session) return "taken";

@@ -2,16 +2,14 @@ import { generateKeyPairSync } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
-import { requestAction, rerequestCheckRun } from "./checks.ts";
+import { adminApi } from "./admin.ts";
+import { type Controls, controls, found } from "./controls.ts";
 import type { Faults } from "./faults.ts";
-import { approveJob, cancelJob, queueRun, type RunOrder, rerun } from "./jobs.ts";
 import { jobService } from "./jobservice.ts";
-import type { Call, CheckRun, Delivery, Job, Permissions, Run, Runner, Times } from "./model.ts";
-import { jobsOf } from "./payloads/actions.ts";
-import { addRepository, type RepositorySettings, repoNamed, suspend, uninstall } from "./population.ts";
+import type { Call, CheckRun, Delivery, Job, Permissions, Runner, Times } from "./model.ts";
+import { repoNamed } from "./population.ts";
 import { restApi } from "./rest/server.ts";
 import { runnersOf } from "./runners.ts";
-import { redeliver } from "./webhooks.ts";
 import { createWorld, describe, newSecret, until, type World } from "./world.ts";
 
 export type GitHubOptions = {
@@ -33,34 +31,13 @@ export type GitHubOptions = {
   hourlyLimit?: number | undefined;
 };
 
-export type QueuedRun = { runId: number; headSha: string; jobs: number[] };
-
-export type EmulatedGitHub = {
+/** A running emulated GitHub: verbs to make things happen, and views of what is. */
+export type EmulatedGitHub = Controls & {
   /** Base address of the pages. */
   url: string;
   /** Base address of the REST API, for Octokit's `baseUrl`. */
   apiUrl: string;
   app: { id: number; privateKey: string; webhookSecret: string };
-  /** Where webhooks go from now on; none: nowhere, and none is made. */
-  setWebhook(webhook: { url: string; secret: string } | undefined): void;
-  addRepository(name: string, settings?: RepositorySettings): void;
-  addCollaborator(repo: string, login: string, permission: "admin" | "write" | "read"): void;
-  uninstall(repo: string): void;
-  suspend(repo: string, suspended: boolean): void;
-  /** Queues the jobs of a run, with a `workflow_job` webhook each. */
-  queueRun(repo: string, order: RunOrder): QueuedRun;
-  /** A waiting job ends at once; one that runs is asked to end. */
-  cancelJob(jobId: number): void;
-  cancelRun(runId: number): void;
-  /** Approves the environment a job waits for. */
-  approveJob(jobId: number): void;
-  /** Runs one job of a run again; answers its new id. */
-  rerunJob(jobId: number): number;
-  /** Clicks a button of a completed check run. */
-  requestAction(checkRunId: number, identifier: string, sender?: string): void;
-  rerequestCheckRun(checkRunId: number, sender?: string): void;
-  /** Sends a delivery again, as a person does on the App's page. */
-  redeliver(deliveryId: number): void;
   job(id: number): Job;
   jobs(repo: string): Job[];
   runners(repo: string): Runner[];
@@ -88,6 +65,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<Emulated
   const site = new Hono();
   site.route("/api/v3", restApi(world));
   site.route("/_runner", jobService(world));
+  site.route("/_admin", adminApi(world));
   const { port, stop } = await listen(site, host, options.port ?? 0);
   world.url = `http://${host === "0.0.0.0" ? "127.0.0.1" : host}:${port}`;
   world.apiUrl = `${world.url}/api/v3`;
@@ -112,48 +90,9 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<Emulated
   };
 }
 
-function controls(world: World) {
-  return {
-    setWebhook(webhook: World["webhook"]) {
-      world.webhook = webhook;
-    },
-    addRepository(name: string, settings?: RepositorySettings) {
-      addRepository(world, name, settings);
-    },
-    addCollaborator(repo: string, login: string, permission: "admin" | "write" | "read") {
-      repoNamed(world, repo).collaborators.set(login, permission);
-    },
-    uninstall: (repo: string) => uninstall(world, repoNamed(world, repo)),
-    suspend: (repo: string, suspended: boolean) => suspend(world, repoNamed(world, repo), suspended),
-    queueRun(repo: string, order: RunOrder): QueuedRun {
-      const run = queueRun(world, repo, order);
-      return { runId: run.id, headSha: run.headSha, jobs: jobsOf(world, run).map((job) => job.id) };
-    },
-    cancelJob: (id: number) => cancelJob(world, known(world.jobs, id)),
-    cancelRun(id: number) {
-      for (const job of jobsOf(world, known(world.runs, id))) cancelJob(world, job);
-    },
-    approveJob: (id: number) => approveJob(world, known(world.jobs, id)),
-    rerunJob(id: number): number {
-      const [fresh] = rerun(world, known(world.jobs, id).run, (job) => job.id === id);
-      if (!fresh) throw new Error(`job ${id} is not part of its run's newest attempt`);
-      return fresh.id;
-    },
-    requestAction: (id: number, identifier: string, sender?: string) =>
-      requestAction(world, known(world.checkRuns, id), identifier, sender),
-    rerequestCheckRun: (id: number, sender?: string) =>
-      rerequestCheckRun(world, known(world.checkRuns, id), sender),
-    redeliver(id: number) {
-      const delivery = world.deliveries.find((one) => one.id === id);
-      if (!delivery) throw new Error(`there is no delivery ${id}`);
-      redeliver(world, delivery);
-    },
-  };
-}
-
 function views(world: World) {
   return {
-    job: (id: number): Job => known<Job>(world.jobs, id),
+    job: (id: number): Job => found(world.jobs, id),
     jobs: (repo: string): Job[] =>
       [...world.jobs.values()].filter((job) => job.run.repo === repoNamed(world, repo)),
     runners: (repo: string): Runner[] => runnersOf(world, repoNamed(world, repo)),
@@ -170,12 +109,6 @@ function views(world: World) {
     faults: world.faults,
     world,
   };
-}
-
-function known<T extends Run | Job | CheckRun>(things: Map<number, T>, id: number): T {
-  const thing = things.get(id);
-  if (!thing) throw new Error(`GitHub has nothing with the id ${id}`);
-  return thing;
 }
 
 /** See: app.yml, the App's manifest. */

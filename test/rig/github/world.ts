@@ -38,6 +38,8 @@ export type World = {
   runs: Map<number, Run>;
   jobs: Map<number, Job>;
   runners: Map<number, Runner>;
+  /** Client ids of runners that GitHub has dropped without telling them. */
+  ghosts: Set<string>;
   checkRuns: Map<number, CheckRun>;
   deliveries: Delivery[];
   installationTokens: Map<string, InstallationToken>;
@@ -88,6 +90,7 @@ export function createWorld(settings: WorldSettings): World {
     runs: new Map(),
     jobs: new Map(),
     runners: new Map(),
+    ghosts: new Set(),
     checkRuns: new Map(),
     deliveries: [],
     installationTokens: new Map(),

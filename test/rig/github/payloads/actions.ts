@@ -137,8 +137,10 @@ export const jobsOf = (world: World, run: Run, attempt = run.attempt): Job[] =>
 
 const suiteId = (run: Run): number => run.id + 1_000_000;
 
+export type RunStatus = { status: string; conclusion: string | null };
+
 /** See: docs.github.com, REST "List workflow runs for a repository", parameter `status`: one word stands for a status or a conclusion. */
-export function runStatus(jobs: readonly Job[]): { status: string; conclusion: string | null } {
+export function runStatus(jobs: readonly Job[]): RunStatus {
   if (jobs.every((job) => job.status === "completed")) {
     for (const conclusion of ["failure", "cancelled"]) {
       if (jobs.some((job) => job.conclusion === conclusion)) return { status: "completed", conclusion };

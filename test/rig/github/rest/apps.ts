@@ -62,7 +62,7 @@ export const installations = {
     return { status: 200, body: { total_count: token.repos.size, repositories }, headers };
   },
 
-  "rate-limit/get": ({ world, token }) => ({ status: 200, body: rateLimits(world, token.installation) }),
+  "rate-limit/get": ({ world, token }) => ({ status: 200, body: rateLimits(world, token.installation.id) }),
 } satisfies TokenHandlers;
 
 function wantedRepos(

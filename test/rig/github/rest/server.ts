@@ -1,32 +1,14 @@
 import { createHash } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { type AnswerFault, takeAnswerFault } from "../faults.ts";
-import type { Call, Repo } from "../model.ts";
-import { findRepo, installationOf } from "../population.ts";
+import type { Call } from "../model.ts";
+import { connectionOf } from "../node.ts";
 import { loadOperations, type Operation } from "../schemas.ts";
-import type { World } from "../world.ts";
-import { changed } from "../world.ts";
-import { isRefusal, type OperationId, type Refusal, type RefusalStatus, refuse } from "./answer.ts";
-import { apps, installations } from "./apps.ts";
-import { allows, authenticate, type Caller } from "./auth.ts";
-import { checks } from "./checks.ts";
-import { deliveries } from "./deliveries.ts";
-import { NEEDED } from "./handlers.ts";
-import { countCall } from "./rate.ts";
-import { repos } from "./repos.ts";
-import { runners } from "./runners.ts";
-import { runs } from "./runs.ts";
-
-const ofApp: Table = { ...apps, ...deliveries };
-const ofInstallation: Table = { ...installations };
-const ofRepository: Table = { ...repos, ...runners, ...runs, ...checks };
-
-/** Ids of all operations that have a handler. */
-export const HANDLED: readonly string[] = [ofApp, ofInstallation, ofRepository].flatMap(Object.keys);
-
-/** The handlers as the dispatcher sees them. NB: what they are given fits their own types, since the gate has checked it. */
-type Table = Record<string, ((call: never) => Outgoing | Promise<Outgoing>) | undefined>;
-type Outgoing = { status: number; body: unknown; headers?: Record<string, string> };
+import { changed, later, type World } from "../world.ts";
+import { access, type Outgoing } from "./access.ts";
+import { isRefusal, type Refusal, type RefusalStatus, refuse } from "./answer.ts";
+import { authenticate, type Caller } from "./auth.ts";
+import { type Account, chargeCall, isExhausted } from "./rate.ts";
 
 /**
  * GitHub's REST API. Each exchange is checked both ways against GitHub's description: a request that does not fit is refused and an
@@ -58,35 +40,37 @@ async function exchange(world: World, operation: Operation, c: Context): Promise
     at: Date.now(),
   };
   const fault = takeAnswerFault(world.faults, operation.id, world.random);
-  if (fault?.delayMs) await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
   if (fault && !fault.afterEffect) {
-    const instead = await replaced(world, c, fault, noted);
+    const instead = await befall(world, c, fault, noted);
     if (instead) return instead;
   }
   const outgoing = await answerOf(world, operation, c, noted);
-  return (
-    (fault?.afterEffect && (await replaced(world, c, fault, noted))) || finish(world, c, noted, outgoing)
-  );
+  const instead = fault?.afterEffect ? await befall(world, c, fault, noted) : undefined;
+  return instead ?? finish(world, c, noted, outgoing);
 }
 
-/** What the fault puts in place of an answer. A cut connection is one that stays silent until the caller gives up. */
-async function replaced(
+/** Lets a fault happen: a wait, and what is answered instead, if anything. */
+async function befall(
   world: World,
   c: Context,
   fault: AnswerFault,
   noted: Noted,
 ): Promise<Response | undefined> {
+  const { delayMs } = fault;
+  if (delayMs) await new Promise<void>((resolve) => later(world, delayMs, resolve));
   if (fault.cut) {
-    await new Promise((resolve) => c.req.raw.signal.addEventListener("abort", resolve, { once: true }));
-    return finish(world, c, noted, refuse(500, "cut"));
+    connectionOf(c).destroy();
+    return finish(world, c, noted, { status: 599, body: undefined });
   }
   if (fault.status === undefined) return undefined;
   const headers = fault.retryAfter === undefined ? {} : { "retry-after": String(fault.retryAfter) };
-  const body = refuse(500, fault.message ?? "Server Error").body;
+  const { body } = refuse(500, fault.message ?? "Server Error");
   return finish(world, c, noted, { status: fault.status, body, headers });
 }
 
-async function answerOf(world: World, operation: Operation, c: Context, noted: Noted): Promise<Outgoing> {
+type Accounted = Outgoing & { account?: Account };
+
+async function answerOf(world: World, operation: Operation, c: Context, noted: Noted): Promise<Accounted> {
   if (!c.req.header("user-agent")) {
     return violation(
       world,
@@ -96,17 +80,18 @@ async function answerOf(world: World, operation: Operation, c: Context, noted: N
   }
   const caller = authenticate(world, c.req.header("authorization"));
   if ("status" in caller) return caller;
-  const counted = countCall(
-    world,
-    caller.kind === "app" ? "app" : caller.token.installation,
-    bucketOf(operation),
-  );
-  const answer = counted.refused ?? (await checkedAnswer(world, operation, { c, caller, noted }));
-  return { ...answer, headers: { ...counted.headers, ...answer.headers } };
+  const account = accountFor(operation, caller);
+  if (isExhausted(world, account)) {
+    return { ...refuse(403, "API rate limit exceeded for installation."), account };
+  }
+  return { ...(await checkedAnswer(world, operation, { c, caller, noted })), account };
 }
 
-const bucketOf = (operation: Operation) =>
-  operation.id === "actions/generate-runner-jitconfig-for-repo" ? "actions_runner_registration" : "core";
+const accountFor = (operation: Operation, caller: Caller): Account => ({
+  who: caller.kind === "app" ? "app" : caller.token.installation.id,
+  bucket:
+    operation.id === "actions/generate-runner-jitconfig-for-repo" ? "actions_runner_registration" : "core",
+});
 
 type Incoming = { c: Context; caller: Caller; noted: Noted };
 
@@ -127,7 +112,8 @@ async function checkedAnswer(world: World, operation: Operation, incoming: Incom
   }
   const outgoing = await allowed.handle({ ...call, ...allowed.more } as never);
   const amiss = checkOutgoing(operation, outgoing);
-  return amiss === undefined ? outgoing : violation(world, noted, refuse(500, amiss));
+  if (amiss !== undefined) return violation(world, noted, refuse(500, amiss));
+  return { ...outgoing, body: dropEntries(world, outgoing.body) };
 }
 
 const NOT_JSON = Symbol("not JSON");
@@ -142,51 +128,15 @@ async function readBody(c: Context): Promise<unknown> {
   }
 }
 
-type Allowed = { handle: (call: never) => Outgoing | Promise<Outgoing>; more: object };
-
-/** Who may call what. See: docs.github.com, "Troubleshooting the REST API": what one may not see is not there. */
-function access(
-  world: World,
-  operation: Operation,
-  caller: Caller,
-  path: Record<string, string>,
-): Allowed | Refusal {
-  const own = ofApp[operation.id];
-  if (own) {
-    return caller.kind === "app"
-      ? { handle: own, more: {} }
-      : refuse(401, "A JSON web token could not be decoded");
-  }
-  if (caller.kind === "app") return refuse(403, "Resource not accessible by integration");
-  const general = ofInstallation[operation.id];
-  if (general) return { handle: general, more: { token: caller.token } };
-  const handle = ofRepository[operation.id];
-  if (!handle) return refuse(500, `no handler for ${operation.id}`);
-  const repo = findRepo(world, `${path.owner}/${path.repo}`);
-  if (!repo || !mayTouch(world, operation, repo, caller)) {
-    return repo && !repo.private
-      ? refuse(403, "Resource not accessible by integration")
-      : refuse(404, "Not Found");
-  }
-  const needed = NEEDED[operation.id as OperationId] ?? {};
-  if (allows(caller.token.permissions, needed)) return { handle, more: { repo } };
-  const wanted = Object.entries(needed).map(([name, level]) => `${name}=${level}`);
-  return refuse(403, "Resource not accessible by integration", {
-    "x-accepted-github-permissions": wanted.join(","),
-  });
-}
-
-/** NB: a public repository can be read with any installation's token. */
-function mayTouch(
-  world: World,
-  operation: Operation,
-  repo: Repo,
-  caller: Caller & { kind: "installation" },
-): boolean {
-  const needed = Object.entries(NEEDED[operation.id as OperationId] ?? {});
-  const isOpen = needed.every(([name, level]) => level === "read" && name !== "administration");
-  if (!repo.private && isOpen) return true;
-  return caller.token.repos.has(repo) && installationOf(world, repo) === caller.token.installation;
+/** What the fault `listDrop` leaves of a list. NB: `total_count` stays, as in a list that lags behind. */
+function dropEntries(world: World, body: unknown): unknown {
+  const { listDrop } = world.faults;
+  if (listDrop === 0 || typeof body !== "object" || body === null) return body;
+  const thin = (value: unknown) =>
+    Array.isArray(value) ? value.filter(() => world.random() >= listDrop) : value;
+  if (Array.isArray(body)) return thin(body);
+  if (!("total_count" in body)) return body;
+  return Object.fromEntries(Object.entries(body).map(([key, value]) => [key, thin(value)]));
 }
 
 /** Statuses that GitHub may answer to any operation, declared or not. See: "Troubleshooting the REST API". */
@@ -204,17 +154,25 @@ function violation(world: World, noted: Noted, refusal: Refusal): Refusal {
   return refusal;
 }
 
-/** Writes the answer down and sends it. See: docs.github.com, "Best practices for using the REST API", on ETag and 304. */
-function finish(world: World, c: Context, noted: Noted, outgoing: Outgoing): Response {
+/**
+ * Writes the answer down and sends it. An answer that did not change since the caller's last look costs nothing.
+ * See: docs.github.com, "Best practices for using the REST API", on ETag and 304.
+ */
+function finish(world: World, c: Context, noted: Noted, outgoing: Accounted): Response {
   const text = outgoing.body === undefined ? undefined : JSON.stringify(outgoing.body);
+  const isGet = c.req.method === "GET";
   const etag = text && `W/"${createHash("sha256").update(text).digest("hex")}"`;
-  const unchanged =
-    outgoing.status === 200 && c.req.method === "GET" && c.req.header("if-none-match") === etag;
+  const unchanged = outgoing.status === 200 && isGet && c.req.header("if-none-match") === etag;
+  const isFree = unchanged || noted.operation === "rate-limit/get";
   const status = unchanged ? 304 : outgoing.status;
   world.calls.push({ ...noted, status });
   changed(world);
-  const headers = new Headers({ "x-github-request-id": String(world.calls.length), ...outgoing.headers });
+  const headers = new Headers({
+    "x-github-request-id": String(world.calls.length),
+    ...(outgoing.account && chargeCall(world, outgoing.account, isFree ? 0 : 1)),
+    ...outgoing.headers,
+  });
   if (text !== undefined && !unchanged) headers.set("content-type", "application/json; charset=utf-8");
-  if (etag && c.req.method === "GET") headers.set("etag", etag);
+  if (etag && isGet) headers.set("etag", etag);
   return new Response(unchanged || text === undefined ? null : text, { status, headers });
 }
