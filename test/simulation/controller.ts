@@ -227,6 +227,7 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
         const mine = life;
         return Promise.race([claim(name, tokenHash), cutOff(mine)]);
       },
+      repoOf: (name) => state.machines.get(name)?.repo,
       hangUp: (name) => life?.polls.get(name)?.("down"),
       report: (fact) => {
         if (!life) return;

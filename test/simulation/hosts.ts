@@ -8,6 +8,8 @@ export type SimVm = {
   name: string;
   host: string;
   image: string;
+  /** The repository whose job it was made for. */
+  repo: string | undefined;
   state: "building" | "up" | "off" | "broken";
   isDestroyed: boolean;
   runnerId?: number | undefined;
@@ -22,6 +24,7 @@ export type Listener = {
   claim: (name: string, tokenHash: string) => Promise<ClaimAnswer>;
   hangUp: (name: string) => void;
   report: (fact: Fact & { machine: string }) => void;
+  repoOf: (name: string) => string | undefined;
 };
 
 export type SimHosts = {
@@ -53,6 +56,7 @@ export function simHosts(sim: Sim, github: SimGitHub, listener: Listener): SimHo
       name,
       host: host.name,
       image: image.name,
+      repo: listener.repoOf(name),
       state: "building",
       isDestroyed: false,
       startedAt: clock.now(),
@@ -168,6 +172,10 @@ function checkCaps({ violations, scenario }: Sim, vms: ReadonlyMap<string, SimVm
   const count = (test: (vm: SimVm) => boolean) => [...vms.values()].filter(test).length;
   for (const { name, machines } of CATALOGUE.hosts) {
     if (count((vm) => vm.host === name) > machines) violations.push(`the cap of host ${name} was exceeded`);
+  }
+  for (const { name, machines } of CATALOGUE.repositories) {
+    if (count((vm) => vm.repo === name) > machines)
+      violations.push(`the cap of repository ${name} was exceeded`);
   }
   for (const { name, machines } of CATALOGUE.images) {
     if (count((vm) => vm.image === name) > machines) violations.push(`the cap of image ${name} was exceeded`);

@@ -1,8 +1,8 @@
 import { type Controller, simController } from "./controller.ts";
 import { type SimGitHub, simGitHub } from "./github.ts";
-import { type SimHosts, simHosts } from "./hosts.ts";
+import { type SimHosts, type SimVm, simHosts } from "./hosts.ts";
 import { FAULTS_MS, MINUTE, NO_FAULTS, type Scenario } from "./scenario.ts";
-import { CATALOGUE, newSim, REPOS, type Sim } from "./sim.ts";
+import { CATALOGUE, newSim, type Sim } from "./sim.ts";
 
 export type Result = {
   violations: string[];
@@ -17,8 +17,6 @@ const PATIENCE_MS = 45 * MINUTE;
 /** And everything is to be gone within this. */
 const HORIZON_MS = FAULTS_MS + PATIENCE_MS + 45 * MINUTE;
 const LOOK_MS = 15_000;
-/** Room that a waiting job could use is used within this time, when nothing goes wrong. */
-const ROOM_MS = 10_000;
 
 /** Plays one scenario to its end and answers what went wrong. */
 export async function runScenario(scenario: Scenario): Promise<Result> {
@@ -39,7 +37,7 @@ export async function runScenario(scenario: Scenario): Promise<Result> {
     github,
     hosts,
     controller,
-    idleRoomSince: undefined,
+    hadIdleRoom: new Set(),
     isOver: false,
     gaveUp: new Set(),
   };
@@ -60,7 +58,8 @@ type PlayedWorld = {
   github: SimGitHub;
   hosts: SimHosts;
   controller: Controller;
-  idleRoomSince: number | undefined;
+  /** Jobs that could have had a machine at the last look. */
+  hadIdleRoom: Set<number>;
   isOver: boolean;
   gaveUp: Set<number>;
 };
@@ -117,36 +116,42 @@ function endWaiting({ sim, github, gaveUp }: PlayedWorld): void {
   }
 }
 
-/** With nothing going wrong, no job waits while there is room for its machine. */
+/** With nothing going wrong, a job that has no machine on its way has none because there is no room for one. */
 function checkRoom(world: PlayedWorld): void {
-  const now = world.sim.clock.now();
-  if (!isRoomIdle(world)) world.idleRoomSince = undefined;
-  else world.idleRoomSince ??= now;
-  if (world.idleRoomSince !== undefined && now - world.idleRoomSince > ROOM_MS) {
-    world.sim.violations.push(`a job waits although there is room: ${describe(world)}`);
+  const now = idleRoom(world);
+  for (const id of now) {
+    if (world.hadIdleRoom.has(id)) {
+      world.sim.violations.push(`job ${id} waits although there is room: ${describe(world)}`);
+    }
   }
+  world.hadIdleRoom = now;
 }
 
-function isRoomIdle({ github, hosts }: PlayedWorld): boolean {
+/** Jobs that wait, have no machine on their way, and could have one. */
+function idleRoom({ github, hosts }: PlayedWorld): Set<number> {
   const vms = [...hosts.vms.values()];
-  if (!CATALOGUE.hosts.some(({ name, machines }) => vms.filter((vm) => vm.host === name).length < machines))
-    return false;
-  return REPOS.some((repo) =>
-    CATALOGUE.images.some(({ name, machines, labels }) => {
-      const waiting = [...github.jobs.values()].filter(
-        ({ seen }) =>
-          seen.repo === repo &&
-          seen.status === "queued" &&
-          seen.labels.every((label) => labels.includes(label)),
-      ).length;
-      const free = vms.filter((vm) => vm.image === name && !isBusy(vm.runnerId, github)).length;
-      // Machines are not told apart by repository here, so only a pool with no free machine at all is judged.
-      return (
-        waiting > 0 && free === 0 && vms.filter((vm) => vm.image === name).length < machines && vms.length < 2
-      );
-    }),
-  );
+  const count = (test: (vm: SimVm) => boolean) => vms.filter(test).length;
+  if (!CATALOGUE.hosts.some(({ name, machines }) => count((vm) => vm.host === name) < machines))
+    return new Set();
+  const found = new Set<number>();
+  for (const { name, machines } of CATALOGUE.repositories) {
+    if (count((vm) => vm.repo === name) >= machines) continue;
+    for (const image of CATALOGUE.images) {
+      const inPool = (vm: SimVm) => vm.repo === name && vm.image === image.name;
+      if (count((vm) => vm.image === image.name) >= image.machines) continue;
+      const waiting = waitingJobs(github, name, image.labels);
+      const free = count((vm) => inPool(vm) && !isBusy(vm.runnerId, github));
+      for (const id of waiting.slice(free)) found.add(id);
+    }
+  }
+  return found;
 }
+
+const waitingJobs = (github: SimGitHub, repo: string, labels: readonly string[]): number[] =>
+  [...github.jobs.values()]
+    .filter(({ seen, isAssigned }) => seen.repo === repo && seen.status === "queued" && !isAssigned)
+    .filter(({ seen }) => seen.labels.every((label) => labels.includes(label)))
+    .map(({ seen }) => seen.id);
 
 const isBusy = (runnerId: number | undefined, github: SimGitHub): boolean =>
   runnerId !== undefined && github.runners.get(runnerId)?.job !== undefined;

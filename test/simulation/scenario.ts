@@ -103,7 +103,8 @@ export function makeScenario(seed: number): Scenario {
       isCalm || dice.chance(0.4)
         ? []
         : Array.from({ length: dice.between(1, 5) }, () => dice.between(0, 120)).toSorted((a, b) => a - b),
-    downMs: dice.between(0, 2 * MINUTE),
+    // NB: a call that was under way when its process died has arrived, or never will, by the time the next process asks.
+    downMs: dice.between(2000, 2 * MINUTE),
     wipe: !isCalm && dice.chance(0.1),
     randomHandOut: !isCalm && dice.chance(0.5),
   };

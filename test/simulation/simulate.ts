@@ -3,13 +3,14 @@ import { runScenario } from "./run.ts";
 import { makeScenario, type Scenario } from "./scenario.ts";
 import { shrink } from "./shrink.ts";
 
-/** `npm run simulate -- --runs N --seed S`: plays N scenarios from seed S on. The last line is one JSON object. */
+/** `npm run simulate -- --runs N --seed S`: plays N scenarios from seed S on, until `--stop` of them failed. The last line is one JSON object. */
 const { values } = parseArgs({
   options: {
     runs: { type: "string", default: "500" },
     seed: { type: "string", default: "1" },
     verbose: { type: "boolean", default: false },
     shrink: { type: "boolean", default: true },
+    stop: { type: "string", default: "5" },
   },
   allowNegative: true,
 });
@@ -34,7 +35,7 @@ for (let seed = firstSeed; seed < firstSeed + runs; seed += 1) {
   if (violations.length === 0) continue;
   failed.push(seed);
   await show(scenario, violations);
-  if (failed.length >= 5) break;
+  if (failed.length >= Number(values.stop)) break;
 }
 const took = Math.round((performance.now() - startedAt) / 1000);
 console.log(

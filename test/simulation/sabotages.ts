@@ -1,0 +1,210 @@
+/** One line of the core or the ring, made wrong. */
+export type Sabotage = {
+  name: string;
+  file: string;
+  find: string;
+  replace: string;
+  /** Why neither the simulation nor a unit test can be expected to notice. */
+  harmless?: string;
+};
+
+export const SABOTAGES: readonly Sabotage[] = [
+  {
+    name: "a VM that one list lacks is believed gone",
+    file: "src/core/believe.ts",
+    find: 'return askedAt - missingSince >= patience.settleMs ? "none" : "unknown";',
+    replace: 'return missingSince > 0 && patience.settleMs > 0 ? "none" : "unknown";',
+  },
+  {
+    name: "a runner that one list lacks is believed gone",
+    file: "src/core/believe.ts",
+    find: 'return isExpectedGone || askedAt - missingSince >= patience.settleMs ? "none" : "unknown";',
+    replace: 'return isExpectedGone || missingSince > 0 || patience.settleMs > 0 ? "none" : "unknown";',
+  },
+  {
+    name: "GitHub's event that a job runs is not believed",
+    file: "src/core/believe.ts",
+    find: 'if (job?.status === "running") return "busy";',
+    replace: 'if (job?.id === -1) return "busy";',
+  },
+  {
+    name: "every reason to retire allows to destroy a busy VM",
+    file: "src/core/turn.ts",
+    find: "machine.retired !== undefined && SURE.has(machine.retired.why);",
+    replace: "machine.retired !== undefined && SURE.size > 0;",
+  },
+  {
+    name: "the VM of a busy runner is destroyed",
+    file: "src/core/rules.ts",
+    find: 'busy: every("hold"),',
+    replace: 'busy: every("destroy"),',
+  },
+  {
+    name: "an idle runner's VM is destroyed before GitHub agreed",
+    file: "src/core/rules.ts",
+    find: 'none: every("destroy"),\n  offline: every("deregister"),\n  idle: every("deregister"),',
+    replace: 'none: every("destroy"),\n  offline: every("deregister"),\n  idle: every("destroy"),',
+  },
+  {
+    name: "a listed runner is forgotten instead of removed",
+    file: "src/core/rules.ts",
+    find: 'none: every("forget"),\n  offline: every("deregister"),',
+    replace: 'none: every("forget"),\n  offline: every("forget"),',
+  },
+  {
+    name: "a machine is forgotten before its driver was told to destroy it",
+    file: "src/core/turn.ts",
+    find: "if (!isGone(machine)) return { effect",
+    replace: 'if (machine.name === "") return { effect',
+  },
+  {
+    name: "a retired machine takes no room although its VM may stand",
+    file: "src/core/plan.ts",
+    find: "!machine.retired || belief.vm",
+    replace: '!machine.retired || belief.vm !== "none" ? !machine.retired : belief.vm',
+  },
+  {
+    name: "an order that came to nothing is waited for for ever",
+    file: "src/core/turn.ts",
+    find: 'return retireAfter(machine.startedAt, patience.settleMs, "lost", machine, context);',
+    replace: "return {};",
+  },
+  {
+    name: "a guest that never calls is waited for for ever",
+    file: "src/core/turn.ts",
+    find: 'return retireAfter(machine.startedAt, limits.bootMs, "boot-timeout", machine, context);',
+    replace: "return {};",
+  },
+  {
+    name: "a runner that never connects is waited for for ever",
+    file: "src/core/turn.ts",
+    find: 'return retireAfter(machine.configuredAt, patience.connectMs, "runner-timeout", machine, context);',
+    replace: "return {};",
+  },
+  {
+    name: "a VM that is powered off is left alone",
+    file: "src/core/rules.ts",
+    find: "off: wantedOff,",
+    replace: "off: wantedUnseen,",
+  },
+  {
+    name: "a runner whose registration is lost is left on the list",
+    file: "src/core/rules.ts",
+    find: 'offline: {\n    silent: "stale",\n    asking: "stale",',
+    replace: 'offline: {\n    silent: "stale",\n    asking: "wait",',
+  },
+  {
+    name: "a job may run for ever",
+    file: "src/core/turn.ts",
+    find: 'return onceAfter(jobEndsAt(machine, limits), context.now, retire(machine, "job-limit", context));',
+    replace: "return {};",
+  },
+  {
+    name: "busy machines count as coming",
+    file: "src/core/world.ts",
+    find: 'belief.runner !== "busy" && !job',
+    replace: "belief.runner !== undefined",
+  },
+  {
+    name: "registrations are handed out without counting those under way",
+    file: "src/core/size.ts",
+    find: "const needed = waiting.length - supply.handed.length;",
+    replace: "const needed = waiting.length;",
+  },
+  {
+    name: "machines that no job needs are kept",
+    file: "src/core/size.ts",
+    find: "slice(0, Math.max(0, -short));",
+    replace: "slice(0, 0);",
+  },
+  {
+    name: "idle runners that no job needs are kept",
+    file: "src/core/size.ts",
+    find: "Math.max(0, supply.handed.length - waiting.length)",
+    replace: "0",
+  },
+  {
+    name: "one machine too many on a host",
+    file: "src/core/pools.ts",
+    find: "if (here.length >= host.machines) return false;",
+    replace: "if (here.length > host.machines) return false;",
+  },
+  {
+    name: "one machine too many of an image",
+    file: "src/core/pools.ts",
+    find: "if (ofImage >= image.machines)",
+    replace: "if (ofImage > image.machines)",
+  },
+  {
+    name: "one machine too many for a repository",
+    file: "src/core/pools.ts",
+    find: "if (ofRepo >= repository.machines)",
+    replace: "if (ofRepo > repository.machines)",
+  },
+  {
+    name: "a job's status goes back",
+    file: "src/core/facts.ts",
+    find: "const ahead = RANK[seen.status] >= RANK[known.status];",
+    replace: "const ahead = RANK[seen.status] >= 0;",
+  },
+  {
+    name: "a late webhook opens a closed job again",
+    file: "src/core/facts.ts",
+    find: "state.closed.add(fact.job);",
+    replace: "state.closed.delete(fact.job);",
+  },
+  {
+    name: "failed machines are not counted as tries",
+    file: "src/core/facts.ts",
+    find: "tries: job.tries + 1 });",
+    replace: "tries: job.tries });",
+  },
+  {
+    name: "strangers are left alone",
+    file: "src/core/plan.ts",
+    find: "for (const stranger of world.strangers) {",
+    replace: "for (const stranger of world.strangers.slice(0, 0)) {",
+  },
+  {
+    name: "a job whose end was never told is not looked up",
+    file: "src/core/plan.ts",
+    find: 'if (job.status !== "running" || !job.ranOn) return;',
+    replace: 'if (job.status !== "waiting" || !job.ranOn) return;',
+  },
+  {
+    name: "the hand-out of a registration is not written down",
+    file: "src/act.ts",
+    find: 'await record({ kind: "machine-configured", at: clock.now(), machine: name, runnerId });',
+    replace: "await record();",
+  },
+  {
+    name: "an order is not written down before it is given",
+    file: "src/act.ts",
+    find: 'await record({ kind: "machine-started", at: clock.now(), machine: machine.name, tokenHash: hashToken(token) });',
+    replace: "await record();",
+  },
+  {
+    name: "a check run whose creation was cut off is not looked for",
+    file: "src/act.ts",
+    find: '(job.queuedAt < since || attempted.has(id) ? "find" : "new")',
+    replace: '(job.queuedAt < 0 && attempted.has(since) ? "find" : "new")',
+  },
+  {
+    name: "two effects of a machine run at once",
+    file: "src/reconcile.ts",
+    find: "if (!underWay.has(key))",
+    replace: "if (underWay.size >= 0)",
+  },
+  {
+    name: "an old list makes a stranger of a machine that was just forgotten",
+    file: "src/observe.ts",
+    find: "(askedAt ?? 0) <= (forgottenAt.get(name) ?? 0)",
+    replace: "(askedAt ?? 0) < 0",
+  },
+  {
+    name: "machines are ordered before every host has told what it holds",
+    file: "src/observe.ts",
+    find: "if (!isSurveyed()) return new Set();",
+    replace: 'if (controller === "") return new Set();',
+  },
+];
