@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CONTROLLER_PATTERN, IMAGE_PATTERN } from "../core/name.ts";
+import { LOG_LEVELS } from "../log.ts";
 import { DURATION, LISTEN, SIZE } from "./units.ts";
 
 /**
@@ -214,9 +215,7 @@ export const CATALOGUE_SCHEMA = z.strictObject(
     log: z
       .strictObject(
         {
-          level: oneOf(["debug", "info", "warn", "error"])
-            .default("info")
-            .describe("LOG_LEVEL in the environment comes first."),
+          level: oneOf(LOG_LEVELS).default("info").describe("LOG_LEVEL in the environment comes first."),
         },
         { error: map },
       )
