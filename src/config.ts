@@ -9,6 +9,7 @@ import { schemaFaults } from "./config/sentences.ts";
 import { type Fault, readSource } from "./config/source.ts";
 import { type Listen, toListen } from "./config/units.ts";
 import type { Catalogue, Patience } from "./core/types.ts";
+import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import { SetupError } from "./ports.ts";
 
 /** What mayfly.yml says, with every default filled in. */
@@ -23,8 +24,6 @@ export type Settings = {
   patience: Patience;
   logLevel: LogLevel;
 };
-
-export type LogLevel = CatalogueFile["log"]["level"];
 
 /** mayfly.yml and the environment, as one record that nobody can change. */
 export type Config = Omit<Settings, "github"> & { github: Settings["github"] & Secrets };
@@ -76,9 +75,7 @@ function toSettings(file: CatalogueFile, folder: string, env: Env): Settings {
     data: resolve(folder, file.data),
     evidenceDays: file.evidence.days,
     patience: toPatience(file.patience),
-    logLevel:
-      CATALOGUE_SCHEMA.shape.log.unwrap().shape.level.safeParse(env.LOG_LEVEL ?? file.log.level).data ??
-      file.log.level,
+    logLevel: LOG_LEVELS.find((level) => level === env.LOG_LEVEL) ?? file.log.level,
   };
 }
 
