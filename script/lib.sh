@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Purpose: what the other scripts share. To be sourced, not run.
+# Safe to repeat: each function looks first, and does nothing when nothing is missing.
+
+# The project's folder, whatever folder the caller is in.
+project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly project
+
+die() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+    return
+  fi
+  command -v sudo >/dev/null || die "'$*' needs root. Run this as root, or install sudo"
+  sudo "$@"
+}
+
+# Installs those of the packages that are missing, after saying so.
+apt_install() {
+  local package missing=()
+  for package in "$@"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  ((${#missing[@]})) || return 0
+  command -v apt-get >/dev/null || die "needs the packages ${missing[*]}, and knows only Debian's and Ubuntu's apt-get to install them"
+
+  echo "installing by apt: ${missing[*]}"
+  as_root apt-get update --quiet=2
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends "${missing[@]}"
+  for package in "${missing[@]}"; do
+    is_installed "$package" || die "apt did not install $package"
+  done
+}
+
+is_installed() {
+  [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+# Node 24 and all Node packages of this project, as package-lock.json says. Puts them on the PATH.
+# NB: an older Node of the distribution is enough to begin with: the right one is among the packages (npm's package "node").
+set_up_node() {
+  local lock=$project/package-lock.json done_for=$project/node_modules/.mayfly-lock
+  if ! cmp --silent "$lock" "$done_for"; then
+    if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
+      apt_install nodejs npm ca-certificates
+    fi
+    echo "installing Node packages"
+    (cd "$project" && npm ci --no-audit --no-fund)
+    cp "$lock" "$done_for"
+  fi
+  export PATH=$project/node_modules/.bin:$PATH
+  [[ $(node --version) == v24.* ]] || die "node_modules/.bin/node is not Node 24, but $(node --version)"
+}
