@@ -129,12 +129,12 @@ describe("the schema gate", () => {
   });
 
   it.each([
-    ["a body of the wrong type", "POST /repos/octo/spinw/check-runs", { name: 7, head_sha: "a" }, 400],
+    ["a body of the wrong type", "POST /repos/octo/spinw/check-runs", { name: 7, head_sha: "a" }, 422],
     [
       "a body with a key that GitHub does not know",
       "POST /repos/octo/spinw/check-runs",
       { name: "x", head_sha: "a", nam: 1 },
-      400,
+      422,
     ],
     [
       "a just-in-time runner without its group",
@@ -148,8 +148,8 @@ describe("the schema gate", () => {
       { name: "m", labels: [], runner_group_id: 1 },
       422,
     ],
-    ["a query key that GitHub does not know", "GET /repos/octo/spinw/actions/runners?pages=2", {}, 400],
-    ["a page that is no number", "GET /repos/octo/spinw/actions/runners?page=two", {}, 400],
+    ["a query key that GitHub does not know", "GET /repos/octo/spinw/actions/runners?pages=2", {}, 422],
+    ["a page that is no number", "GET /repos/octo/spinw/actions/runners?page=two", {}, 422],
     ["an operation that GitHub does not have", "GET /repos/octo/spinw/actions/machines", {}, 404],
   ])("refuses and notes %s", async (_what, route, body, status) => {
     const refused = await refusal(octokit.request(route, body));
@@ -260,6 +260,39 @@ describe("the budget", () => {
 
     expect(data.resources.actions_runner_registration?.used).toBe(1);
     expect(data.resources.core.used).toBe(0);
+  });
+});
+
+describe("a run", () => {
+  it("is cancelled by its operation, once, if the app may", async () => {
+    await github.close();
+    github = await startGitHub({ permissions: { actions: "write", metadata: "read" } });
+    github.addRepository(REPO);
+    octokit = await installationClient(github, REPO);
+    const { runId, jobs } = github.queueRun(REPO, {
+      jobs: [{ name: "build", labels: ["spinw"], script: "true" }],
+    });
+
+    await octokit.rest.actions.cancelWorkflowRun({ ...spinw, run_id: runId });
+
+    const { data } = await octokit.rest.actions.getWorkflowRun({ ...spinw, run_id: runId });
+    expect(data).toMatchObject({ status: "completed", conclusion: "cancelled" });
+    expect(github.job(Number(jobs[0])).startedAt).toBeUndefined();
+    const again = octokit.rest.actions.forceCancelWorkflowRun({ ...spinw, run_id: runId });
+    expect(await refusal(again)).toMatchObject({ status: 409 });
+    expect(github.violations).toEqual([]);
+  });
+
+  it("of a fork's pull request is told apart by its head repository and its event only", async () => {
+    github.addRepository("mallory/spinw", { installed: false, owner: "User" });
+    const jobs = [{ name: "build", labels: ["spinw"], script: "true" }];
+    const order = { event: "pull_request", headRepository: "mallory/spinw", actor: "mallory", jobs };
+
+    const { runId } = github.queueRun(REPO, order);
+
+    const { data } = await octokit.rest.actions.getWorkflowRun({ ...spinw, run_id: runId });
+    expect(data).toMatchObject({ event: "pull_request", head_repository: { full_name: "mallory/spinw" } });
+    expect(data.repository.full_name).toBe(REPO);
   });
 });
 

@@ -149,7 +149,7 @@ const pollMs = (c: Context): number =>
 async function nextMessage(world: World, c: Context, runner: Runner): Promise<Response> {
   if (!runner.session) return c.json({ message: "open a session first" }, 401);
   if (runner.missedOffer) asksAgain(world, runner);
-  if (!runner.job) await anOffer(runner, pollMs(c), c.req.raw.signal);
+  if (!runner.job) await anOffer(world, runner, { ms: pollMs(c), signal: c.req.raw.signal });
   if (!world.runners.has(runner.id)) return asStranger(world, c, runner.clientId);
   const { job } = runner;
   if (job?.status !== "queued" || c.req.raw.signal.aborted) return c.body(null, 202);
@@ -164,16 +164,17 @@ function asksAgain(world: World, runner: Runner): void {
 }
 
 /** Resolves when the runner is woken, the time is over, or the caller has hung up. */
-function anOffer(runner: Runner, waitMs: number, signal: AbortSignal): Promise<void> {
+function anOffer(world: World, runner: Runner, wait: { ms: number; signal: AbortSignal }): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
       clearTimeout(timer);
       if (runner.wake === end) runner.wake = undefined;
       resolve();
     };
-    const timer = setTimeout(end, waitMs);
+    const timer = setTimeout(end, wait.ms);
     runner.wake = end;
-    signal.addEventListener("abort", end, { once: true });
+    wait.signal.addEventListener("abort", end, { once: true });
+    changed(world);
   });
 }
 

@@ -20,8 +20,10 @@ export type GitHubOptions = {
   /** Base address that runners are told, if they reach the emulator by another way. */
   publicUrl?: string | undefined;
   webhook?: { url: string; secret: string } | undefined;
-  /** Default: id 123456 with a new key, and the permissions of app.yml. */
-  app?: { id: number; privateKey: string; permissions?: Permissions | undefined } | undefined;
+  /** Default: id 123456 with a new key. */
+  app?: { id: number; privateKey: string } | undefined;
+  /** What the App is granted. Default: what app.yml asks for. */
+  permissions?: Permissions | undefined;
   /** GitHub's waiting times, shortened. */
   times?: Partial<Times> | undefined;
   /** Seed of everything that is left to chance. */
@@ -82,7 +84,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<Emulated
     ...controls(world),
     ...views(world),
     async close() {
-      world.closing.abort();
+      for (const webhook of world.onTheirWay) webhook.abort();
       for (const timer of world.timers) clearTimeout(timer);
       for (const runner of world.runners.values()) runner.wake?.();
       await stop();
@@ -120,12 +122,12 @@ const PERMISSIONS: Permissions = {
   metadata: "read",
 };
 
-function appOf({ app }: GitHubOptions): World["app"] {
+function appOf({ app, permissions }: GitHubOptions): World["app"] {
   return {
     id: app?.id ?? 123_456,
     slug: "mayfly",
     privateKey: app?.privateKey ?? ownKey(),
-    permissions: app?.permissions ?? PERMISSIONS,
+    permissions: permissions ?? PERMISSIONS,
   };
 }
 

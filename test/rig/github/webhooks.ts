@@ -123,18 +123,28 @@ type Outcome = Pick<Delivery, "status" | "statusCode" | "response">;
 
 async function outcome(world: World, url: string, request: Delivery["request"]): Promise<Outcome> {
   if (world.random() < world.faults.webhooks.lose) return answered(200, {}, "");
+  const aborter = new AbortController();
+  world.onTheirWay.add(aborter);
+  let isLate = false;
+  // WARN: no AbortSignal.any with AbortSignal.timeout here: the pair can be garbage collected, and then never fires.
+  const cancelTimer = later(world, world.times.webhookTimeoutMs, () => {
+    isLate = true;
+    aborter.abort();
+  });
   try {
     const response = await fetch(url, {
       method: "POST",
       headers: request.headers,
       body: request.body,
       redirect: "manual",
-      signal: AbortSignal.any([world.closing.signal, AbortSignal.timeout(world.times.webhookTimeoutMs)]),
+      signal: aborter.signal,
     });
     return answered(response.status, Object.fromEntries(response.headers), await response.text());
-  } catch (error) {
-    const late = error instanceof Error && error.name === "TimeoutError";
-    return { ...answered(0, {}, ""), status: late ? "timed out" : "failed to connect to host" };
+  } catch {
+    return { ...answered(0, {}, ""), status: isLate ? "timed out" : "failed to connect to host" };
+  } finally {
+    cancelTimer();
+    world.onTheirWay.delete(aborter);
   }
 }
 

@@ -54,8 +54,8 @@ export type World = {
   timers: Set<NodeJS.Timeout>;
   /** Webhooks that wait to be sent together, last first. See WebhookFaults. */
   heldBack: (() => void)[];
-  /** Aborted when the emulator closes. */
-  closing: AbortController;
+  /** Webhooks that are on their way; aborted when the emulator closes. */
+  onTheirWay: Set<AbortController>;
 };
 
 export type InstallationToken = {
@@ -103,7 +103,7 @@ export function createWorld(settings: WorldSettings): World {
     listeners: new Set(),
     timers: new Set(),
     heldBack: [],
-    closing: new AbortController(),
+    onTheirWay: new Set(),
   };
 }
 

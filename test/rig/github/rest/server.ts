@@ -108,7 +108,7 @@ async function checkedAnswer(world: World, operation: Operation, incoming: Incom
   if (isRefusal(allowed)) return allowed;
   const wrong = operation.checkParameters(path, query) ?? operation.checkBody(body);
   if (wrong !== undefined) {
-    return violation(world, noted, refuse(operation.declares(422) ? 422 : 400, `Invalid request. ${wrong}`));
+    return violation(world, noted, refuse(422, `Invalid request. ${wrong}`));
   }
   const outgoing = await allowed.handle({ ...call, ...allowed.more } as never);
   const amiss = checkOutgoing(operation, outgoing);
@@ -140,7 +140,7 @@ function dropEntries(world: World, body: unknown): unknown {
 }
 
 /** Statuses that GitHub may answer to any operation, declared or not. See: "Troubleshooting the REST API". */
-const GENERAL: ReadonlySet<RefusalStatus> = new Set([400, 401, 403, 404, 429]);
+const GENERAL: ReadonlySet<RefusalStatus> = new Set([400, 401, 403, 404, 422, 429]);
 
 function checkOutgoing(operation: Operation, { status, body }: Outgoing): string | undefined {
   if (operation.declares(status)) return operation.checkAnswer(status, body);
