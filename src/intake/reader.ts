@@ -2,7 +2,7 @@ import { setImmediate as letOthersIn } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Clock, Delivery, Store } from "../ports.ts";
 
-/** Webhooks that are worked on at once. The store turns what they write into few transactions. */
+/** Webhooks that are begun together, so that the store writes what they say in one transaction: a sync of the disk is what costs. */
 const AT_ONCE = 16;
 /** Waits before the second and third try; after that the webhook is set aside. */
 const TRY_AGAIN_MS = [1_000, 10_000];
@@ -64,9 +64,11 @@ export function startReader({ store, receive, clock, log }: ReaderOptions): Read
     readMeanwhile.clear();
     for (const delivery of await store.unread()) {
       if (isTaken(delivery.id)) continue;
-      while (working.size >= AT_ONCE) await Promise.race(working.values());
-      // Answers to GitHub come before work on what it sent.
-      await letOthersIn();
+      while (working.size >= AT_ONCE) {
+        await Promise.race(working.values());
+        // Those begun together end together. And answers to GitHub come before more work on what it sent.
+        await letOthersIn();
+      }
       if (closing.signal.aborted) return;
       working.set(
         delivery.id,
