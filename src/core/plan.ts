@@ -23,6 +23,13 @@ export function plan(world: World): Plan {
   return draft;
 }
 
+/** Tells of each open job where it stands now. It looks at the world as a pass does, and decides nothing. */
+export function storiesOf(world: World): (job: Job) => Story {
+  const members = planMachines(world, newDraft(world.now));
+  const demand = groupDemand(world.state.jobs.values(), matcher(world.catalogue));
+  return storyteller({ members, demand, room: roomOf(world, members) });
+}
+
 function planMachines(world: World, draft: Draft): Member[] {
   const jobsOn = new Map<MachineName, Job>();
   for (const job of world.state.jobs.values()) if (job.ranOn) jobsOn.set(job.ranOn, job);
