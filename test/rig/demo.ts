@@ -1,0 +1,157 @@
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { clock } from "../../src/core/markdown.ts";
+import { buildBox } from "./box/build-box.ts";
+import type { CheckRun, Job } from "./github/model.ts";
+import { type LogEntry, type Site, SITE_LABELS, startSite } from "./site.ts";
+
+export type DemoOptions = { driver: "fake" | "vagrant"; stay: boolean };
+
+/** What each job of the demo is, and how it is to end at GitHub and in its check run. */
+const JOBS = [
+  { name: "passes", script: "echo 'Hello from '$(hostname); sleep 2", conclusion: "success", check: "success" },
+  { name: "fails", script: "echo 'This job fails on purpose'; exit 1", conclusion: "failure", check: "neutral" },
+  { name: "is cancelled", script: "echo never", conclusion: "cancelled", check: "cancelled" },
+] as const;
+
+/** A cold VM without KVM takes under a minute; a slow or busy machine may need several. */
+const LIMIT_MS = 15 * 60_000;
+
+/**
+ * The main job, on this machine: an emulated GitHub queues a workflow of three jobs, and the real Mayfly serves them with real VMs
+ * (`fake`: with processes in place of VMs). Tells what happens, and answers the exit code: 0 if all ended as it should and nothing is left.
+ */
+export async function runDemo({ driver, stay }: DemoOptions): Promise<number> {
+  const tell = newTeller();
+  const folder = join(tmpdir(), `mayfly-demo-${driver}`);
+  const box = driver === "vagrant" ? await buildBox("tiny", (text) => tell("box", text)) : undefined;
+  tell("demo", `all it writes is in ${folder}`);
+  const site = await startSite({
+    driver,
+    folder,
+    controller: "demo",
+    box,
+    onLog: (entry) => tellLog(tell, entry),
+    onDeath: () => tell("demo", "the controller died, it is started again"),
+  });
+  try {
+    tell("demo", `Mayfly runs as process ${site.pid()} (kill -9 it, if you like); GitHub is ${site.github.url}`);
+    const isWell = await play(site, tell);
+    if (isWell) await rm(join(folder, "data"), { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
+    if (stay) await untilInterrupted(site);
+    return isWell ? 0 : 1;
+  } finally {
+    await site.close();
+  }
+}
+
+async function play(site: Site, tell: Teller): Promise<boolean> {
+  const { github, repo } = site;
+  const unwatch = watch(site, tell);
+  const { headSha, jobs } = github.queueRun(repo, {
+    name: "demo",
+    jobs: JOBS.map(({ name, script }) => ({ name, script, labels: [...SITE_LABELS] })),
+  });
+  const [, , cancelled] = jobs;
+  await github.until(() => github.checkRuns(repo, headSha).length === JOBS.length, LIMIT_MS);
+  if (cancelled !== undefined) github.cancelJob(cancelled);
+  await github.until(() => isOver(site, headSha), LIMIT_MS);
+  const left = await untilNothingIsLeft(site);
+  unwatch();
+  console.log(summary(github.checkRuns(repo, headSha), jobs.map((id) => github.job(id))));
+  console.log(`\nSee ${github.url}/${repo}/commit/${headSha}/checks (with --stay)`);
+  return judge(site, headSha, jobs, left);
+}
+
+const isOver = ({ github, repo }: Site, headSha: string): boolean =>
+  github.jobs(repo).every((job) => job.status === "completed") &&
+  github.checkRuns(repo, headSha).every((check) => check.status === "completed");
+
+/** Looks until there is nothing, or the time is over; answers what is there then. */
+async function untilNothingIsLeft(site: Site): Promise<string[]> {
+  for (let triesLeft = 60; ; triesLeft -= 1) {
+    const left = await everythingLeft(site);
+    if (left.length === 0 || triesLeft === 0) return left;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+async function everythingLeft({ github, repo, leftovers, mayfly }: Site): Promise<string[]> {
+  const runners = github.runners(repo).map(({ name }) => `runner ${name}`);
+  const { machines }: { machines: { name: string }[] } = JSON.parse(await mayfly("ps", "--json"));
+  return [...(await leftovers()), ...runners, ...machines.map(({ name }) => `row ${name}`)];
+}
+
+function judge(site: Site, headSha: string, ids: readonly number[], left: readonly string[]): boolean {
+  const { github, repo } = site;
+  const wrong = JOBS.flatMap(({ name, conclusion, check }, index) => {
+    const job = github.job(ids[index] ?? 0);
+    const found = github.checkRuns(repo, headSha).filter(({ externalId }) => externalId === String(job.id));
+    return [
+      ...(job.conclusion === conclusion ? [] : [`job "${name}" ended as ${job.conclusion}, not ${conclusion}`]),
+      ...(found.length === 1 ? [] : [`job "${name}" has ${found.length} check runs`]),
+      ...found.filter((one) => one.conclusion !== check).map((one) => `check run "${one.name}" says ${one.conclusion}, not ${check}`),
+    ];
+  });
+  const faults = [...wrong, ...left.map((thing) => `left: ${thing}`), ...github.violations.map((text) => `not as GitHub: ${text}`)];
+  for (const fault of faults) console.log(`WRONG  ${fault}`);
+  if (faults.length === 0) console.log("\nAll three jobs ended as they should. No VM, disk, folder, runner or row is left.");
+  return faults.length === 0;
+}
+
+type Teller = (who: string, what: string) => void;
+
+function newTeller(): Teller {
+  const startedAt = Date.now();
+  return (who, what) => console.log(`${clock(Date.now() - startedAt).padStart(5)}  ${who.padEnd(8)}  ${what}`);
+}
+
+const STEPS: Readonly<Record<string, string>> = {
+  start: "VM ordered",
+  configure: "runner registered and handed to the guest",
+  destroy: "VM destroyed",
+  deregister: "runner removed at GitHub",
+};
+
+/** What the controller says, in fewer words. */
+function tellLog(tell: Teller, { msg, machine, step, why, tookMs }: LogEntry): void {
+  if (msg === "machine created" || msg === "stranger adopted") tell("machine", `${machine}: ${msg}`);
+  if (msg === "machine retired") tell("machine", `${machine}: retired, ${why}`);
+  const done = typeof step === "string" && msg === "step done" ? STEPS[step] : undefined;
+  if (done) tell("machine", `${machine}: ${done}${step === "destroy" ? ` in ${Number(tookMs) / 1000} s` : ""}`);
+}
+
+/** Tells each change of a job and of a check run's title, as GitHub sees it. */
+function watch({ github, repo }: Site, tell: Teller): () => void {
+  const told = new Map<string, string>();
+  const note = (key: string, who: string, text: string) => {
+    if (told.get(key) === text) return;
+    told.set(key, text);
+    tell(who, text);
+  };
+  const look = () => {
+    for (const job of github.jobs(repo)) {
+      note(`job ${job.id}`, "job", `"${job.name}" is ${job.conclusion ?? job.status}${job.runner ? ` on ${job.runner.name}` : ""}`);
+    }
+    for (const check of github.checkRuns(repo)) {
+      note(`check ${check.id}`, "check", `${check.name} (${check.conclusion ?? check.status}): ${check.output.title ?? ""}`);
+    }
+  };
+  github.world.listeners.add(look);
+  return () => void github.world.listeners.delete(look);
+}
+
+const MARKS: Readonly<Record<string, string>> = { success: "✓", failure: "✗", neutral: "■", cancelled: "⊘" };
+
+/** The checks of the commit, as a pull request shows them. */
+function summary(checks: readonly CheckRun[], jobs: readonly Job[]): string {
+  const lines = checks.map(({ name, conclusion, output }) => `  ${MARKS[conclusion ?? ""] ?? "●"} ${name.padEnd(24)} ${output.title ?? ""}`);
+  const ran = jobs.map(({ name, conclusion }) => `  ${MARKS[conclusion ?? ""] ?? "●"} demo / ${name.padEnd(17)} ${conclusion ?? ""}`);
+  return ["\nChecks of the commit:", ...ran, ...lines].join("\n");
+}
+
+function untilInterrupted({ github }: Site): Promise<void> {
+  console.log(`\nStill running. Look at ${github.url} and end it with Ctrl-C.`);
+  return new Promise((done) => process.once("SIGINT", () => done()));
+}

@@ -1,0 +1,248 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { createWriteStream, type WriteStream } from "node:fs";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { stringify } from "yaml";
+import { type EmulatedGitHub, startGitHub } from "./github/server.ts";
+
+/** What a site is made with. */
+export type SiteOptions = {
+  driver: "fake" | "vagrant";
+  /** Everything the site writes. A site on the folder of an earlier one goes on where that one ended. */
+  folder: string;
+  controller: string;
+  /** Most VMs at a time. */
+  machines?: number | undefined;
+  /** The box of the VMs; needed for `vagrant`. */
+  box?: SiteBox | undefined;
+  /** Laid over the image of mayfly.yml. */
+  image?: Record<string, unknown> | undefined;
+  /** Laid over mayfly.yml. */
+  settings?: Record<string, unknown> | undefined;
+  /** Each line that the controller logs. */
+  onLog?: ((entry: LogEntry) => void) | undefined;
+  /** The controller ended without being told to, and is started again. */
+  onDeath?: (() => void) | undefined;
+};
+
+export type SiteBox = { name: string; version: string; file: string; sha256: string };
+
+export type LogEntry = Record<string, unknown> & { msg?: string; time?: number };
+
+/** An emulated GitHub and a real Mayfly that serves it, as a process of its own. */
+export type Site = {
+  github: EmulatedGitHub;
+  repo: string;
+  labels: readonly string[];
+  config: string;
+  data: string;
+  /** Process id of the controller that runs now. */
+  pid: () => number;
+  /** As the power plug would: SIGKILL. It is started again. */
+  kill: () => void;
+  /** A command of the CLI against this site; resolves to what it printed. Rejects if it fails. */
+  mayfly: (...args: string[]) => Promise<string>;
+  /** Names of what the site's machines have left: VMs, disks, folders, processes. */
+  leftovers: () => Promise<string[]>;
+  /** All that must never be seen in a log, an argument or a file. */
+  secrets: () => string[];
+  close: () => Promise<void>;
+};
+
+const PROJECT = resolve(import.meta.dirname, "../..");
+export const SITE_REPO = "octo/spinw";
+export const SITE_LABELS = ["self-hosted", "linux", "x64", "spinw-linux"];
+/** How long a controller that was told to stop may take. */
+const STOP_MS = 30_000;
+
+const run = promisify(execFile);
+
+export async function startSite(options: SiteOptions): Promise<Site> {
+  const { driver, folder } = options;
+  const host = driver === "vagrant" ? GATEWAY : "127.0.0.1";
+  const data = join(folder, "data");
+  const config = join(folder, "mayfly.yml");
+  await mkdir(folder, { recursive: true, mode: 0o711 });
+  const [webPort, guestPort] = [await freePort(), await freePort()];
+  const webhookSecret = randomBytes(24).toString("hex");
+  const github = await startGitHub({ host, webhook: { url: `http://127.0.0.1:${webPort}/webhook`, secret: webhookSecret } });
+  github.addRepository(SITE_REPO, { private: true });
+  await writeFile(config, stringify(catalogue(options, { host, webPort, guestPort, data, apiUrl: github.apiUrl, url: github.url })));
+  const env = {
+    PATH: process.env.PATH ?? "",
+    HOME: process.env.HOME ?? "/root",
+    APP_ID: String(github.app.id),
+    PRIVATE_KEY: github.app.privateKey,
+    WEBHOOK_SECRET: webhookSecret,
+    NODE_ENV: "production",
+  };
+  const controller = keepRunning({ config, env, log: join(folder, "mayfly.log"), ...options });
+  await controller.ready;
+  return {
+    github,
+    repo: SITE_REPO,
+    labels: SITE_LABELS,
+    config,
+    data,
+    pid: controller.pid,
+    kill: controller.kill,
+    mayfly: async (...args) => (await run(process.execPath, [CLI, "--config", config, ...args], { env, cwd: PROJECT })).stdout,
+    leftovers: () => leftovers(options, data),
+    secrets: () => [github.app.privateKey, webhookSecret, ...github.secrets()],
+    close: async () => {
+      await controller.stop();
+      await github.close();
+    },
+  };
+}
+
+/** The host's address on the VMs' network. See: vagrant/libvirt/network.xml. */
+const GATEWAY = "10.77.0.1";
+const CLI = join(PROJECT, "src/cli.ts");
+
+type Addresses = { host: string; webPort: number; guestPort: number; data: string; apiUrl: string; url: string };
+
+function catalogue(options: SiteOptions, at: Addresses): Record<string, unknown> {
+  const { driver, machines = 2 } = options;
+  const isVagrant = driver === "vagrant";
+  return {
+    controller: options.controller,
+    data: at.data,
+    github: { url: at.url, apiUrl: at.apiUrl },
+    web: { listen: `127.0.0.1:${at.webPort}` },
+    guests: { listen: `${at.host}:${at.guestPort}`, url: `https://${at.host}:${at.guestPort}` },
+    hosts: [
+      isVagrant
+        ? { name: "lab1", driver, provider: "libvirt", hypervisor: "qemu", machines, starting: machines }
+        : { name: "lab1", driver, machines, command: [join(PROJECT, "test/rig/runner/local-guest.sh")] },
+    ],
+    images: [
+      {
+        name: "linux",
+        os: "linux",
+        arch: "x64",
+        labels: SITE_LABELS,
+        box: isVagrant ? options.box : { name: "process" },
+        prepared: true,
+        cpus: 1,
+        memory: "512 MiB",
+        machines,
+        limits: { boot: isVagrant ? "3m" : "20s", job: "10m", idle: "0s" },
+        ...options.image,
+      },
+    ],
+    repositories: [{ name: SITE_REPO, images: ["linux"], machines }],
+    ...options.settings,
+  };
+}
+
+type Keeper = { ready: Promise<void>; pid: () => number; kill: () => void; stop: () => Promise<void> };
+
+type KeeperParts = {
+  config: string;
+  env: NodeJS.ProcessEnv;
+  log: string;
+  onLog?: ((entry: LogEntry) => void) | undefined;
+  onDeath?: (() => void) | undefined;
+};
+
+/** Runs the controller, and starts it again whenever it ends before `stop`, as systemd would. */
+function keepRunning({ config, env, log, onLog, onDeath }: KeeperParts): Keeper {
+  const file = createWriteStream(log, { flags: "a", mode: 0o600 });
+  let isStopping = false;
+  let child = spawnController();
+  let ended = untilExit(child);
+  let resolveReady = () => {};
+  let rejectReady = (_error: Error) => {};
+  const ready = new Promise<void>((resolveIt, reject) => {
+    resolveReady = resolveIt;
+    rejectReady = reject;
+  });
+
+  function spawnController(): ChildProcess {
+    const started = spawn(process.execPath, [CLI, "--config", config, "start"], { env, cwd: PROJECT, stdio: ["ignore", "pipe", "pipe"] });
+    readLines(started, file, (entry) => {
+      if (entry.msg === "Mayfly is running") resolveReady();
+      onLog?.(entry);
+    });
+    started.once("exit", (code) => {
+      if (isStopping) return;
+      // Exit code 2: the set-up is wrong, and will be wrong the next time too.
+      if (code === 2) return rejectReady(new Error(`Mayfly did not start, see ${log}`));
+      onDeath?.();
+      child = spawnController();
+      ended = untilExit(child);
+    });
+    return started;
+  }
+
+  return {
+    ready,
+    pid: () => child.pid ?? 0,
+    kill: () => void child.kill("SIGKILL"),
+    stop: async () => {
+      isStopping = true;
+      const hard = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+      if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
+      await ended;
+      clearTimeout(hard);
+      file.end();
+    },
+  };
+}
+
+const untilExit = (child: ChildProcess): Promise<void> =>
+  new Promise((done) => {
+    child.once("exit", () => done());
+    child.once("error", () => done());
+  });
+
+function readLines(child: ChildProcess, file: WriteStream, onEntry: (entry: LogEntry) => void): void {
+  for (const stream of [child.stdout, child.stderr]) {
+    if (!stream) continue;
+    createInterface({ input: stream }).on("line", (line) => {
+      file.write(`${line}\n`);
+      const entry = parseEntry(line);
+      if (entry) onEntry(entry);
+    });
+  }
+}
+
+function parseEntry(line: string): LogEntry | undefined {
+  if (!line.startsWith("{")) return undefined;
+  const entry: unknown = JSON.parse(line);
+  return typeof entry === "object" && entry !== null ? { ...entry } : undefined;
+}
+
+/** Asks the system itself, not Mayfly. */
+async function leftovers({ driver, controller }: SiteOptions, data: string): Promise<string[]> {
+  const folders = await readdir(join(data, "hosts/lab1/machines")).catch(() => []);
+  const found = folders.map((name) => `folder ${name}`);
+  if (driver === "fake") return found;
+  const ours = (text: string) => text.split("\n").filter((line) => line.includes(`mayfly-${controller}-`));
+  const vms = await run("virsh", ["-c", "qemu:///system", "-q", "list", "--all", "--name"]);
+  const disks = await run("virsh", ["-c", "qemu:///system", "-q", "vol-list", "default"]);
+  const processes = await run("ps", ["-eo", "args"]);
+  return [
+    ...found,
+    ...ours(vms.stdout).map((line) => `VM ${line.trim()}`),
+    ...ours(disks.stdout).map((line) => `disk ${line.trim()}`),
+    ...ours(processes.stdout).map((line) => `process ${line.trim().slice(0, 120)}`),
+  ];
+}
+
+/** NB: between this answer and its use another process might take the port; nothing else on a test machine does. */
+function freePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const probe = createServer();
+    probe.once("error", fail);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => (typeof address === "object" && address ? done(address.port) : fail(new Error("no port"))));
+    });
+  });
+}
