@@ -1,0 +1,93 @@
+import { explainJob } from "../core/explain.ts";
+import type { Fact } from "../core/facts.ts";
+import { storiesOf } from "../core/plan.ts";
+import type { JobSeen } from "../core/types.ts";
+import { WHY_WORDS } from "../core/words.ts";
+import type { World } from "../core/world.ts";
+
+/** The answer to "why is my job not running?", and what has happened so far. */
+export type WhyAnswer = {
+  job: Pick<JobSeen, "id" | "repo" | "name" | "url" | "labels">;
+  sentences: string[];
+  history: { at: number; text: string }[];
+};
+
+/** Explains a job that is open, or one that was. Undefined: nothing is known of it. */
+export function answerWhy(id: number, world: World, history: readonly Fact[]): WhyAnswer | undefined {
+  const told = history.map((fact) => ({ at: fact.at, text: factWords(fact) }));
+  const open = world.state.jobs.get(id);
+  if (open) {
+    const sentences = explainJob(open, storiesOf(world)(open), world.catalogue, world.now);
+    return { job: pick(open), sentences, history: told };
+  }
+  const last = history.findLast((fact) => fact.kind === "job-seen");
+  return last && { job: pick(last.job), sentences: [overWords(last.job)], history: told };
+}
+
+const pick = ({ id, repo, name, url, labels }: JobSeen): WhyAnswer["job"] => ({
+  id,
+  repo,
+  name,
+  url,
+  labels,
+});
+
+function overWords({ conclusion, ranOn }: JobSeen): string {
+  const end = `It is over: ${conclusion ?? "unknown"}`;
+  return ranOn === undefined ? `${end}. No machine ran it.` : `${end}. It ran on ${ranOn}.`;
+}
+
+/** A fact in words. */
+export function factWords(fact: Fact): string {
+  switch (fact.kind) {
+    case "job-seen":
+      return jobWords(fact.job);
+    case "job-given-up":
+      return "the job was given up";
+    case "job-closed":
+      return "the job's story was closed";
+    case "check-published":
+      return `its check run says ${fact.digest}`;
+    case "machine-created":
+      return `machine ${fact.machine} was wanted on ${fact.host}`;
+    case "machine-adopted":
+      return `machine ${fact.machine} was found and adopted`;
+    case "machine-started":
+      return `the VM ${fact.machine} was ordered`;
+    case "vm-up":
+      return `the VM ${fact.machine} is running`;
+    case "guest-asked":
+      return `the guest asked for work (runner ${fact.runnerVersion})`;
+    case "machine-configured":
+      return "the guest was given its registration";
+    case "guest-stage":
+      return `the guest: ${fact.stage}${fact.text === "" ? "" : ` (${fact.text})`}`;
+    case "guest-working":
+      return "the guest's runner began a job";
+    case "guest-ended":
+      return `the guest's runner ended with ${fact.outcome.exitCode}`;
+    case "guest-log":
+      return "the guest sent its log";
+    case "machine-retired":
+      return `machine ${fact.machine} was retired. ${WHY_WORDS[fact.why]}`;
+    case "vm-destroyed":
+      return `the VM ${fact.machine} was destroyed`;
+    case "machine-forgotten":
+      return `machine ${fact.machine} is over`;
+    case "host-drained":
+      return `host ${fact.host} was ${fact.drained ? "drained" : "opened again"}`;
+  }
+}
+
+function jobWords({ status, conclusion, ranOn }: JobSeen): string {
+  switch (status) {
+    case "waiting":
+      return "GitHub holds the job back";
+    case "queued":
+      return "the job is queued";
+    case "running":
+      return `the job runs on ${ranOn ?? "a runner"}`;
+    case "done":
+      return `the job is done: ${conclusion ?? "unknown"}`;
+  }
+}

@@ -1,0 +1,136 @@
+import { type Phase, phaseOf } from "../core/explain.ts";
+import { poolKey } from "../core/facts.ts";
+import { storiesOf } from "../core/plan.ts";
+import { groupDemand, matcher } from "../core/pools.ts";
+import type { Story } from "../core/story.ts";
+import type { Job, Machine, Why } from "../core/types.ts";
+import { placeWords } from "../core/words.ts";
+import type { World } from "../core/world.ts";
+
+/** What there is now, for `mayfly ps`. Times are epoch milliseconds. */
+export type Overview = {
+  at: number;
+  hosts: HostView[];
+  pools: PoolView[];
+  machines: MachineView[];
+  jobs: JobView[];
+};
+
+export type HostView = {
+  name: string;
+  machines: number;
+  limit: number;
+  /** The driver could be asked at the last look. */
+  isReachable: boolean;
+  isDrained: boolean;
+};
+
+/** `coming`: machines on their way or ready; `working`: handed a registration, or at work. */
+export type PoolView = {
+  repo: string;
+  image: string;
+  waiting: number;
+  coming: number;
+  working: number;
+  hot: number;
+};
+
+export type MachineView = {
+  name: string;
+  repo: string;
+  image: string;
+  host: string;
+  phase: Phase;
+  createdAt: number;
+  why?: Why | undefined;
+  /** The job that runs in it. */
+  job?: number | undefined;
+};
+
+/** `is` and `text`: where it stands, in a word and in words. `isOurs`: an image of ours fits its labels. */
+export type JobView = {
+  id: number;
+  repo: string;
+  name: string;
+  labels: readonly string[];
+  url: string;
+  queuedAt: number;
+  is: Story["is"];
+  text: string;
+  isOurs: boolean;
+};
+
+export function overviewOf(world: World): Overview {
+  const { state, now } = world;
+  const jobs = [...state.jobs.values()].toSorted((a, b) => a.queuedAt - b.queuedAt || a.id - b.id);
+  const machines = [...state.machines.values()].toSorted((a, b) => a.createdAt - b.createdAt);
+  return {
+    at: now,
+    hosts: hostViews(world, machines),
+    pools: poolViews(world, machines),
+    machines: machines.map((machine) => machineView(machine, jobs)),
+    jobs: jobViews(world, jobs),
+  };
+}
+
+function hostViews({ catalogue, reachable, state }: World, machines: readonly Machine[]): HostView[] {
+  return catalogue.hosts.map(({ name, machines: limit }) => ({
+    name,
+    machines: machines.filter(({ host }) => host === name).length,
+    limit,
+    isReachable: reachable.has(name),
+    isDrained: state.drained.has(name),
+  }));
+}
+
+/** Pools that have a machine, a job that waits, or machines to keep hot. */
+function poolViews({ catalogue, state }: World, machines: readonly Machine[]): PoolView[] {
+  const demand = groupDemand(state.jobs.values(), matcher(catalogue));
+  const machinesOf = Map.groupBy(machines, poolKey);
+  const pools = catalogue.repositories.flatMap(({ name: repo, images, hot }) =>
+    images.map((image) => ({ repo, image, hot: hot[image] ?? 0 })),
+  );
+  return pools
+    .map((pool) => {
+      const staying = (machinesOf.get(poolKey(pool)) ?? []).filter(({ retired }) => !retired);
+      const working = staying.filter(({ configuredAt }) => configuredAt !== undefined).length;
+      const waiting = demand.get(poolKey(pool))?.waiting.length ?? 0;
+      return { ...pool, waiting, coming: staying.length - working, working };
+    })
+    .filter(({ waiting, coming, working, hot }) => waiting + coming + working + hot > 0);
+}
+
+function machineView(machine: Machine, jobs: readonly Job[]): MachineView {
+  const { name, repo, image, host, createdAt, retired } = machine;
+  const job = jobs.find(({ ranOn }) => ranOn === name)?.id;
+  return { name, repo, image, host, phase: phaseOf(machine), createdAt, why: retired?.why, job };
+}
+
+function jobViews(world: World, jobs: readonly Job[]): JobView[] {
+  const storyOf = storiesOf(world);
+  const match = matcher(world.catalogue);
+  return jobs.map((job) => {
+    const { id, repo, name, labels, url, queuedAt } = job;
+    const story = storyOf(job);
+    const isOurs = match(job).image !== undefined;
+    const text = isOurs ? storyWords(job, story, world.now) : "not for Mayfly: no image fits its labels";
+    return { id, repo, name, labels, url, queuedAt, is: story.is, text, isOurs };
+  });
+}
+
+function storyWords(job: Job, story: Story, now: number): string {
+  switch (story.is) {
+    case "held":
+      return "held back by GitHub";
+    case "waiting":
+      return placeWords(story.place, story.blocked, now);
+    case "booting":
+      return story.machine ? `${story.machine.name} is on its way (${phaseOf(story.machine)})` : "booting";
+    case "running":
+      return `runs on ${job.ranOn ?? "a runner that GitHub has not named yet"}`;
+    case "given-up":
+      return `given up after ${job.tries} failed machines`;
+    case "done":
+      return `done: ${job.conclusion ?? "unknown"}`;
+  }
+}
