@@ -94,7 +94,8 @@ export async function ask<T, E = never>({ send, shape, expect = {} }: Call<T, E>
     const { data } = await send();
     return shape.parse(data);
   } catch (error) {
-    if (error instanceof z.ZodError) throw new Unanswered(error);
+    if (error instanceof z.ZodError)
+      throw new Unanswered("the answer has another form than it should", error);
     const expected = error instanceof Refused ? expect[error.status] : undefined;
     if (expected === undefined) throw error;
     return expected;

@@ -11,40 +11,42 @@ export type HttpFailure = Error & {
  * so a call that makes something must be followed by a look for it, never by the same call.
  */
 export class Unanswered extends GitHubUnavailable {
-  readonly requestId: string | undefined;
-  constructor(cause: Error) {
-    super("github did not answer", { cause });
-    this.requestId = requestIdOf(cause);
+  constructor(route: string, cause: Error) {
+    super(`github did not answer: ${details(route, cause)}`, { cause });
   }
 }
 
 /** GitHub answered that it will not do it, and did nothing: a right is missing, the thing is not there, the request is wrong. */
 export class Refused extends GitHubUnavailable {
-  readonly route: string;
   readonly status: number;
-  readonly requestId: string | undefined;
   constructor(route: string, cause: HttpFailure) {
-    super("github refused the call", { cause });
-    this.route = route;
+    super(`github refused the call: ${details(route, cause)}`, { cause });
     this.status = cause.status;
-    this.requestId = requestIdOf(cause);
   }
 }
 
 /** GitHub gives us no token for an installation: the App was removed or suspended there, or its key is not valid any more. */
 export class NoToken extends GitHubUnavailable {
-  readonly status: number;
-  readonly requestId: string | undefined;
-  constructor(cause: HttpFailure) {
-    super("github gave no token for the installation", { cause });
-    this.status = cause.status;
-    this.requestId = requestIdOf(cause);
+  constructor(route: string, cause: HttpFailure) {
+    super(`github gave no token for the installation: ${details(route, cause)}`, { cause });
+  }
+}
+
+/** GitHub has set a limit, and says until when. */
+export class Limited extends GitHubUnavailable {
+  constructor(route: string, cause: HttpFailure, retryAt: number) {
+    super(`github has limited us: ${details(route, cause)}`, { cause, retryAt });
   }
 }
 
 /** True for failures of Octokit's own, with or without an answer. */
 export function isHttpFailure(error: unknown): error is HttpFailure {
-  return error instanceof Error && "status" in error && !(error instanceof GitHubUnavailable);
+  return (
+    error instanceof Error &&
+    "status" in error &&
+    typeof error.status === "number" &&
+    !(error instanceof GitHubUnavailable)
+  );
 }
 
 /** One header of the answer; `undefined` if there is none. */
@@ -54,7 +56,9 @@ export function headerOf(failure: Error, name: string): string | undefined {
   return value === undefined ? undefined : String(value);
 }
 
-/** The id that GitHub's support asks for. */
-function requestIdOf(failure: Error): string | undefined {
-  return headerOf(failure, "x-github-request-id");
+/** NB: the route, never the address: it names what was asked for without saying about what. The id is what GitHub's support asks for. */
+function details(route: string, failure: Error): string {
+  const status = isHttpFailure(failure) && failure.response ? `, status ${failure.status}` : "";
+  const id = headerOf(failure, "x-github-request-id");
+  return `${route}${status}${id === undefined ? "" : `, request ${id}`}`;
 }

@@ -1,8 +1,7 @@
 import { ProbotOctokit } from "probot";
 import type { Clock } from "../ports.ts";
-import { GitHubUnavailable } from "../ports.ts";
 import { type Budget, newBudget } from "./budget.ts";
-import { type HttpFailure, isHttpFailure, NoToken, Refused, Unanswered } from "./errors.ts";
+import { type HttpFailure, isHttpFailure, Limited, NoToken, Refused, Unanswered } from "./errors.ts";
 import { type Line, newLine } from "./line.ts";
 import { ROUTES, TOKEN_ROUTE } from "./routes.ts";
 
@@ -66,14 +65,15 @@ export function carefulOctokit(clock: Clock): typeof ProbotOctokit {
     try {
       return await send();
     } catch (error) {
-      if (!isHttpFailure(error) || signal.aborted) throw error;
+      if (signal.aborted) throw signal.reason;
+      if (!isHttpFailure(error)) throw error;
       const retryAt = lane.budget.limitedUntil(error);
-      if (retryAt !== undefined)
-        throw new GitHubUnavailable("github has limited us", { cause: error, retryAt });
+      if (retryAt !== undefined) throw new Limited(route, error, retryAt);
       // NB: a 404 for the token must not be taken for a 404 for what the token was wanted for.
-      if (error.status < 500) throw route === TOKEN_ROUTE ? new NoToken(error) : new Refused(route, error);
+      if (error.status < 500)
+        throw route === TOKEN_ROUTE ? new NoToken(route, error) : new Refused(route, error);
       const [waitMs, ...rest] = again;
-      if (waitMs === undefined || isTimeOut(error)) throw new Unanswered(error);
+      if (waitMs === undefined || isTimeOut(error)) throw new Unanswered(route, error);
       await clock.until(clock.now() + waitMs, signal);
       return sendCarefully(send, { ...sending, again: rest });
     }

@@ -82,7 +82,12 @@ describe("a call", () => {
     const failure = await failureOf(github.publish(aJob(), aCheckRun(), "new", NO_LIMIT));
 
     expect(failure).toBeInstanceOf(Refused);
-    expect(failure).toMatchObject({ status: 403, message: "github refused the call" });
+    expect(failure).toMatchObject({
+      status: 403,
+      message: expect.stringMatching(
+        /^github refused the call: POST \/repos\/\{owner\}\/\{repo\}\/check-runs, status 403, request ./,
+      ),
+    });
     expect(String(failure instanceof Error ? failure.cause : "")).toContain("Resource not accessible");
     expect(gh.checkRuns(REPO)).toEqual([]);
   });
