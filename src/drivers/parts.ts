@@ -14,5 +14,7 @@ export type DriverParts = {
   ring: Ring;
   /** Mayfly's own folder, which holds `vagrant/` and `guest/`. */
   project: string;
+  /** Where a VM whose box has no runner gets it from, instead of GitHub. */
+  runnerMirror?: string | undefined;
   clock: Clock;
 };

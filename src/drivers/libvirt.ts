@@ -1,0 +1,74 @@
+import { rm } from "node:fs/promises";
+import type { MachineName } from "../core/types.ts";
+import { baseVolumes } from "./libvirt-base.ts";
+import { checkLibvirt } from "./libvirt-check.ts";
+import { type Survey, survey } from "./libvirt-survey.ts";
+import { LIBVIRT, virsh } from "./libvirt-virsh.ts";
+import {
+  forgetIndex,
+  type Hypervisor,
+  type HypervisorParts,
+  type Preparation,
+} from "./vagrant-hypervisor.ts";
+
+const SEED_DISK_BYTES = 64 * 1024;
+/** A call of Vagrant's may still be at work in libvirtd when Vagrant itself has been ended: what it makes is found by the next round. */
+const ROUNDS = 3;
+
+/**
+ * libvirt with QEMU, asked and told through `virsh`.
+ * NB: machines are removed here and not by `vagrant destroy`. That takes Ruby's start and more (3 s against a fifth of one),
+ * refuses while another Vagrant works on the machine, and cannot remove one whose folder is lost.
+ */
+export function libvirt(parts: HypervisorParts): Hypervisor {
+  const { host, controller, vagrantHome, clock } = parts;
+  const base = baseVolumes(clock);
+
+  return {
+    takesSeedDisk: true,
+    endsBuildsWith: "SIGKILL",
+    survey: async (signal) => (await survey(controller, signal)).found,
+    prepare: async (preparation, signal) => {
+      await base.ready(preparation, signal);
+      const seedVolume = await uploadSeed(preparation, signal);
+      return { ...LIBVIRT, hypervisor: host.hypervisor, seedVolume };
+    },
+    remove: async ({ name }, signal) => {
+      let left = await survey(controller, signal);
+      for (let round = 0; left.found.has(name) && round < ROUNDS; round++) {
+        await removeOnce(name, left, signal);
+        left = await survey(controller, signal);
+      }
+      const rest = left.found.get(name);
+      if (rest) throw new Error(`the ${rest.kind} of ${name} cannot be removed: ${rest.text ?? rest.state}`);
+      await forgetIndex(vagrantHome);
+    },
+    check: (signal) => checkLibvirt(host, vagrantHome, signal),
+  };
+}
+
+async function removeOnce(name: MachineName, left: Survey, signal: AbortSignal): Promise<void> {
+  if (left.found.get(name)?.kind === "vm") {
+    // NB: `destroy` fails if the VM is off already; that is no matter.
+    await virsh([`destroy ${name}; undefine ${name} --managed-save --snapshots-metadata --nvram`], {
+      signal,
+    });
+  }
+  for (const volume of left.volumes.get(name) ?? []) {
+    await virsh(["vol-delete", "--pool", LIBVIRT.pool, volume], { signal });
+  }
+}
+
+/** Puts the seed's disk into the pool as a volume: libvirt then lets QEMU have it, whatever guards the host's files. */
+async function uploadSeed(
+  { seedDisk, order, log }: Preparation,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (seedDisk === undefined) return undefined;
+  const volume = `${order.name}-seed.img`;
+  const { pool } = LIBVIRT;
+  await virsh(["vol-create-as", pool, volume, `${SEED_DISK_BYTES}`, "--format", "raw"], { signal, log });
+  await virsh(["vol-upload", "--pool", pool, volume, seedDisk], { signal, log });
+  await rm(seedDisk);
+  return volume;
+}

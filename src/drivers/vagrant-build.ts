@@ -1,0 +1,156 @@
+import { randomUUID } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Host } from "../core/types.ts";
+import type { Clock, StartOrder } from "../ports.ts";
+import { slots } from "./slots.ts";
+import type { Boxes } from "./vagrant-box.ts";
+import { type Child, type Ending, signalGroup, spawnChild } from "./vagrant-child.ts";
+import {
+  dropSeed,
+  fillUpload,
+  type MachineFolder,
+  readTail,
+  writeRun,
+  writeSeedDisk,
+} from "./vagrant-folder.ts";
+import type { Hypervisor } from "./vagrant-hypervisor.ts";
+import { type Bootstrap, vagrantOrder } from "./vagrant-order.ts";
+import { failure } from "./vagrant-said.ts";
+
+export type BuilderParts = {
+  host: Host;
+  hypervisor: Hypervisor;
+  boxes: Boxes;
+  clock: Clock;
+  /** Environment of all Vagrant commands. */
+  env: Readonly<Record<string, string>>;
+  /** Folder of the folders where each `vagrant up` keeps what it knows. */
+  dotFolders: string;
+  /** Mayfly's own folder, that holds `vagrant/` and `guest/`. */
+  project: string;
+  /** Where to get the runner from, instead of GitHub. */
+  runnerMirror?: string | undefined;
+};
+
+/** Makes one VM. Resolves when Vagrant has done its part; throws why it has not. The signal's reason says how to end what runs. */
+export type Builder = (order: StartOrder, folder: MachineFolder, signal: AbortSignal) => Promise<void>;
+
+/** Reason of a signal that ends a build: how `vagrant up` is told. */
+export class Halt extends Error {
+  override name = "Halt";
+  readonly how: NodeJS.Signals;
+  constructor(how: NodeJS.Signals) {
+    super("the machine's building was called off");
+    this.how = how;
+  }
+}
+
+/** From the polite signal to the other one. Vagrant takes up to 12 s to remove a half-made VM. */
+const GRACE_MS = 20_000;
+const BOOTSTRAPPED = "mayfly: the guest program was started";
+
+export function builder(parts: BuilderParts): Builder {
+  const { host, clock } = parts;
+  const places = slots(host.starting);
+
+  return async (order, folder, signal) => {
+    const leave = await places.take(signal);
+    const dotFolder = join(parts.dotFolders, randomUUID());
+    const child = await spawnChild({
+      args: ["up", "--machine-readable", "--provider", host.provider],
+      env: {
+        ...parts.env,
+        VAGRANT_CWD: join(parts.project, "vagrant"),
+        VAGRANT_DOTFILE_PATH: dotFolder,
+        MAYFLY_MACHINE: "-",
+      },
+      log: folder.log,
+    });
+    try {
+      await writeRun(folder, { ...child.record, dotFolder });
+      child.give(await prepare(order, folder, parts, signal));
+      await finish(child, { folder, limitMs: order.image.limits.bootMs, clock, signal });
+    } catch (error) {
+      await halt(child, signal.reason instanceof Halt ? signal.reason.how : "SIGKILL", clock);
+      throw error;
+    } finally {
+      await dropSeed(folder);
+      leave();
+    }
+  };
+}
+
+/** Readies the box, the disks and the seed while Ruby starts; answers what `vagrant up` waits for. */
+async function prepare(
+  order: StartOrder,
+  folder: MachineFolder,
+  parts: BuilderParts,
+  signal: AbortSignal,
+): Promise<string> {
+  const { hypervisor, host } = parts;
+  const {
+    name,
+    version,
+    folder: boxFolder,
+  } = await parts.boxes.ready(order.image.box, { signal, log: folder.log });
+  const bySsh = !order.image.prepared || !hypervisor.takesSeedDisk;
+  if (bySsh) await fillUpload(folder, order.seed, join(parts.project, "guest"));
+  else await writeSeedDisk(folder, order.seed);
+  const bootstrap = bySsh ? bootstrapOf(folder, parts) : undefined;
+  const box = { name, version };
+  const common = vagrantOrder(order, { box, console: folder.console, bootstrap });
+  const seedDisk = bySsh ? undefined : folder.seedDisk;
+  const settings = await hypervisor.prepare({ order: common, boxFolder, seedDisk, log: folder.log }, signal);
+  const text = JSON.stringify({ ...common, [host.provider]: settings });
+  await writeFile(folder.order, text, { mode: 0o600 });
+  return text;
+}
+
+const bootstrapOf = (folder: MachineFolder, { project, runnerMirror }: BuilderParts): Bootstrap => ({
+  folder: folder.upload,
+  to: "/tmp/mayfly",
+  script: join(project, "vagrant", "bootstrap_linux.sh"),
+  env: runnerMirror === undefined ? {} : { MAYFLY_RUNNER_MIRROR: runnerMirror },
+});
+
+type Watch = { folder: MachineFolder; limitMs: number; clock: Clock; signal: AbortSignal };
+
+/** NB: Vagrant itself waits without bound, for an address for instance. */
+async function finish(child: Child, { folder, limitMs, clock, signal }: Watch): Promise<void> {
+  const ending = await endsWithin(child, limitMs, clock, signal);
+  signal.throwIfAborted();
+  if (ending === "late") {
+    await halt(child, "SIGINT", clock);
+    throw new Error(
+      `vagrant up had not ended after ${limitMs / 1000} s. ${failure(await readTail(folder.log))}`,
+    );
+  }
+  const said = await readTail(folder.log);
+  // NB: a guest may be done, and its VM off, before Vagrant has said goodbye to it.
+  if (ending.isOk || said.includes(BOOTSTRAPPED)) return;
+  throw new Error(failure(said) || `vagrant up: ${ending.text}`);
+}
+
+async function halt(child: Child, how: NodeJS.Signals, clock: Clock): Promise<void> {
+  signalGroup(child.record, how);
+  const ending = how === "SIGKILL" ? undefined : await endsWithin(child, GRACE_MS, clock);
+  if (ending === "late") signalGroup(child.record, "SIGKILL");
+  await child.ended;
+}
+
+async function endsWithin(
+  child: Child,
+  limitMs: number,
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<Ending | "late"> {
+  const timer = new AbortController();
+  const stop = signal ? AbortSignal.any([timer.signal, signal]) : timer.signal;
+  const late = clock.until(clock.now() + limitMs, stop).then(() => "late" as const);
+  try {
+    return await Promise.race([child.ended, late]);
+  } finally {
+    timer.abort();
+  }
+}

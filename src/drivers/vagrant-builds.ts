@@ -1,0 +1,65 @@
+import type { Logger } from "pino";
+import type { MachineName } from "../core/types.ts";
+import type { Ring, StartOrder } from "../ports.ts";
+import { redact } from "./exec.ts";
+import { type Builder, Halt } from "./vagrant-build.ts";
+import { type MachineFolder, type MachineFolders, writeEnd } from "./vagrant-folder.ts";
+
+/** The builds of this process: one for each machine that was ordered and is not made yet. */
+export type Builds = {
+  /** Takes an order. Resolves when the machine has its folder; throws if it has one already. */
+  start: (order: StartOrder) => Promise<void>;
+  isUnderWay: (name: MachineName) => boolean;
+  /** Ends a build, if there is one, and waits until nothing of it runs. */
+  halt: (name: MachineName, how: NodeJS.Signals) => Promise<void>;
+  /** Ends all builds, leaving what they have made. */
+  close: () => Promise<void>;
+};
+
+export type BuildsParts = { machines: MachineFolders; build: Builder; log: Logger; ring: Ring };
+
+export function builds({ machines, build, log, ring }: BuildsParts): Builds {
+  const underWay = new Map<MachineName, { stop: AbortController; done: Promise<void> }>();
+
+  async function follow(order: StartOrder, machine: MachineFolder, signal: AbortSignal): Promise<void> {
+    try {
+      await build(order, machine, signal);
+      await writeEnd(machine, { isOk: true, text: "" });
+    } catch (error) {
+      if (signal.aborted) return;
+      const text = redact(error instanceof Error ? error.message : `${error}`, [order.seed.token]);
+      log.warn({ machine: order.name, err: text }, "vagrant up failed");
+      await writeEnd(machine, { isOk: false, text });
+    }
+  }
+
+  return {
+    start: async (order) => {
+      if (underWay.has(order.name)) throw new Error(`${order.name} is being built already`);
+      const stop = new AbortController();
+      const accepted = machines.create(order.name);
+      const done = accepted
+        .then((machine) => follow(order, machine, stop.signal))
+        .catch((error: unknown) => log.error({ machine: order.name, err: error }, "a build was lost"))
+        .finally(() => {
+          underWay.delete(order.name);
+          ring();
+        });
+      // NB: known before the first wait, so that a destroy that comes at once finds it.
+      underWay.set(order.name, { stop, done });
+      await accepted;
+    },
+    isUnderWay: (name) => underWay.has(name),
+    halt: async (name, how) => {
+      const own = underWay.get(name);
+      own?.stop.abort(new Halt(how));
+      await own?.done;
+    },
+    close: async () => {
+      const running = [...underWay.values()];
+      // NB: at this signal Vagrant ends at once and cleans nothing up: the VMs are the next controller's.
+      for (const { stop } of running) stop.abort(new Halt("SIGTERM"));
+      await Promise.all(running.map(({ done }) => done));
+    },
+  };
+}

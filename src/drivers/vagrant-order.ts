@@ -1,0 +1,60 @@
+import type { MachineName, Os } from "../core/types.ts";
+import type { Seed, StartOrder } from "../ports.ts";
+
+/** What vagrant/Vagrantfile reads: all that differs from VM to VM. It holds no secret. */
+export type VagrantOrder = {
+  name: MachineName;
+  /** What Vagrant calls the guest's system. */
+  guest: "linux" | "windows" | "darwin";
+  box: { name: string; version?: string | undefined };
+  cpus: number;
+  memoryMiB: number;
+  mac?: string | undefined;
+  /** Vagrant's own limit for SSH to answer. */
+  bootSeconds: number;
+  /** File that gets what the VM writes to its serial console. */
+  console: string;
+  /** What to do over SSH. None: the box holds the guest program, and its seed comes on a disk. */
+  bootstrap?: Bootstrap | undefined;
+  /** Settings of the provider, under its own name. */
+  [provider: string]: unknown;
+};
+
+export type Bootstrap = {
+  /** Folder that is copied into the VM, and where to. */
+  folder: string;
+  to: string;
+  /** Script that is run there as root. */
+  script: string;
+  env: Readonly<Record<string, string>>;
+};
+
+const GUESTS = { linux: "linux", windows: "windows", macos: "darwin" } as const satisfies Record<Os, string>;
+
+/** The order of a machine, but for what its provider adds. */
+export function vagrantOrder(
+  order: StartOrder,
+  parts: Pick<VagrantOrder, "box" | "console" | "bootstrap">,
+): VagrantOrder {
+  const { name, image } = order;
+  return {
+    name,
+    guest: GUESTS[image.os],
+    cpus: image.cpus,
+    memoryMiB: image.memoryMiB,
+    mac: image.mac,
+    bootSeconds: Math.ceil(image.limits.bootMs / 1000),
+    ...parts,
+  };
+}
+
+const SEED_DISK_BYTES = 64 * 1024;
+const SEED_MARK = "MAYFLYSEED1";
+
+/** The disk that a seed travels on. See guest/contract.md. */
+export function seedDisk(seed: Seed): Buffer {
+  const disk = Buffer.alloc(SEED_DISK_BYTES);
+  const written = disk.write(`${SEED_MARK}\n${JSON.stringify(seed)}\n`);
+  if (written === SEED_DISK_BYTES) throw new Error("the seed does not fit on its disk");
+  return disk;
+}

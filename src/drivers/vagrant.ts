@@ -1,0 +1,94 @@
+import { mkdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { parseName } from "../core/name.ts";
+import type { MachineName } from "../core/types.ts";
+import type { Driver, VmSeen } from "../ports.ts";
+import { printable } from "./exec.ts";
+import { hypervisorOf } from "./hypervisors.ts";
+import type { DriverParts } from "./parts.ts";
+import { boxes } from "./vagrant-box.ts";
+import { builder } from "./vagrant-build.ts";
+import { builds } from "./vagrant-builds.ts";
+import { checkVagrant } from "./vagrant-check.ts";
+import { endStray, isAlive } from "./vagrant-child.ts";
+import { machineFolders, readEnd, readRun, readTail } from "./vagrant-folder.ts";
+import type { Found } from "./vagrant-hypervisor.ts";
+import { lookOf, withoutKind } from "./vagrant-look.ts";
+import { readable } from "./vagrant-said.ts";
+
+/**
+ * Makes VMs with `vagrant up`, one process for each. What there is, is asked of the hypervisor itself, for Vagrant knows only
+ * what it has made and not what became of it.
+ */
+export function vagrantDriver(parts: DriverParts): Driver {
+  const { host, controller, clock } = parts;
+  const { env, machines, hypervisor, work } = workshop(parts);
+  const isOurs = (name: string) => parseName(controller, name) !== "not ours";
+
+  async function look(name: MachineName, found: Found | undefined): Promise<VmSeen> {
+    const machine = machines.of(name);
+    const [run, end] = await Promise.all([readRun(machine), readEnd(machine)]);
+    const isBuilding = work.isUnderWay(name) || (!end && run !== undefined && (await isAlive(run)));
+    return { name, ...lookOf({ found, isBuilding, end }) };
+  }
+
+  return {
+    list: async (signal) => {
+      const [found, names] = await Promise.all([hypervisor.survey(signal), machines.names()]);
+      const seen = new Map<MachineName, VmSeen>();
+      for (const [name, there] of found) seen.set(name, { name, ...withoutKind(there) });
+      for (const name of names.filter(isOurs)) seen.set(name, await look(name, found.get(name)));
+      return [...seen.values()];
+    },
+
+    start: async (order) => {
+      if (!isOurs(order.name)) throw new Error(`${order.name} is no name for this controller's machines`);
+      await work.start(order);
+    },
+
+    destroy: async (name, signal) => {
+      if (!isOurs(name)) throw new Error(`${name} is none of this controller's machines`);
+      await work.halt(name, hypervisor.endsBuildsWith);
+      const machine = machines.of(name);
+      const run = await readRun(machine);
+      if (run) await endStray(run, clock, signal);
+      await hypervisor.remove({ name, order: machine.order, dotFolder: run?.dotFolder }, signal);
+      if (run) await rm(run.dotFolder, { recursive: true, force: true });
+      await machines.remove(name);
+    },
+
+    check: async (signal) => [
+      ...(await checkVagrant(host, env, signal)),
+      ...(await hypervisor.check(signal)),
+    ],
+
+    evidence: async (name) => {
+      const { console, log } = machines.of(name);
+      const files = [
+        ["console.log", printable(await readTail(console))],
+        ["vagrant.log", readable(await readTail(log))],
+      ] as const;
+      return Object.fromEntries(files.filter(([, text]) => text.trim() !== ""));
+    },
+
+    close: () => work.close(),
+  };
+}
+
+function workshop(parts: DriverParts) {
+  const { host, controller, folder, project, clock } = parts;
+  const vagrantHome = join(folder, "vagrant");
+  // NB: others may pass through, for QEMU's own user reads kernels that lie in a box's folder.
+  mkdirSync(vagrantHome, { recursive: true, mode: 0o711 });
+  const env = { VAGRANT_HOME: vagrantHome, VAGRANT_CWD: vagrantHome, VAGRANT_CHECKPOINT_DISABLE: "1" };
+  const paths = { vagrantHome, machines: join(folder, "machines"), vagrantfile: join(project, "vagrant") };
+  const machines = machineFolders(paths.machines);
+  const hypervisor = hypervisorOf({ host, controller, clock, env, ...paths });
+  const build = builder({
+    ...{ host, hypervisor, clock, env, project, runnerMirror: parts.runnerMirror },
+    boxes: boxes({ vagrantHome, provider: host.provider, env }),
+    dotFolders: join(folder, "dot"),
+  });
+  return { env, machines, hypervisor, work: builds({ machines, build, log: parts.log, ring: parts.ring }) };
+}
