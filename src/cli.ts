@@ -1,0 +1,123 @@
+#!/usr/bin/env node
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { Command, CommanderError, Option } from "commander";
+import packageJson from "../package.json" with { type: "json" };
+import { destroy, drain, ps, why } from "./cli/ask.ts";
+import { CommandFailed } from "./control/client.ts";
+import { SetupError } from "./ports.ts";
+
+/** Exit codes: 0 done, 1 failed, 2 something in the set-up is wrong, or the command itself. */
+const FAILED = 1;
+const SETUP = 2;
+
+const EXAMPLES = `
+Examples:
+  mayfly demo --driver fake                try it: no hypervisor, no GitHub, some seconds
+  mayfly check                             what mayfly.yml means, and what is missing
+  mayfly check --runs-on "[self-hosted, spinw-linux]" --repo SpinW/spinw
+  mayfly start                             run the controller
+  mayfly ps                                hosts, machines and jobs, now
+  mayfly why https://github.com/SpinW/spinw/actions/runs/1/job/2
+
+Secrets are read from the environment, and from a file .env beside mayfly.yml:
+  APP_ID, PRIVATE_KEY_PATH (or PRIVATE_KEY), WEBHOOK_SECRET (and WEBHOOK_SECRET_OLD while it is changed).
+
+Exit codes: 0 done, 1 failed, 2 something in the set-up is wrong.`;
+
+process.exitCode = await run(process.argv);
+
+async function run(argv: readonly string[]): Promise<number> {
+  let code = 0;
+  const program = newProgram((answer) => {
+    code = answer;
+  });
+  try {
+    await program.parseAsync(argv);
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : SETUP;
+    return tell(error);
+  }
+}
+
+function newProgram(answer: (code: number) => void): Command {
+  const program = new Command("mayfly")
+    .description(
+      "Gives every GitHub Actions job its own throw-away virtual machine, on hardware you already own.",
+    )
+    .version(packageJson.version)
+    .addOption(new Option("-c, --config <file>", "the catalogue").env("MAYFLY_CONFIG").default("mayfly.yml"))
+    .addHelpText("after", EXAMPLES)
+    .showHelpAfterError("(mayfly --help says more)")
+    .exitOverride()
+    .hook("preAction", (root) => loadEnv(root.opts<{ config: string }>().config));
+
+  program
+    .command("start")
+    .description(
+      "run the controller until it is told to end (SIGTERM, Ctrl+C); VMs and their jobs go on meanwhile",
+    )
+    .action(async (_, command: Command) => (await import("./cli/start.ts")).start(command.optsWithGlobals()));
+  program
+    .command("demo")
+    .description(
+      "show it all on this machine, with an emulated GitHub: three jobs, three VMs, nothing left behind",
+    )
+    .addOption(
+      new Option("--driver <driver>", "vagrant boots real VMs; fake runs a program instead")
+        .choices(["vagrant", "fake"])
+        .default("vagrant"),
+    )
+    .option("--stay", "leave it running to look at")
+    .action(async (options) => answer(await (await import("./cli/start.ts")).demo(options)));
+  program
+    .command("check")
+    .description("say what the catalogue means, what is missing on the hosts, and where labels lead")
+    .option("--runs-on <labels>", "say where this runs-on line of a workflow leads, and do nothing else")
+    .option("--repo <owner/name>", "the repository of that workflow")
+    .option("--json", "for programs")
+    .action(async (_, command: Command) => (await import("./cli/check.ts")).check(command.optsWithGlobals()));
+  addQuestions(program);
+  return program;
+}
+
+/** Commands that ask, or tell, a controller that is running. */
+function addQuestions(program: Command): void {
+  program
+    .command("ps")
+    .description("show hosts, pools, machines and open jobs")
+    .option("--json", "for programs")
+    .action((_, command: Command) => ps(command.optsWithGlobals()));
+  program
+    .command("why")
+    .description("say why a job is not running, or what became of it")
+    .argument("<job>", "its number, or the address of its page at GitHub")
+    .option("--json", "for programs")
+    .action((job: string, _, command: Command) => why(job, command.optsWithGlobals()));
+  program
+    .command("destroy")
+    .description("destroy a machine now, with whatever runs in it")
+    .argument("<machine>", "its name, as in mayfly ps")
+    .action((machine: string, _, command: Command) => destroy(machine, command.optsWithGlobals()));
+  program
+    .command("drain")
+    .description("give a host no more machines; those at work may end")
+    .argument("<host>", "its name in the catalogue")
+    .option("--off", "give it machines again")
+    .action((host: string, _, command: Command) => drain(host, command.optsWithGlobals()));
+}
+
+/** NB: what is in the environment already comes first. */
+function loadEnv(config: string): void {
+  const file = join(dirname(config), ".env");
+  if (existsSync(file)) process.loadEnvFile(file);
+}
+
+function tell(error: unknown): number {
+  const isExpected = error instanceof SetupError || error instanceof CommandFailed;
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(isExpected ? message : `Mayfly failed: ${message}\nLOG_LEVEL=debug shows where.`);
+  if (process.env.LOG_LEVEL === "debug") console.error(error);
+  return error instanceof SetupError ? SETUP : FAILED;
+}

@@ -1,0 +1,112 @@
+import { join } from "node:path";
+import { readDataFolder } from "../config.ts";
+import type { WhyAnswer } from "../control/answer.ts";
+import { askController, CommandFailed, tellController } from "../control/client.ts";
+import type { Overview } from "../control/overview.ts";
+import { indent, safe, span, table } from "./text.ts";
+
+export type AskOptions = { config: string; json?: boolean };
+
+const socketOf = (file: string): string => join(readDataFolder(file), "control.sock");
+
+/** `mayfly ps`: hosts, pools, machines and jobs. */
+export async function ps({ config, json }: AskOptions): Promise<void> {
+  const overview = (await askController(socketOf(config), { method: "GET", path: "/ps" })) as Overview;
+  console.log(json ? JSON.stringify(overview, undefined, 2) : safe(overviewText(overview)));
+}
+
+/** `mayfly why`: sentences, then what has happened. `job`: its id, or its address at GitHub. */
+export async function why(job: string, { config, json }: AskOptions): Promise<void> {
+  const path = `/why/${jobId(job)}`;
+  const answer = (await askController(socketOf(config), { method: "GET", path })) as WhyAnswer;
+  console.log(json ? JSON.stringify(answer, undefined, 2) : safe(whyText(answer)));
+}
+
+/** `mayfly destroy`. */
+export async function destroy(machine: string, { config }: AskOptions): Promise<void> {
+  const path = `/machines/${encodeURIComponent(machine)}/destroy`;
+  console.log(safe(await tellController(socketOf(config), { method: "POST", path })));
+}
+
+/** `mayfly drain`. `off`: opens the host again. */
+export async function drain(host: string, { config, off }: AskOptions & { off?: boolean }): Promise<void> {
+  const path = `/hosts/${encodeURIComponent(host)}/drain`;
+  console.log(
+    safe(await tellController(socketOf(config), { method: "POST", path, body: { drained: !off } })),
+  );
+}
+
+/** NB: the address of a job's page has its id at the end; that of a run has not. */
+function jobId(text: string): string {
+  const id = /^\d{1,16}$/.exec(text)?.[0] ?? /\/jobs?\/(\d{1,16})(?:[/?#]|$)/.exec(text)?.[1];
+  if (id !== undefined) return id;
+  throw new CommandFailed(
+    "That is neither the number of a job nor its address. Open the job in the browser: its address ends with /job/ and a number.",
+  );
+}
+
+function overviewText({ at, hosts, pools, machines, jobs }: Overview): string {
+  const ours = jobs.filter(({ isOurs }) => isOurs);
+  const others = jobs.length - ours.length;
+  return [
+    section(
+      "HOST",
+      ["MACHINES", "STATE"],
+      hosts.map((host) => [host.name, `${host.machines} of ${host.limit}`, hostWords(host)]),
+      "",
+    ),
+    section(
+      "POOL",
+      ["IMAGE", "WAITING", "COMING", "WORKING", "HOT"],
+      pools.map(({ repo, image, ...counts }) => [
+        repo,
+        image,
+        ...[counts.waiting, counts.coming, counts.working, counts.hot].map(String),
+      ]),
+      "No pool is in use.",
+    ),
+    section(
+      "MACHINE",
+      ["HOST", "PHASE", "AGE", "JOB"],
+      machines.map(({ name, host, phase, why, createdAt, job }) => [
+        name,
+        host,
+        why === undefined ? phase : `${phase} (${why})`,
+        span(at - createdAt),
+        job === undefined ? "" : String(job),
+      ]),
+      "No machine is there.",
+    ),
+    section(
+      "JOB",
+      ["REPOSITORY", "NAME", "QUEUED", "STANDS"],
+      ours.map(({ id, repo, name, queuedAt, text }) => [
+        String(id),
+        repo,
+        name,
+        `${span(at - queuedAt)} ago`,
+        text,
+      ]),
+      "No job is open.",
+    ),
+    ...(others === 0 ? [] : [`${others} more open jobs are not for Mayfly: no image fits their labels.`]),
+  ].join("\n\n");
+}
+
+function section(first: string, rest: string[], rows: string[][], none: string): string {
+  return rows.length === 0 ? none : table([first, ...rest], rows);
+}
+
+function hostWords({ isReachable, isDrained }: Overview["hosts"][number]): string {
+  if (!isReachable) return isDrained ? "drained, cannot be reached" : "cannot be reached";
+  return isDrained ? "drained" : "ready";
+}
+
+function whyText({ job, sentences, history }: WhyAnswer): string {
+  const told = history.map(({ at, text }) => `${new Date(at).toISOString()}  ${text}`);
+  return [
+    `${job.name} (job ${job.id} of ${job.repo})\n${job.url}`,
+    sentences.join("\n"),
+    ...(told.length === 0 ? [] : [`What has happened\n${indent(told.join("\n"))}`]),
+  ].join("\n\n");
+}

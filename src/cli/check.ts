@@ -1,0 +1,105 @@
+import { join, resolve } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import { systemClock, withLimit } from "../clock.ts";
+import { readSecrets } from "../config/secrets.ts";
+import { readSettings, type Settings } from "../config.ts";
+import { CommandFailed } from "../control/client.ts";
+import { explainLabels } from "../core/explain.ts";
+import { matchLabels } from "../core/labels.ts";
+import type { Host, RepoName } from "../core/types.ts";
+import { DRIVERS } from "../drivers/index.ts";
+import { newLog } from "../log.ts";
+import { SetupError } from "../ports.ts";
+import { meaningOf } from "./meaning.ts";
+import { indent, safe } from "./text.ts";
+
+export type CheckOptions = { config: string; runsOn?: string; repo?: string; json?: boolean };
+
+const PROJECT = resolve(import.meta.dirname, "../..");
+const HOST_LIMIT_MS = 60_000;
+
+/** `mayfly check`: prints what the catalogue means and what is missing. Throws `SetupError` when anything is. */
+export async function check({ config: file, runsOn, repo, json }: CheckOptions): Promise<void> {
+  const settings = readSettings({ file, env: process.env });
+  if (runsOn !== undefined) return tryLabels(runsOn, repo, settings);
+  if (!json) console.log(`${safe(meaningOf(settings))}\n`);
+  const hosts = await Promise.all(settings.catalogue.hosts.map((host) => checkHost(host, settings)));
+  const environment = readSecrets(process.env).faults;
+  if (json) console.log(JSON.stringify({ settings, hosts, environment }, undefined, 2));
+  else console.log(safe(findingsOf(hosts, environment)));
+  const count = environment.length + hosts.reduce((sum, { faults }) => sum + faults.length, 0);
+  if (count > 0)
+    throw new SetupError(
+      count === 1 ? "One thing is missing; see above." : `${count} things are missing; see above.`,
+    );
+}
+
+type HostFindings = { host: string; faults: string[] };
+
+async function checkHost(host: Host, { catalogue, data }: Settings): Promise<HostFindings> {
+  try {
+    const driver = DRIVERS[host.driver]({
+      host,
+      controller: catalogue.controller,
+      folder: join(data, "hosts", host.name),
+      log: newLog({ level: "error", to: process.stderr }),
+      ring: () => {},
+      project: PROJECT,
+      clock: systemClock,
+    });
+    const faults = await withLimit(systemClock, HOST_LIMIT_MS, (signal) => driver.check(signal));
+    await driver.close();
+    return { host: host.name, faults };
+  } catch (error) {
+    return {
+      host: host.name,
+      faults: [`It could not be checked: ${error instanceof Error ? error.message : String(error)}`],
+    };
+  }
+}
+
+function findingsOf(hosts: readonly HostFindings[], environment: readonly string[]): string {
+  const wrong = (faults: readonly string[]) => `\n${indent(faults.map((fault) => `- ${fault}`).join("\n"))}`;
+  return [
+    ...hosts.map(
+      ({ host, faults }) => `Host ${host}: ${faults.length === 0 ? "all is well" : wrong(faults)}`,
+    ),
+    `Environment: ${environment.length === 0 ? "all is well" : wrong(environment)}`,
+  ].join("\n");
+}
+
+/** What `runs-on` may be in a workflow. See: docs.github.com, "Workflow syntax", jobs.<job_id>.runs-on. */
+const runsOnShape = z.union([
+  z.string().transform((label) => [label]),
+  z.array(z.string()),
+  z
+    .object({ labels: z.union([z.string().transform((label) => [label]), z.array(z.string())]) })
+    .transform(({ labels }) => labels),
+]);
+
+/** Says where a `runs-on` line leads. Throws `CommandFailed` when it leads nowhere. */
+function tryLabels(runsOn: string, repo: RepoName | undefined, { catalogue }: Settings): void {
+  const labels = readRunsOn(runsOn);
+  const [only, ...more] = catalogue.repositories;
+  const name = repo ?? (more.length === 0 ? only?.name : undefined);
+  if (name === undefined) {
+    throw new SetupError(
+      `Say for which repository, with --repo: ${catalogue.repositories.map((each) => each.name).join(", ")}.`,
+    );
+  }
+  const sentences = explainLabels({ labels, repo: name }, catalogue).join("\n");
+  if (!matchLabels(labels, name, catalogue).image) throw new CommandFailed(safe(sentences));
+  console.log(safe(sentences));
+}
+
+function readRunsOn(text: string): string[] {
+  try {
+    return runsOnShape.parse(parse(text.replace(/^runs-on:\s*/, "")));
+  } catch (cause) {
+    throw new SetupError(
+      `--runs-on must be what stands after "runs-on:" in a workflow, such as "[self-hosted, spinw-linux]".`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,102 @@
+import type { Settings } from "../config.ts";
+import { GENERIC_LABELS, matchLabels } from "../core/labels.ts";
+import type { Catalogue, Host, Image, Repository } from "../core/types.ts";
+import { indent, size, span, table } from "./text.ts";
+
+/** What a catalogue means, in words: hosts, images, and which labels lead where. */
+export function meaningOf({ catalogue, github, web, guests, data, evidenceDays }: Settings): string {
+  const { controller, hosts, images, repositories } = catalogue;
+  const facts = table(
+    [`Controller ${controller}`],
+    [
+      [
+        `  jobs from ${github.webUrl}, webhooks come in at ${web.host}:${web.port}, VMs call ${guests.host}:${guests.port}`,
+      ],
+      [`  data in ${data}; history and evidence are kept ${evidenceDays} days`],
+    ],
+  );
+  return [
+    facts,
+    `Hosts\n${indent(table(["NAME", "MADE BY", "MACHINES", "BOOTING", "ROOM"], hosts.map(hostRow)))}`,
+    `Images\n${indent(table(["NAME", "SYSTEM", "SIZE", "BOX", "HOSTS", "MACHINES", "LIMITS"], images.map(imageRow)))}`,
+    ...repositories.map((repository) => labelWords(repository, catalogue)),
+    ...notes(catalogue),
+  ].join("\n\n");
+}
+
+const hostRow = ({
+  name,
+  driver,
+  provider,
+  hypervisor,
+  machines,
+  starting,
+  cpus,
+  memoryMiB,
+}: Host): string[] => [
+  name,
+  driver === "fake"
+    ? "fake (programs, no VMs)"
+    : `vagrant, ${provider}${provider === "libvirt" ? ` on ${hypervisor}` : ""}`,
+  String(machines),
+  String(starting),
+  `${cpus === undefined ? "any CPUs" : `${cpus} CPUs`}, ${memoryMiB === undefined ? "any memory" : size(memoryMiB)}`,
+];
+
+const imageRow = ({
+  name,
+  os,
+  arch,
+  cpus,
+  memoryMiB,
+  box,
+  prepared,
+  hosts,
+  machines,
+  limits,
+}: Image): string[] => [
+  name,
+  `${os} ${arch}`,
+  `${cpus} CPUs, ${size(memoryMiB)}`,
+  `${box.name}${box.version === undefined ? "" : ` ${box.version}`}${prepared ? "" : " (installs at each boot)"}`,
+  hosts.join(", "),
+  String(machines),
+  `boot ${span(limits.bootMs)}, job ${span(limits.jobMs)}, idle ${span(limits.idleMs)}`,
+];
+
+/** For each image the line to write, and for each label of ours where it leads alone. */
+function labelWords(repository: Repository, catalogue: Catalogue): string {
+  const { name, machines, registration, hot } = repository;
+  const images = catalogue.images.filter((image) => repository.images.includes(image.name));
+  const own = [
+    ...new Set(
+      images.flatMap(({ labels }) => labels.filter((label) => !GENERIC_LABELS.has(label.toLowerCase()))),
+    ),
+  ];
+  const tries = [...images.map(({ labels }) => labels), ...own.map((label) => [label])];
+  const rows = tries.map((labels) => {
+    const { image } = matchLabels(labels, name, catalogue);
+    return [`runs-on: [${labels.join(", ")}]`, `-> ${image?.name ?? "nothing"}`];
+  });
+  const warm = Object.entries(hot).filter(([, count]) => count > 0);
+  const words = [
+    `at most ${machines} machines`,
+    `registration by ${registration}`,
+    ...warm.map(([image, count]) => `${count} ${image} kept hot`),
+  ];
+  const lines = [...new Map(rows.map((row) => [row[0], row])).values()];
+  return `${name} (${words.join(", ")})\n${indent(table(lines[0] ?? [], lines.slice(1)))}`;
+}
+
+/** What is allowed and yet perhaps not meant. */
+function notes({ hosts, images, repositories }: Catalogue): string[] {
+  const unused = images.filter(
+    ({ name }) => !repositories.some((repository) => repository.images.includes(name)),
+  );
+  const idle = hosts.filter(({ name }) => !images.some((image) => image.hosts.includes(name)));
+  const found = [
+    ...unused.map(({ name }) => `No repository uses the image ${name}.`),
+    ...idle.map(({ name }) => `No image runs on the host ${name}.`),
+  ];
+  return found.length === 0 ? [] : [`Notes\n${indent(found.join("\n"))}`];
+}

@@ -1,0 +1,40 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { readConfig } from "../config.ts";
+import { newLog } from "../log.ts";
+import { startMayfly } from "../main.ts";
+import { SetupError } from "../ports.ts";
+
+/** `mayfly start`: runs until it is told to end. The second signal does not wait for what is under way. */
+export async function start({ config: file }: { config: string }): Promise<void> {
+  const config = readConfig({ file, env: process.env });
+  const { privateKey, webhookSecrets } = config.github;
+  const log = newLog({ level: config.logLevel, secrets: [privateKey, ...webhookSecrets] });
+  const mayfly = await startMayfly(config, log);
+  const told = Promise.withResolvers<void>();
+  let signals = 0;
+  const end = (signal: NodeJS.Signals) => {
+    signals += 1;
+    if (signals > 1) process.exit(1);
+    log.info({ why: signal }, "Mayfly is ending");
+    told.resolve();
+  };
+  process.on("SIGTERM", end).on("SIGINT", end);
+  try {
+    await Promise.race([mayfly.ended, told.promise]);
+  } finally {
+    await mayfly.close();
+  }
+}
+
+type Demo = { runDemo: (options: { driver: "vagrant" | "fake"; stay: boolean }) => Promise<number> };
+
+/** `mayfly demo`: answers the exit code. The demo is not part of what is installed: it comes with the emulated GitHub of the tests. */
+export async function demo(options: { driver: "vagrant" | "fake"; stay?: boolean }): Promise<number> {
+  const file = resolve(import.meta.dirname, "../../test/rig/demo.ts");
+  if (!existsSync(file))
+    throw new SetupError(`The demo needs the whole source of Mayfly: ${file} is not there.`);
+  const { runDemo } = (await import(pathToFileURL(file).href)) as Demo;
+  return await runDemo({ driver: options.driver, stay: options.stay ?? false });
+}
