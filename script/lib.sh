@@ -50,7 +50,9 @@ set_up_node() {
       apt_install nodejs npm ca-certificates
     fi
     echo "installing Node packages"
-    (cd "$project" && npm ci --no-audit --no-fund)
+    # NB: no package's own scripts but one: "node" fetches its binary. Besides, npm 9 (Debian 12) would compile better-sqlite3,
+    # which brings its binaries along ("gypfile": false in its package.json is lost on npm 9 when there is a lock file).
+    (cd "$project" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && npm rebuild --loglevel=error node)
     cp "$lock" "$done_for"
   fi
   export PATH=$project/node_modules/.bin:$PATH
