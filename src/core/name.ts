@@ -30,6 +30,7 @@ export function parseName(controller: string, name: string): NameParts | "not ou
   if (!name.startsWith(prefix)) return "not ours";
   const rest = name.slice(prefix.length);
   const cut = rest.lastIndexOf("-");
+  if (cut < 0) return "not ours";
   const [image, token] = [rest.slice(0, cut), rest.slice(cut + 1)];
   return IMAGE_PATTERN.test(image) && TOKEN_PATTERN.test(token) ? { image, token } : "not ours";
 }
