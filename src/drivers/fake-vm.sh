@@ -17,6 +17,7 @@ main() {
   sleep "$boot_s"
   [[ -z $fail ]] || break_down "$folder" "$fail"
   command -v -- "$1" >/dev/null || break_down "$folder" "the command $1 is not there, or cannot be run"
+  echo "booted"
   : >"$folder/up"
   [[ -z $die_s ]] || end_after "$die_s" &
   [[ -z $hang ]] || exec sleep infinity

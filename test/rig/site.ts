@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { createWriteStream, type WriteStream } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
 import { type EmulatedGitHub, startGitHub } from "./github/server.ts";
+import { issuedSecrets } from "./github/world.ts";
 
 /** What a site is made with. */
 export type SiteOptions = {
@@ -92,7 +93,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     kill: controller.kill,
     mayfly: async (...args) => (await run(process.execPath, [CLI, "--config", config, ...args], { env, cwd: PROJECT })).stdout,
     leftovers: () => leftovers(options, data),
-    secrets: () => [github.app.privateKey, webhookSecret, ...github.secrets()],
+    secrets: () => [github.app.privateKey, webhookSecret, ...issuedSecrets],
     close: async () => {
       await controller.stop();
       await github.close();
@@ -153,6 +154,7 @@ type KeeperParts = {
 /** Runs the controller, and starts it again whenever it ends before `stop`, as systemd would. */
 function keepRunning({ config, env, log, onLog, onDeath }: KeeperParts): Keeper {
   const file = createWriteStream(log, { flags: "a", mode: 0o600 });
+  const said: string[] = [];
   let isStopping = false;
   let child = spawnController();
   let ended = untilExit(child);
@@ -165,14 +167,17 @@ function keepRunning({ config, env, log, onLog, onDeath }: KeeperParts): Keeper 
 
   function spawnController(): ChildProcess {
     const started = spawn(process.execPath, [CLI, "--config", config, "start"], { env, cwd: PROJECT, stdio: ["ignore", "pipe", "pipe"] });
-    readLines(started, file, (entry) => {
+    readLines(started, (line) => {
+      file.write(`${line}\n`);
+      const entry = parseEntry(line);
+      if (!entry) return void said.push(line);
       if (entry.msg === "Mayfly is running") resolveReady();
       onLog?.(entry);
     });
     started.once("exit", (code) => {
       if (isStopping) return;
       // Exit code 2: the set-up is wrong, and will be wrong the next time too.
-      if (code === 2) return rejectReady(new Error(`Mayfly did not start, see ${log}`));
+      if (code === 2) return rejectReady(new Error(`Mayfly did not start:\n${said.join("\n")}`));
       onDeath?.();
       child = spawnController();
       ended = untilExit(child);
@@ -201,14 +206,9 @@ const untilExit = (child: ChildProcess): Promise<void> =>
     child.once("error", () => done());
   });
 
-function readLines(child: ChildProcess, file: WriteStream, onEntry: (entry: LogEntry) => void): void {
+function readLines(child: ChildProcess, onLine: (line: string) => void): void {
   for (const stream of [child.stdout, child.stderr]) {
-    if (!stream) continue;
-    createInterface({ input: stream }).on("line", (line) => {
-      file.write(`${line}\n`);
-      const entry = parseEntry(line);
-      if (entry) onEntry(entry);
-    });
+    if (stream) createInterface({ input: stream }).on("line", onLine);
   }
 }
 

@@ -5,7 +5,7 @@ import { beginJob, completeJob } from "./jobs.ts";
 import type { Conclusion, Job, Runner } from "./model.ts";
 import { findRepo } from "./population.ts";
 import { closeSession, hear, openSession, registerRunner, removeRunner } from "./runners.ts";
-import { changed, later, newSecret, type World } from "./world.ts";
+import { changed, later, newSecret, noteSecret, type World } from "./world.ts";
 
 /**
  * What the stand-in runner talks to, in place of GitHub's private job service. The words on the wire are this project's own;
@@ -61,7 +61,7 @@ export function jitConfiguration(world: World, { runner, workFolder }: JitOrder)
     ".credentials_rsaparams": { exponent: "AQAB", modulus: newSecret("rsa_") },
   };
   const encoded = Object.entries(files).map(([name, content]) => [name, base64(JSON.stringify(content))]);
-  return base64(JSON.stringify(Object.fromEntries(encoded)));
+  return noteSecret(base64(JSON.stringify(Object.fromEntries(encoded))));
 }
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64");

@@ -205,7 +205,16 @@ function idSource(): (kind: IdKind) => number {
 export const nodeId = (prefix: string, id: number): string =>
   `${prefix}_${Buffer.from(String(id)).toString("base64url")}`;
 
-export const newSecret = (prefix: string): string => `${prefix}${randomBytes(20).toString("base64url")}`;
+/** Every credential that any emulated GitHub of this process has given out, for those who look where they went. */
+export const issuedSecrets: string[] = [];
+
+export const newSecret = (prefix: string): string =>
+  noteSecret(`${prefix}${randomBytes(20).toString("base64url")}`);
+
+export function noteSecret(secret: string): string {
+  issuedSecrets.push(secret);
+  return secret;
+}
 
 export const newSha = (): string => createHash("sha1").update(randomBytes(16)).digest("hex");
 
