@@ -30,11 +30,20 @@ apt_install() {
   command -v apt-get >/dev/null || die "needs the packages ${missing[*]}, and knows only Debian's and Ubuntu's apt-get to install them"
 
   echo "installing by apt: ${missing[*]}"
-  as_root apt-get update --quiet=2
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends "${missing[@]}"
+  quietly as_root apt-get update --quiet=2
+  quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}"
   for package in "${missing[@]}"; do
     is_installed "$package" || die "apt did not install $package"
   done
+}
+
+# Runs a command, and shows what it said only if it fails.
+quietly() {
+  local said
+  said=$("$@" 2>&1) || {
+    printf '%s\n' "$said" >&2
+    die "failed: $*"
+  }
 }
 
 is_installed() {
