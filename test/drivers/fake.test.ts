@@ -51,7 +51,7 @@ test("a VM that hangs is up, and its command never runs", async () => {
   const { expectSeen, evidence } = await start({ box: "fake?hang" });
 
   await expectSeen({ state: "up" });
-  expect(await evidence()).toBe("");
+  expect(await evidence()).toBe("booted\n");
 });
 
 test("a VM that dies is off, with all its processes", async () => {
@@ -67,7 +67,7 @@ test("a VM whose command has ended is off, and keeps its console", async () => {
 
   await expectSeen({ state: "off" });
 
-  expect(await evidence()).toBe("good bye\n");
+  expect(await evidence()).toBe("booted\ngood bye\n");
 });
 
 test("the command gets its seed in a file that only its user can read, and no secret of the controller's environment", async () => {
