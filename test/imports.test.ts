@@ -37,6 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "everything">> = {
   evidence: SHARED,
   app: [...SHARED, "github"],
   config: [...SHARED, "intake"],
+  control: SHARED,
   main: "everything",
   cli: "everything",
 };
