@@ -193,6 +193,21 @@ describe("a job", () => {
     expect((await listening).status).toBe(200);
   });
 
+  it("is not handed to a listener that has hung up", async () => {
+    const runner = await jitRunner("m1");
+    await runner.openSession();
+    const hangUp = new AbortController();
+    const listening = runner.call("GET", "/message?wait=20", undefined, hangUp.signal).catch(() => undefined);
+    await github.until(() => github.runners(REPO)[0]?.wake !== undefined, 5000);
+
+    hangUp.abort();
+    await listening;
+    await github.until(() => github.runners(REPO)[0]?.openCalls === 0, 5000);
+    const job = queue("spinw");
+
+    expect(github.job(job)).toMatchObject({ status: "queued", runner: { name: "m1" } });
+  });
+
   it("keeps its log, ends as the runner says, and takes its one-job runner off the list", async () => {
     const runner = await jitRunner("m1");
     await runner.openSession();

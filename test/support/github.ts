@@ -49,7 +49,7 @@ export async function refusal(call: Promise<unknown>): Promise<{ status: number;
 
 export type RunnerProgram = {
   name: string;
-  call(method: string, path: string, body?: unknown): Promise<Response>;
+  call(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response>;
   openSession(version?: string): Promise<Response>;
   /** Waits for a job, for so many seconds. */
   message(seconds: number): Promise<Response>;
@@ -67,9 +67,10 @@ export function runnerProgram(encodedJitConfig: string): RunnerProgram {
 
 /** A runner program that has registered itself. */
 export function runnerWith(serverUrl: string, clientId: string, name: string): RunnerProgram {
-  const call = (method: string, path: string, body?: unknown) =>
+  const call = (method: string, path: string, body?: unknown, signal?: AbortSignal) =>
     fetch(`${serverUrl}${path}`, {
       method,
+      signal: signal ?? null,
       headers: { authorization: `Bearer ${clientId}` },
       ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });

@@ -10,7 +10,7 @@ import { changed, later, newSecret, noteSecret, type World } from "./world.ts";
 /**
  * What the stand-in runner talks to, in place of GitHub's private job service. The words on the wire are this project's own;
  * what the calls mean (session, long poll, hand-over, conflict, too old) follows the runner as seen from outside.
- * See: test/rig/README.md for the protocol; actions/runner's exit codes and its 50 s poll for the meaning.
+ * See: README.md, here, for the protocol; actions/runner's exit codes and its 50 s poll for the meaning.
  */
 export function jobService(world: World): Hono {
   const service = new Hono();

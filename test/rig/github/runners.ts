@@ -89,6 +89,7 @@ export function hear(world: World, runner: Runner): () => void {
     runner.openCalls -= 1;
     runner.lastContactAt = Date.now();
     expectContact(world, runner);
+    changed(world);
   };
 }
 

@@ -7,6 +7,7 @@ import { type Controls, controls, found } from "./controls.ts";
 import type { Faults } from "./faults.ts";
 import { jobService } from "./jobservice.ts";
 import type { Call, CheckRun, Delivery, Job, Permissions, Runner, Times } from "./model.ts";
+import { pages } from "./pages/routes.ts";
 import { repoNamed } from "./population.ts";
 import { restApi } from "./rest/server.ts";
 import { runnersOf } from "./runners.ts";
@@ -68,6 +69,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<Emulated
   site.route("/api/v3", restApi(world));
   site.route("/_runner", jobService(world));
   site.route("/_admin", adminApi(world));
+  site.route("/", pages(world));
   const { port, stop } = await listen(site, host, options.port ?? 0);
   world.url = `http://${host === "0.0.0.0" ? "127.0.0.1" : host}:${port}`;
   world.apiUrl = `${world.url}/api/v3`;

@@ -126,7 +126,8 @@ async function outcome(world: World, url: string, request: Delivery["request"]):
   const aborter = new AbortController();
   world.onTheirWay.add(aborter);
   let isLate = false;
-  // WARN: no AbortSignal.any with AbortSignal.timeout here: the pair can be garbage collected, and then never fires.
+  // WARN: no AbortSignal.any of a timeout here. Its source can be garbage collected, and then it never fires.
+  // See: nodejs/node issues 57736 and 65995; seen here once in some twenty runs.
   const cancelTimer = later(world, world.times.webhookTimeoutMs, () => {
     isLate = true;
     aborter.abort();
