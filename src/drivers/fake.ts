@@ -1,17 +1,17 @@
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
-import { access, constants, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { access, constants, readdir, readFile, rename, rm } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseName } from "../core/name.ts";
 import type { MachineName } from "../core/types.ts";
 import { type Driver, SetupError, type StartOrder, type VmSeen } from "../ports.ts";
 import { readKnobs } from "./fake-knobs.ts";
+import { ifThere, readTail } from "./files.ts";
 import type { DriverParts } from "./parts.ts";
 import { parseStat, processesOf, statOf, vmStateOf } from "./processes.ts";
 
 const CONSOLE = "console.log";
-const CONSOLE_BYTES = 256 * 1024;
 /** Ends the name of a machine's folder while the machine is destroyed. */
 const LEAVING = ".leaving";
 const KILL_AGAIN_MS = 50;
@@ -42,17 +42,16 @@ export function fakeDriver(parts: DriverParts): Driver {
     destroy: async (name, signal) => {
       const home = homeOf(name);
       // NB: renamed first. From here on a VM in mid-start cannot write down any more that it lives, and ends. See: fake-vm.sh.
-      await rename(home, home + LEAVING).catch(unlessMissing);
+      await ifThere(rename(home, home + LEAVING));
       await killAll(home, parts, signal);
       await rm(home + LEAVING, { recursive: true, force: true });
     },
     check: async () => await check(parts),
     evidence: async (name) => {
       const home = homeOf(name);
-      const text =
-        (await readTail(join(home, CONSOLE), CONSOLE_BYTES)) ??
-        (await readTail(join(home + LEAVING, CONSOLE), CONSOLE_BYTES));
-      return text === undefined ? {} : { [CONSOLE]: text };
+      const said = await readTail(join(home, CONSOLE));
+      const text = said === "" ? await readTail(join(home + LEAVING, CONSOLE)) : said;
+      return text === "" ? {} : { [CONSOLE]: text };
     },
     close: async () => {},
   };
@@ -155,24 +154,7 @@ async function findProgram(program: string): Promise<boolean> {
 
 /** The file's text, or nothing if there is no such file. */
 async function readIn(home: string, file: string): Promise<string | undefined> {
-  return await readFile(join(home, file), "utf8").catch(unlessMissing);
-}
-
-/** The end of the file, or nothing if there is no such file. */
-async function readTail(path: string, bytes: number): Promise<string | undefined> {
-  const file = await open(path).catch(unlessMissing);
-  if (!file) return undefined;
-  try {
-    const { size } = await file.stat();
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, Math.max(0, size - bytes));
-    return buffer.toString("utf8", 0, bytesRead);
-  } finally {
-    await file.close();
-  }
-}
-
-function unlessMissing(error: unknown): undefined {
-  if (!hasCode(error, "ENOENT")) throw error;
+  return await ifThere(readFile(join(home, file), "utf8"));
 }
 
 const hasCode = (error: unknown, code: string): boolean =>

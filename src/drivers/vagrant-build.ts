@@ -3,17 +3,11 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Host } from "../core/types.ts";
 import type { Clock, StartOrder } from "../ports.ts";
+import { readTail } from "./files.ts";
 import { slots } from "./slots.ts";
 import type { Boxes } from "./vagrant-box.ts";
 import { type Child, type Ending, signalGroup, spawnChild } from "./vagrant-child.ts";
-import {
-  dropSeed,
-  fillUpload,
-  type MachineFolder,
-  readTail,
-  writeRun,
-  writeSeedDisk,
-} from "./vagrant-folder.ts";
+import { dropSeed, fillUpload, type MachineFolder, writeRun, writeSeedDisk } from "./vagrant-folder.ts";
 import type { Hypervisor } from "./vagrant-hypervisor.ts";
 import { type Bootstrap, vagrantOrder } from "./vagrant-order.ts";
 import { failure } from "./vagrant-said.ts";

@@ -1,8 +1,9 @@
-import { cp, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { MachineName } from "../core/types.ts";
 import type { Seed } from "../ports.ts";
+import { ifThere } from "./files.ts";
 import type { ChildRecord } from "./vagrant-child.ts";
 import { seedDisk } from "./vagrant-order.ts";
 
@@ -86,22 +87,6 @@ export async function dropSeed(folder: MachineFolder): Promise<void> {
   await rm(folder.seedDisk, { force: true });
 }
 
-const TAIL_BYTES = 64 * 1024;
-
-/** The end of a file; empty if there is none. */
-export async function readTail(path: string): Promise<string> {
-  const { size } = (await ifThere(stat(path))) ?? { size: 0 };
-  if (size === 0) return "";
-  const handle = await open(path);
-  try {
-    const length = Math.min(size, TAIL_BYTES);
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, size - length);
-    return buffer.toString("utf8", 0, bytesRead);
-  } finally {
-    await handle.close();
-  }
-}
-
 async function readRecord<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
   const text = await ifThere(readFile(path, "utf8"));
   return text === undefined ? undefined : schema.parse(JSON.parse(text));
@@ -111,14 +96,4 @@ async function readRecord<T>(path: string, schema: z.ZodType<T>): Promise<T | un
 async function replaceFile(path: string, text: string): Promise<void> {
   await writeFile(`${path}.new`, text, { mode: 0o600, flush: true });
   await rename(`${path}.new`, path);
-}
-
-/** What a file system call answers; undefined if there is no such file. */
-export async function ifThere<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
-  }
 }

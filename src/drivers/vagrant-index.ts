@@ -5,7 +5,7 @@ import { parseName } from "../core/name.ts";
 import type { MachineName } from "../core/types.ts";
 import type { Clock } from "../ports.ts";
 import { CommandError, type Output, run } from "./exec.ts";
-import { ifThere } from "./vagrant-folder.ts";
+import { ifThere } from "./files.ts";
 import type { Found, Hypervisor, HypervisorParts, ToRemove } from "./vagrant-hypervisor.ts";
 import type { VagrantOrder } from "./vagrant-order.ts";
 
