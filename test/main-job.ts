@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
-import { type LogEntry, type Site, SITE_LABELS, type SiteBox, startSite } from "./rig/site.ts";
+import type { BuiltBox } from "./rig/box/build-box.ts";
+import { type LogEntry, SITE_LABELS, type Site, startSite } from "./rig/site.ts";
 
 const run = promisify(execFile);
 
@@ -12,7 +13,7 @@ export type MainJobOptions = {
   driver: "fake" | "vagrant";
   limitMs: number;
   /** A box that boots, and one that never calls; for `fake` none are needed. */
-  boxes?: () => Promise<{ good: SiteBox; broken: SiteBox }>;
+  boxes?: () => Promise<{ good: BuiltBox; broken: BuiltBox }>;
   /** Changes of the image that make its machines fail to boot. */
   brokenImage: Record<string, unknown>;
 };
@@ -34,7 +35,9 @@ export function describeMainJob({ driver, limitMs, boxes, brokenImage }: MainJob
   }
 
   describe(`the main job with the driver ${driver}`, () => {
-    it("is served, told in one check run with at most four writes, and leaves nothing", { timeout: limitMs }, async () => {
+    it("is served, told in one check run with at most four writes, and leaves nothing", {
+      timeout: limitMs,
+    }, async () => {
       const site = await openSite("one");
 
       const { headSha } = queue(site, ["echo it works"]);
@@ -48,10 +51,14 @@ export function describeMainJob({ driver, limitMs, boxes, brokenImage }: MainJob
       expect(site.github.violations).toEqual([]);
     });
 
-    it("comes to the same end when the controller is killed at every stage", { timeout: 2 * limitMs }, async () => {
+    it("comes to the same end when the controller is killed at every stage", {
+      timeout: 2 * limitMs,
+    }, async () => {
       const stages = ["machine created", "start", "configure", "machine retired", "destroy"];
       const kill = (entry: LogEntry) => {
-        const stage = stages.findIndex((name) => entry.msg === name || (entry.msg === "step done" && entry.step === name));
+        const stage = stages.findIndex(
+          (name) => entry.msg === name || (entry.msg === "step done" && entry.step === name),
+        );
         if (stage < 0) return;
         stages.splice(stage, 1);
         kills += 1;
@@ -65,11 +72,16 @@ export function describeMainJob({ driver, limitMs, boxes, brokenImage }: MainJob
 
       expect(kills).toBeGreaterThanOrEqual(4);
       expect(jobs.map((id) => site.github.job(id).conclusion)).toEqual(["success", "success"]);
-      expect(site.github.checkRuns(site.repo, headSha).map(({ conclusion }) => conclusion)).toEqual(["success", "success"]);
+      expect(site.github.checkRuns(site.repo, headSha).map(({ conclusion }) => conclusion)).toEqual([
+        "success",
+        "success",
+      ]);
       await expectNothingLeft(site);
     });
 
-    it("ends red with the cause and the console's tail when the image does not boot", { timeout: limitMs }, async () => {
+    it("ends red with the cause and the console's tail when the image does not boot", {
+      timeout: limitMs,
+    }, async () => {
       const box = (await boxes?.())?.broken;
       const site = await openSite("broken", {
         ...(box ? { box } : {}),
@@ -95,14 +107,24 @@ export function describeMainJob({ driver, limitMs, boxes, brokenImage }: MainJob
     it("shows no secret in logs, arguments or files", { timeout: limitMs }, async () => {
       const seen: string[] = [];
       const site = await openSite("quiet");
-      const watch = setInterval(() => void run("ps", ["-eo", "args"]).then(({ stdout }) => seen.push(stdout)), 300);
+      const watch = setInterval(
+        () => void run("ps", ["-eo", "args"]).then(({ stdout }) => seen.push(stdout)),
+        300,
+      );
       opened.push(async () => clearInterval(watch));
 
       queue(site, ["sleep 1"]);
       await untilOver(site, limitMs);
 
-      const files = await readAll(site.data, (path) => !path.includes("mayfly.sqlite") && !path.includes("authority"));
-      const everything = [...seen, ...files, ...(await readAll(join(site.data, ".."), (path) => path.endsWith(".log")))].join("\n");
+      const files = await readAll(
+        site.data,
+        (path) => !path.includes("mayfly.sqlite") && !path.includes("authority"),
+      );
+      const everything = [
+        ...seen,
+        ...files,
+        ...(await readAll(join(site.data, ".."), (path) => path.endsWith(".log"))),
+      ].join("\n");
       const secrets = site.secrets();
       expect(secrets.length).toBeGreaterThan(3);
       expect(everything.length).toBeGreaterThan(1000);
@@ -112,7 +134,11 @@ export function describeMainJob({ driver, limitMs, boxes, brokenImage }: MainJob
 }
 
 function queue(site: Site, scripts: readonly string[]) {
-  const jobs = scripts.map((script, index) => ({ name: `job ${index + 1}`, labels: [...SITE_LABELS], script }));
+  const jobs = scripts.map((script, index) => ({
+    name: `job ${index + 1}`,
+    labels: [...SITE_LABELS],
+    script,
+  }));
   return site.github.queueRun(site.repo, { name: "test", jobs });
 }
 

@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
+import type { BuiltBox } from "./box/build-box.ts";
 import { type EmulatedGitHub, startGitHub } from "./github/server.ts";
 import { issuedSecrets } from "./github/world.ts";
 
@@ -19,7 +20,7 @@ export type SiteOptions = {
   /** Most VMs at a time. */
   machines?: number | undefined;
   /** The box of the VMs; needed for `vagrant`. */
-  box?: SiteBox | undefined;
+  box?: BuiltBox | undefined;
   /** Laid over the image of mayfly.yml. */
   image?: Record<string, unknown> | undefined;
   /** Laid over mayfly.yml. */
@@ -29,8 +30,6 @@ export type SiteOptions = {
   /** The controller ended without being told to, and is started again. */
   onDeath?: (() => void) | undefined;
 };
-
-export type SiteBox = { name: string; version: string; file: string; sha256: string };
 
 export type LogEntry = Record<string, unknown> & { msg?: string; time?: number };
 
@@ -70,9 +69,15 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   await mkdir(folder, { recursive: true, mode: 0o711 });
   const [webPort, guestPort] = [await freePort(), await freePort()];
   const webhookSecret = randomBytes(24).toString("hex");
-  const github = await startGitHub({ host, webhook: { url: `http://127.0.0.1:${webPort}/webhook`, secret: webhookSecret } });
+  const github = await startGitHub({
+    host,
+    webhook: { url: `http://127.0.0.1:${webPort}/webhook`, secret: webhookSecret },
+  });
   github.addRepository(SITE_REPO, { private: true });
-  await writeFile(config, stringify(catalogue(options, { host, webPort, guestPort, data, apiUrl: github.apiUrl, url: github.url })));
+  await writeFile(
+    config,
+    stringify(catalogue(options, { host, webPort, guestPort, data, apiUrl: github.apiUrl, url: github.url })),
+  );
   const env = {
     PATH: process.env.PATH ?? "",
     HOME: process.env.HOME ?? "/root",
@@ -91,7 +96,8 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     data,
     pid: controller.pid,
     kill: controller.kill,
-    mayfly: async (...args) => (await run(process.execPath, [CLI, "--config", config, ...args], { env, cwd: PROJECT })).stdout,
+    mayfly: async (...args) =>
+      (await run(process.execPath, [CLI, "--config", config, ...args], { env, cwd: PROJECT })).stdout,
     leftovers: () => leftovers(options, data),
     secrets: () => [github.app.privateKey, webhookSecret, ...issuedSecrets],
     close: async () => {
@@ -105,7 +111,14 @@ export async function startSite(options: SiteOptions): Promise<Site> {
 const GATEWAY = "10.77.0.1";
 const CLI = join(PROJECT, "src/cli.ts");
 
-type Addresses = { host: string; webPort: number; guestPort: number; data: string; apiUrl: string; url: string };
+type Addresses = {
+  host: string;
+  webPort: number;
+  guestPort: number;
+  data: string;
+  apiUrl: string;
+  url: string;
+};
 
 function catalogue(options: SiteOptions, at: Addresses): Record<string, unknown> {
   const { driver, machines = 2 } = options;
@@ -166,7 +179,11 @@ function keepRunning({ config, env, log, onLog, onDeath }: KeeperParts): Keeper 
   });
 
   function spawnController(): ChildProcess {
-    const started = spawn(process.execPath, [CLI, "--config", config, "start"], { env, cwd: PROJECT, stdio: ["ignore", "pipe", "pipe"] });
+    const started = spawn(process.execPath, [CLI, "--config", config, "start"], {
+      env,
+      cwd: PROJECT,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     readLines(started, (line) => {
       file.write(`${line}\n`);
       const entry = parseEntry(line);
@@ -242,7 +259,9 @@ function freePort(): Promise<number> {
     probe.once("error", fail);
     probe.listen(0, "127.0.0.1", () => {
       const address = probe.address();
-      probe.close(() => (typeof address === "object" && address ? done(address.port) : fail(new Error("no port"))));
+      probe.close(() =>
+        typeof address === "object" && address ? done(address.port) : fail(new Error("no port")),
+      );
     });
   });
 }
