@@ -6,7 +6,9 @@ import {
   X509Certificate,
 } from "node:crypto";
 import { chmod, mkdir, open, readFile, rename } from "node:fs/promises";
+import { isIP } from "node:net";
 import { join } from "node:path";
+import { SetupError } from "../ports.ts";
 import { type Issuer, makeCertificate, type Wanted } from "./certificate.ts";
 
 /** What the guest listener serves with, and what a guest needs to trust it. All PEM. */
@@ -31,13 +33,14 @@ export async function openAuthority(
   hosts: readonly string[],
   now: number,
 ): Promise<ListenerTls> {
+  const names = [...new Set(hosts.map((host) => host.replace(/^\[(.*)\]$/, "$1")))];
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700);
   const authority =
     (await load(folder, "ca", now + SERVER_MS)) ?? (await make(folder, "ca", authorityOf(now)));
   const server =
-    (await loadServer(folder, authority, hosts, now)) ??
-    (await make(folder, "server", serverOf(hosts, now), issuerOf(authority)));
+    (await loadServer(folder, authority, names, now)) ??
+    (await make(folder, "server", serverOf(names, now), issuerOf(authority)));
   return { ca: authority.cert, cert: server.cert, key: server.key };
 }
 
@@ -57,7 +60,7 @@ const serverOf = (hosts: readonly string[], now: number): Omit<Wanted, "publicKe
   name: "Mayfly guest listener",
   notBefore: now - BACKDATE_MS,
   notAfter: now + SERVER_MS,
-  use: { hosts: [...new Set(hosts)] },
+  use: { hosts },
 });
 
 const issuerOf = ({ key }: Pair): Issuer => ({
@@ -70,9 +73,22 @@ const issuerOf = ({ key }: Pair): Issuer => ({
 async function load(folder: string, kind: Kind, until: number): Promise<Pair | undefined> {
   const [key, cert] = [await read(join(folder, `${kind}.key`)), await read(join(folder, `${kind}.crt`))];
   if (key === undefined || cert === undefined) return undefined;
-  const certificate = new X509Certificate(cert);
-  if (!certificate.checkPrivateKey(createPrivateKey(key))) return undefined;
+  const certificate = parse(join(folder, kind), cert, key);
+  if (!certificate) return undefined;
   return certificate.validToDate.getTime() > until ? { cert, key } : undefined;
+}
+
+/** The certificate, if it belongs to the key. */
+function parse(path: string, cert: string, key: string): X509Certificate | undefined {
+  try {
+    const certificate = new X509Certificate(cert);
+    return certificate.checkPrivateKey(createPrivateKey(key)) ? certificate : undefined;
+  } catch (cause) {
+    throw new SetupError(
+      `${path}.crt cannot be read as a certificate, or ${path}.key as its key. Remove both, and they are made anew.`,
+      { cause },
+    );
+  }
 }
 
 async function loadServer(
@@ -85,8 +101,11 @@ async function loadServer(
   if (!server) return undefined;
   const certificate = new X509Certificate(server.cert);
   if (!certificate.verify(createPublicKey(authority.key))) return undefined;
-  return hosts.every((host) => certificate.checkIP(host) ?? certificate.checkHost(host)) ? server : undefined;
+  return hosts.every((host) => isGoodFor(certificate, host)) ? server : undefined;
 }
+
+const isGoodFor = (certificate: X509Certificate, host: string): boolean =>
+  (isIP(host) ? certificate.checkIP(host) : certificate.checkHost(host)) !== undefined;
 
 /** NB: the certificate is written last: a key without its certificate counts as none. */
 async function make(

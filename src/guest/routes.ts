@@ -7,9 +7,9 @@ import type { Fact, State } from "../core/facts.ts";
 import type { Machine, MachineName } from "../core/types.ts";
 import type { Clock, Ring } from "../ports.ts";
 import type { Allowance } from "./allowance.ts";
+import { callerOf } from "./caller.ts";
 import { answerOf, claimCall, factOfLog, factsOfReport, reportCall } from "./calls.ts";
 import type { Polls } from "./polls.ts";
-import { machineOf } from "./token.ts";
 
 export type GuestRouteParts = {
   state: () => State;
@@ -110,7 +110,7 @@ async function write(call: Call, parts: GuestRouteParts, facts: readonly Fact[])
 
 function caller(call: Call, { state }: GuestRouteParts): Machine | undefined {
   const token = /^Bearer ([\w.~-]{1,200})$/i.exec(call.req.header("authorization") ?? "")?.[1];
-  return token === undefined ? undefined : machineOf(state().machines.values(), token);
+  return token === undefined ? undefined : callerOf(state().machines.values(), token);
 }
 
 async function read<T>(call: Call, schema: z.ZodType<T>): Promise<T | undefined> {

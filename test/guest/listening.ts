@@ -6,14 +6,26 @@ import { apply, emptyState, type Fact, type State } from "../../src/core/facts.t
 import type { MachineName } from "../../src/core/types.ts";
 import { type ListenerTls, openAuthority } from "../../src/guest/authority.ts";
 import { type GuestListener, startGuestListener } from "../../src/guest/listener.ts";
-import { tokenHash } from "../../src/guest/token.ts";
 import type { Clock, Seed } from "../../src/ports.ts";
+import { hashToken } from "../../src/token.ts";
 import { fakeClock } from "../support/clock.ts";
 import { keptLog } from "../support/log.ts";
 import { example } from "./contract.ts";
 
 export const MACHINE = String(example("seed").machine);
 export const TOKEN = String(example("seed").token);
+
+/** A certificate authority of its own, with a certificate for 127.0.0.1. */
+export async function newAuthority(): Promise<ListenerTls> {
+  const folder = await mkdtemp(join(tmpdir(), "mayfly-authority-"));
+  try {
+    return await openAuthority(folder, ["127.0.0.1"], Date.now());
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const TLS = await newAuthority();
 
 export type Listening = {
   listener: GuestListener;
@@ -40,9 +52,11 @@ export type CallOptions = {
 export type Answer = { status: number; body: string; json: () => unknown };
 
 /** The guest listener, on a port of its own, with one machine that was started. */
-export async function listening(clock: Clock = fakeClock(), port = 0): Promise<Listening> {
-  const folder = await mkdtemp(join(tmpdir(), "mayfly-authority-"));
-  const tls = await openAuthority(folder, ["127.0.0.1"], Date.now());
+export async function listening(
+  clock: Clock = fakeClock(),
+  port = 0,
+  tls: ListenerTls = TLS,
+): Promise<Listening> {
   const { state, facts, tell } = startedMachine(clock);
   const { log, text } = keptLog();
   let rings = 0;
@@ -81,10 +95,7 @@ export async function listening(clock: Clock = fakeClock(), port = 0): Promise<L
       ...changes,
     }),
     call: (path, body, options) => call(`${listener.url}/guest/v1/${path}`, body, { ca: tls.ca, ...options }),
-    close: async () => {
-      await listener.close();
-      await rm(folder, { recursive: true });
-    },
+    close: () => listener.close(),
   };
 }
 
@@ -102,7 +113,7 @@ function startedMachine(clock: Clock): { state: State; facts: Fact[]; tell: (...
 /** Puts a machine into the state, as if its VM had been ordered. */
 export function startMachine(state: State, machine: MachineName, token: string, at: number): void {
   apply(state, { kind: "machine-created", machine, repo: "octo/spinw", image: "ubuntu", host: "one", at });
-  apply(state, { kind: "machine-started", machine, tokenHash: tokenHash(token), at });
+  apply(state, { kind: "machine-started", machine, tokenHash: hashToken(token), at });
 }
 
 function call(url: string, body: unknown, { token = TOKEN, signal, ca }: CallOptions): Promise<Answer> {
