@@ -1,10 +1,8 @@
-import { closeSync, mkdirSync, openSync } from "node:fs";
-import { dirname } from "node:path";
-import Database from "better-sqlite3";
 import { Kysely } from "kysely";
 import type { Logger } from "pino";
 import { apply, emptyState, type Fact, type State } from "../core/facts.ts";
-import { type Delivery, SetupError, type Store } from "../ports.ts";
+import type { Delivery, Store } from "../ports.ts";
+import { makePrivateFile, openDatabase } from "./database.ts";
 import { sqliteDialect } from "./dialect.ts";
 import { fold } from "./fold.ts";
 import { grouped } from "./group.ts";
@@ -38,6 +36,7 @@ export async function openStore({ file, controller, now, log }: StoreOptions): P
   try {
     opened.push((await holdName(controller)).release);
     makePrivateFile(file);
+    makePrivateFile(`${file}.lock`);
     opened.push(holdFile(`${file}.lock`).release);
     const db = new Kysely<Tables>({ dialect: sqliteDialect(openDatabase(file)) });
     opened.push(() => db.destroy());
@@ -49,37 +48,6 @@ export async function openStore({ file, controller, now, log }: StoreOptions): P
   } catch (error) {
     await closeAll();
     throw error;
-  }
-}
-
-/** NB: webhooks of private repositories are in it. SQLite gives its other files the same mode as this one. */
-function makePrivateFile(file: string): void {
-  try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    closeSync(openSync(file, "a", 0o600));
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SetupError(
-      `The store ${file} cannot be opened (${reason}). Give the folder to the user that runs Mayfly, or set another one with "data" in mayfly.yml.`,
-      { cause },
-    );
-  }
-}
-
-function openDatabase(file: string): Database.Database {
-  const database = new Database(file, { timeout: 5000 });
-  try {
-    database.pragma("journal_mode = WAL");
-    // NB: in WAL mode the default, NORMAL, syncs at checkpoints only: a power cut would take back the last answers to GitHub,
-    // and registrations would be handed out twice. See: sqlite.org/pragma.html#pragma_synchronous
-    database.pragma("synchronous = FULL");
-    return database;
-  } catch (cause) {
-    database.close();
-    throw new SetupError(
-      `${file} is not a store of Mayfly, or it is damaged. Move it away, and its -wal file with it, or restore a copy. Without it Mayfly starts afresh: it finds left-over VMs by their names and lets running jobs end.`,
-      { cause },
-    );
   }
 }
 

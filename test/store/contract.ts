@@ -1,0 +1,191 @@
+import { setImmediate as turnOver } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import type { Fact } from "../../src/core/facts.ts";
+import type { Store } from "../../src/ports.ts";
+import { M1, M2, minutes, NOW, REPO, seconds } from "../support/build.ts";
+import { created, delivery, drained, failed, seen } from "./facts.ts";
+
+/** What every store does, whatever it keeps its things in. `open` answers an empty one. */
+export function describeStore(name: string, open: () => Promise<Store>): void {
+  describe(`${name}, as a store`, () => {
+    test("shows what was recorded as soon as it is durable", async () => {
+      const store = await open();
+
+      await store.record([seen(1), created(M1, 1)]);
+
+      expect([...store.state.jobs.keys()]).toEqual([1]);
+      expect(store.state.machines.get(M1)).toMatchObject({ name: M1, forJob: 1, createdAt: NOW });
+    });
+
+    test("keeps its state in one place, which readers may hold on to", async () => {
+      const store = await open();
+      const { jobs } = store.state;
+
+      await store.record([seen(1)]);
+
+      expect(jobs.has(1)).toBe(true);
+    });
+
+    test("is not changed by a fact that it has", async () => {
+      const store = await open();
+      const facts: Fact[] = [seen(1), created(M1, 1), { kind: "guest-working", at: NOW, machine: M1 }];
+      await store.record(facts);
+      const before = structuredClone(store.state);
+
+      await store.record(facts);
+
+      expect(store.state).toEqual(before);
+    });
+
+    test("never takes a job backwards, however late its webhooks come", async () => {
+      const store = await open();
+      await store.record([seen(1, { status: "running", ranOn: M1 })]);
+
+      await store.record([seen(1, { status: "queued" })]);
+
+      expect(store.state.jobs.get(1)).toMatchObject({ status: "running", ranOn: M1 });
+    });
+
+    test("does not open a closed job again", async () => {
+      const store = await open();
+      await store.record([seen(1), { kind: "job-closed", at: NOW, job: 1 }]);
+
+      await store.record([seen(1, { status: "running" })]);
+
+      expect(store.state.jobs.size).toBe(0);
+      expect([...store.state.closed]).toEqual([1]);
+    });
+
+    test("folds each fact once, also those that can be counted", async () => {
+      const store = await open();
+      await store.record([seen(1), created(M1, 1), created(M2, 1)]);
+
+      await Promise.all([store.record([failed(M1)]), store.record([failed(M2)])]);
+
+      expect(store.state.streaks.get(`${REPO} plain`)?.failures).toBe(2);
+      expect(store.state.jobs.get(1)?.tries).toBe(2);
+    });
+
+    test("takes concurrent calls in the order in which they were made", async () => {
+      const store = await open();
+      const stages = Array.from({ length: 50 }, (_, index) => `stage ${index}`);
+      await store.record([created(M1)]);
+
+      await Promise.all(
+        stages.map((stage) => store.record([{ kind: "guest-stage", at: NOW, machine: M1, stage, text: "" }])),
+      );
+
+      const told = await store.history({ machine: M1 });
+      expect(told.flatMap((fact) => (fact.kind === "guest-stage" ? fact.stage : []))).toEqual(stages);
+      expect(store.state.machines.get(M1)?.stage?.name).toBe("stage 49");
+    });
+
+    test("tells the history of a job with the machines made for it, also after it was closed", async () => {
+      const store = await open();
+      const later: Fact = { kind: "job-closed", at: NOW + minutes(1), job: 1 };
+
+      await store.record([seen(1), created(M1, 1), seen(2), later]);
+
+      expect(await store.history({ job: 1 })).toEqual([seen(1), created(M1, 1), later]);
+    });
+
+    test("tells the history of a machine with the job that ran in it, oldest first", async () => {
+      const store = await open();
+      const ran = seen(2, { status: "running", ranOn: M1 }, NOW + seconds(5));
+      const over: Fact = { kind: "machine-forgotten", at: NOW + seconds(9), machine: M1 };
+
+      await store.record([created(M1, 1), created(M2), ran, over]);
+
+      expect(await store.history({ machine: M1 })).toEqual([created(M1, 1), ran, over]);
+    });
+
+    test("has no history of what never was", async () => {
+      const store = await open();
+
+      expect(await store.history({ job: 404 })).toEqual([]);
+    });
+
+    test("remembers which hosts are drained", async () => {
+      const store = await open();
+
+      await store.record([drained("lab1", true), drained("lab2", true), drained("lab1", false)]);
+
+      expect([...store.state.drained]).toEqual(["lab2"]);
+    });
+
+    test("knows a webhook that it has, whatever its second copy says", async () => {
+      const store = await open();
+
+      expect(await store.keep(delivery("a"))).toBe("new");
+      expect(await store.keep({ ...delivery("a"), payload: "other" })).toBe("known");
+      expect(await store.unread()).toEqual([delivery("a")]);
+    });
+
+    test("calls one of two copies new when they come at the same time", async () => {
+      const store = await open();
+
+      const answers = await Promise.all([1, 2, 3].map(() => store.keep(delivery("a"))));
+
+      expect(answers).toEqual(["new", "known", "known"]);
+    });
+
+    test("hands out unread webhooks in the order in which they came, until they are read", async () => {
+      const store = await open();
+      for (const id of ["c", "a", "b"]) await store.keep(delivery(id));
+
+      await store.markRead("a");
+      await store.markRead("nobody's");
+
+      expect((await store.unread()).map(({ id }) => id)).toEqual(["c", "b"]);
+      expect(await store.keep(delivery("a"))).toBe("known");
+    });
+
+    test("keeps text of all kinds as it is", async () => {
+      const store = await open();
+      const odd = { ...delivery("odd"), payload: `{"name":"ä 日本 🜍 '; drop table delivery; -- \\u0000"}` };
+
+      await store.keep(odd);
+
+      expect(await store.unread()).toEqual([odd]);
+    });
+
+    test("forgets what is old, but the whole story of what is open", async () => {
+      const store = await open();
+      const old = NOW - minutes(60);
+      await store.record([seen(1, {}, old), created(M1, 1, old), seen(2, {}, old), created(M2, 2, old)]);
+      await store.record([
+        { kind: "job-closed", at: old, job: 2 },
+        { kind: "machine-forgotten", at: old, machine: M2 },
+      ]);
+      await store.keep({ ...delivery("old"), receivedAt: old });
+      await store.keep({ ...delivery("young"), receivedAt: NOW });
+
+      await store.prune(NOW - minutes(30));
+
+      expect(await store.history({ job: 1 })).toHaveLength(2);
+      expect(await store.history({ machine: M1 })).toHaveLength(1);
+      expect(await store.history({ job: 2 })).toEqual([]);
+      expect(await store.history({ machine: M2 })).toEqual([]);
+      expect((await store.unread()).map(({ id }) => id)).toEqual(["young"]);
+    });
+
+    test("ends calls under way before it closes", async () => {
+      const store = await open();
+      const calls = [store.keep(delivery("a")), store.record([seen(1)])];
+
+      await store.close();
+
+      await expect(Promise.all(calls)).resolves.toEqual(["new", undefined]);
+      expect(store.state.jobs.has(1)).toBe(true);
+    });
+
+    test("does not make those who record nothing wait", async () => {
+      const store = await open();
+
+      await store.record([]);
+      await turnOver();
+
+      expect(store.state.jobs.size).toBe(0);
+    });
+  });
+}

@@ -1,0 +1,47 @@
+import type { Fact } from "../../src/core/facts.ts";
+import type { JobSeen } from "../../src/core/types.ts";
+import type { Delivery } from "../../src/ports.ts";
+import { aJobSeen, NOW, REPO } from "../support/build.ts";
+
+/** Facts and webhooks in few words. */
+
+/** A look at a job. */
+export const seen = (id: number, changes: Partial<JobSeen> = {}, at = NOW): Fact => ({
+  kind: "job-seen",
+  at,
+  job: aJobSeen({ id, ...changes }),
+});
+
+export const created = (machine: string, forJob?: number, at = NOW): Fact => ({
+  kind: "machine-created",
+  at,
+  machine,
+  repo: REPO,
+  image: "plain",
+  host: "lab1",
+  ...(forJob === undefined ? {} : { forJob }),
+});
+
+/** The machine did not boot. */
+export const failed = (machine: string): Fact => ({
+  kind: "machine-retired",
+  at: NOW,
+  machine,
+  why: "boot-timeout",
+  failure: { machine, image: "plain", at: NOW, why: "boot-timeout", text: "" },
+});
+
+export const drained = (host: string, isDrained: boolean): Fact => ({
+  kind: "host-drained",
+  at: NOW,
+  host,
+  drained: isDrained,
+});
+
+/** A webhook. */
+export const delivery = (id: string): Delivery => ({
+  id,
+  event: "workflow_job",
+  payload: `{"delivery":"${id}"}`,
+  receivedAt: NOW,
+});

@@ -1,0 +1,194 @@
+import { statSync, writeFileSync } from "node:fs";
+import Database from "better-sqlite3";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Fact } from "../../src/core/facts.ts";
+import { openDatabase } from "../../src/store/database.ts";
+import { aJobSeen, hours, M1, M2, NOW } from "../support/build.ts";
+import { describeStore } from "./contract.ts";
+import { created, delivery, drained, failed, seen } from "./facts.ts";
+import { storeFolder } from "./folder.ts";
+
+describeStore("SQLite", () => storeFolder().open());
+
+describe("a store that is opened again", () => {
+  test("has the state that it had, but for the streaks of failures", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.array(anyFact(), { maxLength: 6 }), { maxLength: 8 }), async (groups) => {
+        const { open } = storeFolder();
+        const first = await open();
+        await Promise.all(groups.map((facts) => first.record(facts)));
+        await first.close();
+
+        const second = await open();
+
+        expect(second.state).toEqual({ ...first.state, streaks: new Map() });
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test("knows its webhooks, and which of them were read", async () => {
+    const { open } = storeFolder();
+    const first = await open();
+    for (const id of ["a", "b"]) await first.keep(delivery(id));
+    await first.markRead("a");
+    await first.close();
+
+    const second = await open();
+
+    expect(await second.keep(delivery("a"))).toBe("known");
+    expect(await second.unread()).toEqual([delivery("b")]);
+  });
+
+  test("remembers for a week which jobs are closed, so that a late webhook opens none", async () => {
+    const { open } = storeFolder();
+    const first = await open();
+    await first.record([seen(1), { kind: "job-closed", at: NOW - hours(7 * 24 - 1), job: 1 }]);
+    await first.record([seen(2), { kind: "job-closed", at: NOW - hours(7 * 24 + 1), job: 2 }]);
+    await first.prune(NOW);
+    await first.close();
+
+    const second = await open();
+
+    expect([...second.state.closed]).toEqual([1]);
+    expect(first.state.closed).toEqual(second.state.closed);
+  });
+});
+
+describe("a write that fails", () => {
+  test("changes nothing, and takes none of its group with it", async () => {
+    const { open } = storeFolder();
+    const store = await open();
+    const impossible = created(M1, undefined, Number.NaN);
+
+    const [bad, good, kept] = await Promise.allSettled([
+      store.record([impossible]),
+      store.record([created(M2)]),
+      store.keep(delivery("a")),
+    ]);
+
+    expect(bad).toMatchObject({
+      status: "rejected",
+      reason: { message: expect.stringContaining("NOT NULL") },
+    });
+    expect(good.status).toBe("fulfilled");
+    expect(kept).toMatchObject({ value: "new" });
+    expect([...store.state.machines.keys()]).toEqual([M2]);
+  });
+});
+
+describe("the history", () => {
+  test("does not grow with what is known already", async () => {
+    const { open } = storeFolder();
+    const store = await open();
+    const facts = [seen(1), created(M1, 1), failed(M1), drained("lab1", true)];
+
+    for (let time = 0; time < 3; time += 1) await store.record(facts);
+
+    expect(await store.history({ job: 1 })).toHaveLength(2);
+    expect(await store.history({ machine: M1 })).toHaveLength(2);
+  });
+});
+
+describe("the files", () => {
+  test("can be read by their owner only", async () => {
+    const { options, open } = storeFolder();
+    const store = await open();
+    await store.keep(delivery("a"));
+
+    const modes = ["", "-wal", "-shm", ".lock"].map((ending) => statSync(options.file + ending).mode & 0o777);
+
+    expect(modes).toEqual([0o600, 0o600, 0o600, 0o600]);
+  });
+
+  test("are synced at every commit, since a power cut must not take back an answer", () => {
+    const { options } = storeFolder();
+
+    const database = openDatabase(options.file);
+    const [mode, sync] = ["journal_mode", "synchronous"].map((key) => database.pragma(key, { simple: true }));
+    database.close();
+
+    // 2 is FULL. See: sqlite.org/pragma.html#pragma_synchronous
+    expect([mode, sync]).toEqual(["wal", 2]);
+  });
+
+  test("grow by what one fact changes, not by all that is open", async () => {
+    const { options, open } = storeFolder();
+    const store = await open();
+    await store.record(Array.from({ length: 10_000 }, (_, id) => seen(id + 1)));
+    await checkpoint(options.file);
+    const before = statSync(`${options.file}-wal`).size;
+
+    await store.record([{ kind: "job-given-up", at: NOW, job: 5000 }]);
+
+    expect(statSync(`${options.file}-wal`).size - before).toBeLessThan(100_000);
+  });
+});
+
+describe("a burst of 1,000 webhooks", () => {
+  test("is durable in well under a second", async () => {
+    const { options, open } = storeFolder();
+    const store = await open();
+    const payload = JSON.stringify({ text: "x".repeat(15_000) });
+    const startedAt = performance.now();
+
+    const answers = await Promise.all(
+      Array.from({ length: 1000 }, (_, index) => store.keep({ ...delivery(`id-${index}`), payload })),
+    );
+
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+    expect(new Set(answers)).toEqual(new Set(["new"]));
+    const reader = new Database(options.file, { readonly: true });
+    expect(reader.prepare("select count(*) as kept from delivery").get()).toEqual({ kept: 1000 });
+    reader.close();
+  });
+});
+
+describe("a file that is no store", () => {
+  test("is refused with what to do", async () => {
+    const { options, open } = storeFolder();
+    writeFileSync(options.file, "controller: lab\n".repeat(100));
+
+    await expect(open()).rejects.toThrow(/is not a store of Mayfly, or it is damaged\. Move it away/);
+  });
+
+  test("is refused if it cannot even be made", async () => {
+    const { options, open } = storeFolder();
+    writeFileSync(`${options.file}-folder`, "");
+
+    await expect(open({ file: `${options.file}-folder/x.sqlite` })).rejects.toThrow(/cannot be opened/);
+  });
+});
+
+async function checkpoint(file: string): Promise<void> {
+  const database = new Database(file);
+  database.pragma("wal_checkpoint(TRUNCATE)");
+  database.close();
+}
+
+/** Facts about three jobs, two machines and two hosts, in no order at all. */
+function anyFact(): fc.Arbitrary<Fact> {
+  const at = fc.integer({ min: NOW - hours(1), max: NOW });
+  const job = fc.integer({ min: 1, max: 3 });
+  const machine = fc.constantFrom(M1, M2);
+  const status = fc.constantFrom("waiting", "queued", "running", "done");
+  return fc.oneof(
+    fc
+      .record({ id: job, status, ranOn: fc.option(machine, { nil: undefined }) })
+      .map((changes) => ({ kind: "job-seen" as const, at: NOW, job: aJobSeen(changes) })),
+    fc.record({ kind: fc.constantFrom("job-given-up", "job-closed"), at, job }),
+    fc.record({ kind: fc.constant("check-published"), at, job, check: fc.nat(9), digest: fc.string() }),
+    fc.tuple(machine, fc.option(job, { nil: undefined })).map(([name, forJob]) => created(name, forJob)),
+    fc.record({
+      kind: fc.constantFrom("vm-up", "guest-working", "vm-destroyed", "machine-forgotten"),
+      at,
+      machine,
+    }),
+    fc.record({ kind: fc.constant("machine-configured"), at, machine, runnerId: fc.nat(9) }),
+    machine.map(failed),
+    fc
+      .tuple(fc.constantFrom("lab1", "lab2"), fc.boolean())
+      .map(([host, isDrained]) => drained(host, isDrained)),
+  );
+}
