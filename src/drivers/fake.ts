@@ -22,7 +22,8 @@ const KILL_AGAIN_MS = 50;
  * WARN: there is no wall around such a VM. It may do all that the controller's user may.
  */
 export function fakeDriver(parts: DriverParts): Driver {
-  const { controller, folder } = parts;
+  const { controller } = parts;
+  const folder = join(parts.folder, "machines");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
 
   const isOurs = (name: string) => parseName(controller, name) !== "not ours";

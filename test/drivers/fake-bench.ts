@@ -27,7 +27,7 @@ export async function openBench({ root, command }: FakeOptions): Promise<Bench &
   const driver = fakeDriver({
     host,
     controller: "test",
-    folder,
+    folder: root,
     log: kept.log,
     ring: () => {},
     project: root,
