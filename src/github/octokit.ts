@@ -5,7 +5,10 @@ import { type HttpFailure, isHttpFailure, Limited, NoToken, Refused, Unanswered 
 import { type Line, newLine } from "./line.ts";
 import { ROUTES, TOKEN_ROUTE } from "./routes.ts";
 
-/** Between two writes of one installation. GitHub asks for a pause; other Apps run well with 50 ms (see src/github/README.md). */
+/**
+ * Between two writes of one installation. GitHub asks for a second, which a hundred jobs at once cannot wait for; others run well with 50 ms.
+ * See: docs.github.com, "Best practices for using the REST API"; taskcluster pull 7732.
+ */
 const WRITE_GAP_MS = 75;
 /** Waits before a read that failed is sent again. Writes never are. */
 const READ_AGAIN_MS = [250, 1_000];

@@ -6,6 +6,9 @@ import type { Clock, Delivery, Store } from "../ports.ts";
 const AT_ONCE = 16;
 /** Waits before the second and third try; after that the webhook is set aside. */
 const TRY_AGAIN_MS = [1_000, 10_000];
+/** While webhooks pour in, answering them comes first: reading waits for a lull, but never longer than the second time. */
+const LULL_MS = 3;
+const LONGEST_RUSH_MS = 50;
 /** A look without a bell, should one ever be lost. */
 const LOOK_MS = 60_000;
 
@@ -35,10 +38,14 @@ export function startReader({ store, receive, clock, log }: ReaderOptions): Read
   const readMeanwhile = new Set<string>();
   const closing = new AbortController();
   let bell = new AbortController();
+  let wokenAt = 0;
   const ended = run();
 
   return {
-    wake: () => bell.abort(),
+    wake() {
+      wokenAt = clock.now();
+      bell.abort();
+    },
     setAside: () => [...failures].filter(([, { againAt }]) => againAt === Infinity).map(([id]) => id),
     async close() {
       closing.abort();
@@ -66,15 +73,23 @@ export function startReader({ store, receive, clock, log }: ReaderOptions): Read
       if (isTaken(delivery.id)) continue;
       while (working.size >= AT_ONCE) {
         await Promise.race(working.values());
-        // Those begun together end together. And answers to GitHub come before more work on what it sent.
+        // Those begun together end together.
         await letOthersIn();
       }
+      if (working.size === 0) await lull();
       if (closing.signal.aborted) return;
       working.set(
         delivery.id,
         read(delivery).finally(() => working.delete(delivery.id)),
       );
     }
+  }
+
+  /** Resolves when no webhook has come for a moment. */
+  async function lull(): Promise<void> {
+    const latest = clock.now() + LONGEST_RUSH_MS;
+    const next = () => Math.min(wokenAt + LULL_MS, latest);
+    while (clock.now() < next() && !closing.signal.aborted) await clock.until(next(), closing.signal);
   }
 
   async function read(delivery: Delivery): Promise<void> {

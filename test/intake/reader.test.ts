@@ -4,6 +4,9 @@ import type { Delivery } from "../../src/ports.ts";
 import { fakeClock, settled } from "../support/clock.ts";
 import { keptLog } from "../support/log.ts";
 
+/** No webhook for so long, and the reader goes on. */
+const LULL_MS = 3;
+
 const delivery = (id: string): Delivery => ({ id, event: "workflow_job", payload: "{}", receivedAt: 0 });
 
 function start(receive: (delivery: Delivery) => Promise<void>, ...ids: string[]) {
@@ -19,15 +22,21 @@ function start(receive: (delivery: Delivery) => Promise<void>, ...ids: string[])
     unread.set(id, delivery(id));
     reader.wake();
   };
-  return { reader, clock, keep, unread: () => [...unread.keys()], lines, text };
+  /** Lets the reader do all that it can do now. */
+  const settle = async () => {
+    await settled();
+    await clock.advance(LULL_MS);
+    await settled();
+  };
+  return { reader, clock, keep, settle, unread: () => [...unread.keys()], lines, text };
 }
 
 describe("the reader", () => {
   test("reads what an earlier process left unread, oldest first", async () => {
     const read: string[] = [];
-    const { reader, unread } = start(async ({ id }) => void read.push(id), "a", "b", "c");
+    const { reader, settle, unread } = start(async ({ id }) => void read.push(id), "a", "b", "c");
 
-    await settled();
+    await settle();
 
     expect(read).toEqual(["a", "b", "c"]);
     expect(unread()).toEqual([]);
@@ -37,16 +46,16 @@ describe("the reader", () => {
   test("reads each webhook once, also when it is woken in the middle of it", async () => {
     const read: string[] = [];
     const slow = Promise.withResolvers<void>();
-    const { reader, keep } = start(async ({ id }) => {
+    const { reader, settle, keep } = start(async ({ id }) => {
       read.push(id);
       if (id === "slow") await slow.promise;
     }, "slow");
 
-    await settled();
+    await settle();
     keep("next");
-    await settled();
+    await settle();
     slow.resolve();
-    await settled();
+    await settle();
 
     expect(read).toEqual(["slow", "next"]);
     await reader.close();
@@ -54,7 +63,7 @@ describe("the reader", () => {
 
   test("goes on with others while one fails, and tries that one again", async () => {
     const read: string[] = [];
-    const { reader, clock, keep, unread } = start(
+    const { reader, settle, clock, keep, unread } = start(
       async ({ id }) => {
         read.push(id);
         if (id === "bad" && read.filter((each) => each === "bad").length < 3) throw new Error("not yet");
@@ -63,15 +72,15 @@ describe("the reader", () => {
       "good",
     );
 
-    await settled();
+    await settle();
     expect(unread()).toEqual(["bad"]);
     keep("better");
-    await settled();
+    await settle();
     expect(unread()).toEqual(["bad"]);
     await clock.advance(1_000);
-    await settled();
+    await settle();
     await clock.advance(10_000);
-    await settled();
+    await settle();
 
     expect(read).toEqual(["bad", "good", "better", "bad", "bad"]);
     expect(unread()).toEqual([]);
@@ -81,14 +90,14 @@ describe("the reader", () => {
 
   test("sets a webhook aside after three tries, keeps it, and says so", async () => {
     let tries = 0;
-    const { reader, clock, unread, lines } = start(async () => {
+    const { reader, settle, clock, unread, lines } = start(async () => {
       tries += 1;
       throw new Error("it will never work");
     }, "poison");
 
-    await settled();
+    await settle();
     await clock.advance(3_600_000);
-    await settled();
+    await settle();
 
     expect(tries).toBe(3);
     expect(unread()).toEqual(["poison"]);
@@ -103,7 +112,7 @@ describe("the reader", () => {
 
   test("is not held up by more poison than it reads at once", async () => {
     const poison = Array.from({ length: 40 }, (_, index) => `poison-${index}`);
-    const { reader, unread } = start(
+    const { reader, settle, unread } = start(
       async ({ id }) => {
         if (id.startsWith("poison")) throw new Error("no");
       },
@@ -111,18 +120,37 @@ describe("the reader", () => {
       "good",
     );
 
-    for (let turn = 0; turn < 20; turn += 1) await settled();
+    for (let turn = 0; turn < 20; turn += 1) await settle();
 
     expect(unread()).toEqual(poison);
     await reader.close();
   });
 
+  test("leaves the way to webhooks that pour in, but not for ever", async () => {
+    const { reader, clock, keep, unread } = start(async () => {});
+    await settled();
+
+    keep("first");
+    await settled();
+    for (let ms = 2; ms < 50; ms += 2) {
+      await clock.advance(2);
+      keep(`after ${ms} ms`);
+    }
+    const waiting = unread().length;
+    await clock.advance(2);
+    await settled();
+
+    expect(waiting).toBe(25);
+    expect(unread()).not.toContain("first");
+    await reader.close();
+  });
+
   test("logs no payload, not even one that hangs on an error", async () => {
-    const { reader, text } = start(async () => {
+    const { reader, settle, text } = start(async () => {
       throw Object.assign(new Error("no"), { event: { payload: "nobody may read this" } });
     }, "bad");
 
-    await settled();
+    await settle();
 
     expect(text()).toContain("webhook failed");
     expect(text()).not.toContain("nobody may read this");
@@ -132,15 +160,15 @@ describe("the reader", () => {
   test("ends what it has begun before it closes, and begins nothing more", async () => {
     const slow = Promise.withResolvers<void>();
     const read: string[] = [];
-    const { reader, keep, unread } = start(async ({ id }) => {
+    const { reader, settle, keep, unread } = start(async ({ id }) => {
       await slow.promise;
       read.push(id);
     }, "begun");
-    await settled();
+    await settle();
 
     const closed = closing(reader);
     keep("late");
-    await settled();
+    await settle();
     expect(closed.isDone()).toBe(false);
     slow.resolve();
     await closed.promise;
