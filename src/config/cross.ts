@@ -34,9 +34,9 @@ function duplicates(entries: readonly Entry<{ name: string }>[], what: string): 
   });
 }
 
-function portFindings({ listen }: Entries): Finding[] {
-  const web = portOf(listen.web);
-  const guests = portOf(listen.guests);
+function portFindings(entries: Entries): Finding[] {
+  const web = portOf(entries.web.listen);
+  const guests = portOf(entries.guests.listen);
   const findings: Finding[] = [];
   for (const [key, port] of Object.entries({ web, guests })) {
     if (port !== undefined && port > 65_535) {

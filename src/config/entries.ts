@@ -1,6 +1,7 @@
 import { z } from "zod";
 import {
   CATALOGUE_SCHEMA,
+  type CatalogueFile,
   HOST_SCHEMA,
   type HostEntry,
   IMAGE_SCHEMA,
@@ -10,8 +11,11 @@ import {
 } from "./schema.ts";
 import type { Path, Source } from "./source.ts";
 
-/** One entry of a list with the keys that are right by themselves, and where it stands. */
-export type Entry<T> = { value: Partial<T>; path: Path };
+/** The keys that are right by themselves. NB: a key that is wrong is there and `undefined`; one that is missing is not there. */
+export type Right<T> = { [K in keyof T]?: T[K] | undefined };
+
+/** One entry of a list, and where it stands. */
+export type Entry<T> = { value: Right<T>; path: Path };
 
 /**
  * What is right in a file, so that entries can be compared with each other although something else in the file is wrong:
@@ -22,9 +26,9 @@ export type Entries = {
   images: Entry<ImageEntry>[];
   repositories: Entry<RepositoryEntry>[];
   names: { hosts: string[]; images: string[] };
-  listen: { web: string | undefined; guests: string | undefined };
-  guestsUrl: string | undefined;
-  github: { url: string | undefined; apiUrl: string | undefined };
+  web: Right<CatalogueFile["web"]>;
+  guests: Right<CatalogueFile["guests"]>;
+  github: Right<CatalogueFile["github"]>;
 };
 
 const anyMap = z.record(z.string(), z.unknown()).catch({});
@@ -44,16 +48,14 @@ const named = z.looseObject({ name: z.string() });
 export function readEntries({ value }: Source): Entries {
   const raw = rough.parse(value);
   const { web, guests, github } = CATALOGUE_SCHEMA.shape;
-  const listener = rightKeys(guests.unwrap(), raw.guests);
-  const { url, apiUrl } = rightKeys(github.unwrap(), raw.github);
   return {
     hosts: entriesOf("hosts", raw.hosts, HOST_SCHEMA),
     images: entriesOf("images", raw.images, IMAGE_SCHEMA),
     repositories: entriesOf("repositories", raw.repositories, REPOSITORY_SCHEMA),
     names: { hosts: namesOf(raw.hosts), images: namesOf(raw.images) },
-    listen: { web: rightKeys(web.unwrap(), raw.web).listen, guests: listener.listen },
-    guestsUrl: listener.url,
-    github: { url, apiUrl },
+    web: rightKeys(web.unwrap(), raw.web),
+    guests: rightKeys(guests.unwrap(), raw.guests),
+    github: rightKeys(github.unwrap(), raw.github),
   };
 }
 
@@ -68,13 +70,13 @@ function entriesOf<S extends z.ZodObject>(
 function rightKeys<S extends z.ZodObject>(
   schema: S,
   raw: Readonly<Record<string, unknown>>,
-): Partial<z.output<S>> {
+): Right<z.output<S>> {
   const right = Object.entries(schema.shape).flatMap(([key, shape]) => {
     const parsed = z.safeParse(shape, raw[key]);
     if (parsed.success) return parsed.data === undefined ? [] : [[key, parsed.data]];
-    return shape instanceof z.ZodObject ? [[key, rightKeys(shape, anyMap.parse(raw[key]))]] : [];
+    return [[key, shape instanceof z.ZodObject ? rightKeys(shape, anyMap.parse(raw[key])) : undefined]];
   });
-  return Object.fromEntries(right) as Partial<z.output<S>>;
+  return Object.fromEntries(right) as Right<z.output<S>>;
 }
 
 const namesOf = (items: readonly unknown[]): string[] =>

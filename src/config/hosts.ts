@@ -1,21 +1,16 @@
-import type { Entries, Entry } from "./entries.ts";
+import type { Entries, Entry, Right } from "./entries.ts";
 import type { Finding } from "./finding.ts";
 import type { HostEntry } from "./schema.ts";
 import { nameOf } from "./sentences.ts";
 import type { Path } from "./source.ts";
 
 /** What is wrong with a host in the company of the rest. */
-export function hostFindings({ value: host, path }: Entry<HostEntry>, { guestsUrl }: Entries): Finding[] {
-  return [
-    ...commandFindings(host, path),
-    ...(host.guestUrl
-      ? urlFindings(host.guestUrl, [...path, "guestUrl"], host)
-      : sharedUrlFindings(guestsUrl, host, path)),
-  ];
+export function hostFindings({ value: host, path }: Entry<HostEntry>, { guests }: Entries): Finding[] {
+  return [...commandFindings(host, path), ...addressFindings(host, path, guests)];
 }
 
-function commandFindings({ driver, command }: Partial<HostEntry>, path: Path): Finding[] {
-  if (driver === "fake" && !command) {
+function commandFindings(host: Right<HostEntry>, path: Path): Finding[] {
+  if (host.driver === "fake" && !("command" in host)) {
     return [
       [
         path,
@@ -23,19 +18,22 @@ function commandFindings({ driver, command }: Partial<HostEntry>, path: Path): F
       ],
     ];
   }
-  if (driver === "vagrant" && command) {
+  if (host.driver === "vagrant" && "command" in host) {
     return [[[...path, "command"], `${nameOf(path)}.command is for the driver fake only; take it away.`]];
   }
   return [];
 }
 
-function sharedUrlFindings(url: string | undefined, host: Partial<HostEntry>, path: Path): Finding[] {
-  if (url !== undefined) return urlFindings(url, ["guests", "url"], host);
+/** The host's own address of the guest listener, or the one for all. */
+function addressFindings(host: Right<HostEntry>, path: Path, guests: Entries["guests"]): Finding[] {
+  if ("guestUrl" in host) return urlFindings(host.guestUrl, [...path, "guestUrl"], host);
+  if ("url" in guests) return urlFindings(guests.url, ["guests", "url"], host);
   const sentence = `It is not said where the VMs of ${host.name ?? nameOf(path)} reach this machine. Give guests.url, such as https://192.168.121.1:8443, or the host's own guestUrl.`;
   return [[path, sentence]];
 }
 
-function urlFindings(url: string, path: Path, { driver, name }: Partial<HostEntry>): Finding[] {
+function urlFindings(url: string | undefined, path: Path, { driver, name }: Right<HostEntry>): Finding[] {
+  if (url === undefined) return [];
   if (!url.startsWith("https://")) {
     const sentence = `${nameOf(path)} must begin with https://: a guest trusts nothing else. Mayfly makes the certificate itself.`;
     return [[path, sentence]];

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { GENERIC_LABELS } from "../core/labels.ts";
 import { list } from "../core/markdown.ts";
-import type { Entries, Entry } from "./entries.ts";
+import type { Entries, Entry, Right } from "./entries.ts";
 import { type Finding, repeated, unknownName } from "./finding.ts";
 import type { HostEntry, ImageEntry } from "./schema.ts";
 import { nameOf } from "./sentences.ts";
@@ -27,7 +27,7 @@ export function imageFindings(
   ];
 }
 
-type Named = Partial<ImageEntry> & { title: string };
+type Named = Right<ImageEntry> & { title: string };
 
 function labelFindings({ labels, title }: Named, path: Path): Finding[] {
   if (!labels) return [];
@@ -48,17 +48,18 @@ function labelFindings({ labels, title }: Named, path: Path): Finding[] {
 function boxFindings({ box, title }: Named, path: Path, folder: string): Finding[] {
   if (!box) return [];
   const at = [...path, "box"];
-  if (box.file === undefined) {
-    if (box.sha256)
+  if (!("file" in box)) {
+    if ("sha256" in box)
       return [[[...at, "sha256"], `The box of image ${title} has a sha256 but no file to compare it with.`]];
-    return box.name ? [] : [[at, `The box of image ${title} needs a name, or a file with its sha256.`]];
+    return "name" in box ? [] : [[at, `The box of image ${title} needs a name, or a file with its sha256.`]];
   }
-  const file = resolve(folder, box.file);
+  const file = resolve(folder, box.file ?? "");
   const findings: Finding[] = [];
   if (!existsSync(file))
     findings.push([[...at, "file"], `The box file of image ${title} is not there: ${file}.`]);
-  if (!box.sha256)
+  if (!("sha256" in box)) {
     findings.push([at, `The box file of image ${title} needs its sha256. This tells it: sha256sum ${file}`]);
+  }
   return findings;
 }
 
@@ -95,12 +96,12 @@ function sizeFindings(image: Named, path: Path, { hosts, names }: Entries): Find
   return [[path, `The image ${image.title} fits on none of its hosts: ${needs}; ${list(rooms)}.`]];
 }
 
-const fits = (image: Partial<ImageEntry>, host: Partial<HostEntry>): boolean =>
+const fits = (image: Right<ImageEntry>, host: Right<HostEntry>): boolean =>
   (image.cpus ?? 0) <= (host.cpus ?? Number.POSITIVE_INFINITY) &&
   mibOr(image.memory, 0) <= mibOr(host.memory, Number.POSITIVE_INFINITY);
 
 const mibOr = (size: string | undefined, otherwise: number): number =>
   size === undefined ? otherwise : toMiB(size);
 
-const roomWords = ({ cpus, memory }: Partial<HostEntry>): string =>
+const roomWords = ({ cpus, memory }: Right<HostEntry>): string =>
   list([...(cpus === undefined ? [] : [`${cpus} CPUs`]), ...(memory === undefined ? [] : [memory])]);

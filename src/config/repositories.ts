@@ -1,4 +1,4 @@
-import type { Entries, Entry } from "./entries.ts";
+import type { Entries, Entry, Right } from "./entries.ts";
 import { type Finding, repeated, unknownName } from "./finding.ts";
 import type { RepositoryEntry } from "./schema.ts";
 import { nameOf } from "./sentences.ts";
@@ -14,7 +14,7 @@ export function repositoryFindings({ value, path }: Entry<RepositoryEntry>, entr
   ];
 }
 
-type Named = Partial<RepositoryEntry> & { title: string };
+type Named = Right<RepositoryEntry> & { title: string };
 
 function imageNameFindings({ images = [], title }: Named, path: Path, { names }: Entries): Finding[] {
   const at = (index: number) => [...path, "images", index];

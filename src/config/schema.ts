@@ -67,7 +67,10 @@ const host = z.strictObject(
 const box = z.strictObject(
   {
     // What follows a question mark is for the driver `fake`, see drivers/fake-knobs.ts.
-    name: text(/^\w[\w.-]*(?:\/[\w.-]+)?(?:\?[\w&=+%.-]+)?$/, "must be the name of a box, such as debian/bookworm64")
+    name: text(
+      /^\w[\w.-]*(?:\/[\w.-]+)?(?:\?[\w&=+%.-]+)?$/,
+      "must be the name of a box, such as debian/bookworm64",
+    )
       .optional()
       .describe("The box's name at Vagrant. With a file: the name to add it under."),
     version: text(/^[\w.-]+$/, 'must be a version in quotes, such as "12.20250126.1"').optional(),

@@ -33,7 +33,7 @@ export function grouped<T, R>(commit: (items: readonly T[]) => Promise<readonly 
   async function settle(group: readonly Waiting<T, R>[]): Promise<void> {
     try {
       const results = await commit(group.map(({ item }) => item));
-      for (const [index, { resolve }] of group.entries()) resolve(results[index] as R);
+      for (const [index, result] of results.entries()) group[index]?.resolve(result);
     } catch (error) {
       if (group.length === 1) for (const { reject } of group) reject(error);
       else for (const one of group) await settle([one]);
