@@ -55,15 +55,16 @@ export function newClient(options: ClientOptions): Client {
   const { appId, privateKey, apiUrl, clock, log, callMs = CALL_MS } = options;
   refuseBadKey(privateKey);
   const installations = new Map<string, number>();
+  const quiet = discreet(log);
   const probot = new Probot({
     appId,
     privateKey,
     baseUrl: apiUrl,
     // NB: we verify webhooks ourselves. Left out, Probot would take one that everybody knows.
     secret: randomBytes(32).toString("hex"),
-    log: discreet(log),
+    log: quiet,
     Octokit: carefulOctokit(clock),
-    request: { fetch: fetchWithin(callMs) },
+    request: { fetch: fetchWithin(callMs), log: quiet },
   });
 
   const client: Client = {

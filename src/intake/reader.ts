@@ -4,8 +4,8 @@ import type { Clock, Delivery, Store } from "../ports.ts";
 
 /** Webhooks that are begun together, so that the store writes what they say in one transaction: a sync of the disk is what costs. */
 const AT_ONCE = 16;
-/** Waits before the second and third try; after that the webhook is set aside. */
-const TRY_AGAIN_MS = [1_000, 10_000];
+/** Waits before each further try; after the last the webhook is set aside. Long enough to sit out a disk that is full or slow. */
+const TRY_AGAIN_MS = [1_000, 10_000, 60_000, 600_000];
 /** While webhooks pour in, answering them comes first: reading waits for a lull, but never longer than the second time. */
 const LULL_MS = 3;
 const LONGEST_RUSH_MS = 50;

@@ -88,7 +88,7 @@ describe("the reader", () => {
     await reader.close();
   });
 
-  test("sets a webhook aside after three tries, keeps it, and says so", async () => {
+  test("sets a webhook aside after five tries, keeps it, and says so", async () => {
     let tries = 0;
     const { reader, settle, clock, unread, lines } = start(async () => {
       tries += 1;
@@ -99,7 +99,7 @@ describe("the reader", () => {
     await clock.advance(3_600_000);
     await settle();
 
-    expect(tries).toBe(3);
+    expect(tries).toBe(5);
     expect(unread()).toEqual(["poison"]);
     expect(reader.setAside()).toEqual(["poison"]);
     expect(lines.at(-1)).toMatchObject({

@@ -131,6 +131,25 @@ describe("a webhook that GitHub signed", () => {
   });
 });
 
+test("the listener closes only after it has answered what it took", async () => {
+  const { promise, resolve } = Promise.withResolvers<"new">();
+  const taken = Promise.withResolvers<void>();
+  const { post } = await start({
+    keep: () => {
+      taken.resolve();
+      return promise;
+    },
+  });
+
+  const answer = post(BODY, signed(BODY));
+  await taken.promise;
+  const closed = Promise.all(listeners.splice(0).map((listener) => listener.close()));
+  resolve("new");
+
+  expect((await answer).status).toBe(202);
+  await closed;
+});
+
 describe("a request is refused", () => {
   const large = `{"a":"${"x".repeat(1024 * 1024)}"}`;
 
