@@ -1,0 +1,91 @@
+import { generateKeyPairSync } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { readSecrets } from "../../src/config/secrets.ts";
+import { catalogueFile, ENV } from "./file.ts";
+
+const WITHOUT_KEY = { APP_ID: ENV.APP_ID, WEBHOOK_SECRET: ENV.WEBHOOK_SECRET };
+
+describe("the private key", () => {
+  test.each([
+    ["as it is", ENV.PRIVATE_KEY],
+    ["in one line", ENV.PRIVATE_KEY.replaceAll("\n", "\\n")],
+    ["as base64", Buffer.from(ENV.PRIVATE_KEY).toString("base64")],
+  ])("may stand in the environment %s", (_, key) => {
+    const { secrets, faults } = readSecrets({ ...WITHOUT_KEY, PRIVATE_KEY: key });
+
+    expect(faults).toEqual([]);
+    expect(secrets.privateKey).toBe(ENV.PRIVATE_KEY);
+  });
+
+  test("may stand in a file", () => {
+    const file = catalogueFile(ENV.PRIVATE_KEY);
+
+    expect(readSecrets({ ...WITHOUT_KEY, PRIVATE_KEY_PATH: file })).toMatchObject({
+      faults: [],
+      secrets: { privateKey: ENV.PRIVATE_KEY },
+    });
+  });
+
+  test("is an RSA key", () => {
+    const { privateKey } = generateKeyPairSync("ed25519");
+    const key = String(privateKey.export({ type: "pkcs8", format: "pem" }));
+
+    expect(readSecrets({ ...WITHOUT_KEY, PRIVATE_KEY: key }).faults).toEqual([
+      "PRIVATE_KEY holds a key that is not an RSA key. Take the .pem file that GitHub gave out.",
+    ]);
+  });
+});
+
+test.each([
+  [
+    "nothing is set",
+    {},
+    ["APP_ID is not set.", "PRIVATE_KEY_PATH is not set.", "WEBHOOK_SECRET is not set."],
+  ],
+  ["the client id is taken for the App's id", { ...ENV, APP_ID: "Iv1.abc" }, ["APP_ID is not a number."]],
+  [
+    "the key is none",
+    { ...ENV, PRIVATE_KEY: "hunter2hunter2" },
+    ["PRIVATE_KEY holds no private key that can be read."],
+  ],
+  [
+    "the key's file is not there",
+    { ...WITHOUT_KEY, PRIVATE_KEY_PATH: "/no/such.pem" },
+    ["The file that PRIVATE_KEY_PATH names cannot be read"],
+  ],
+  [
+    "there are two keys",
+    { ...ENV, PRIVATE_KEY_PATH: "x.pem" },
+    ["PRIVATE_KEY and PRIVATE_KEY_PATH are both set."],
+  ],
+  [
+    "the webhook secret is Probot's own",
+    { ...ENV, WEBHOOK_SECRET: "development" },
+    ['WEBHOOK_SECRET: The webhook secret is "development"'],
+  ],
+  [
+    "the webhook secret can be guessed",
+    { ...ENV, WEBHOOK_SECRET: "short" },
+    ["WEBHOOK_SECRET: A webhook secret is shorter than 16"],
+  ],
+  [
+    "the old webhook secret can be guessed",
+    { ...ENV, WEBHOOK_SECRET_OLD: "short" },
+    ["WEBHOOK_SECRET_OLD: A webhook secret is shorter"],
+  ],
+])("it is told when %s", (_, env, beginnings) => {
+  const { faults } = readSecrets(env);
+
+  expect(faults).toEqual(beginnings.map((beginning) => expect.stringContaining(beginning)));
+});
+
+test("no fault quotes a secret", () => {
+  const file = catalogueFile("hunter2hunter2");
+  writeFileSync(file, "-----BEGIN RSA PRIVATE KEY-----\nhunter2hunter2\n-----END RSA PRIVATE KEY-----");
+
+  const { faults } = readSecrets({ APP_ID: "hunter2", PRIVATE_KEY_PATH: file, WEBHOOK_SECRET: "hunter2" });
+
+  expect(faults).toHaveLength(3);
+  expect(faults.join()).not.toContain("hunter2");
+});
