@@ -241,5 +241,12 @@ export type HostEntry = z.output<typeof host>;
 export type ImageEntry = z.output<typeof image>;
 export type RepositoryEntry = z.output<typeof repository>;
 
-/** The JSON schema of mayfly.yml, for editors. */
+/** The JSON schema of mayfly.yml, as it is written. */
 export const jsonSchema = () => z.toJSONSchema(CATALOGUE_SCHEMA, { io: "input", reused: "inline" });
+
+/** The file for editors: docs/mayfly.schema.json, which `npm run schema` writes. */
+export function schemaText(): string {
+  const { $schema, ...schema } = jsonSchema();
+  const title = "mayfly.yml, the catalogue of Mayfly: hosts, images and repositories";
+  return `${JSON.stringify({ $schema, title, ...schema }, undefined, 2)}\n`;
+}
