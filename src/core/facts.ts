@@ -134,20 +134,23 @@ function addMachine(
   else state.machines.set(name, { ...row, adopted: true, retired: { at, why: "stranger" } });
 }
 
-/** NB: a failed machine counts as a try of the job it was made for, although any job of the pool might have run in it. */
+/**
+ * NB: a machine that failed before it had work counts as a try of the job it was made for, although any job of the pool might have
+ * run in it. One that had work is the failure of that job alone, and says nothing of its image.
+ */
 function retire(state: State, fact: Extract<Fact, { kind: "machine-retired" }>): void {
   const machine = state.machines.get(fact.machine);
   if (!machine || machine.retired) return;
   state.machines.set(machine.name, { ...machine, retired: { at: fact.at, why: fact.why } });
   const { failure } = fact;
   if (!failure) return;
-  if (machine.workingAt === undefined) lengthenStreak(state, machine, fact.at);
-  for (const job of state.jobs.values()) {
-    if (job.ranOn === machine.name) state.jobs.set(job.id, { ...job, failure });
-    else if (job.id === machine.forJob && job.status !== "running") {
-      state.jobs.set(job.id, { ...job, failure, tries: job.tries + 1 });
-    }
-  }
+  const ran = Array.from(state.jobs.values()).find(({ ranOn }) => ranOn === machine.name);
+  if (ran) state.jobs.set(ran.id, { ...ran, failure });
+  if (ran || machine.workingAt !== undefined) return;
+  lengthenStreak(state, machine, fact.at);
+  const madeFor = machine.forJob === undefined ? undefined : state.jobs.get(machine.forJob);
+  if (!madeFor || madeFor.status === "running") return;
+  state.jobs.set(madeFor.id, { ...madeFor, failure, tries: madeFor.tries + 1 });
 }
 
 function lengthenStreak(state: State, pool: Pool, at: number): void {

@@ -108,26 +108,26 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "registrations are handed out without counting those under way",
     file: "src/core/size.ts",
-    find: "const needed = waiting.length - supply.handed.length;",
-    replace: "const needed = waiting.length;",
+    find: "const needed = open - supply.handed.length;",
+    replace: "const needed = open;",
   },
   {
     name: "machines that no job needs are kept",
     file: "src/core/size.ts",
-    find: "slice(0, Math.max(0, -short));",
+    find: "slice(0, Math.max(0, -short - unneeded));",
     replace: "slice(0, 0);",
   },
   {
     name: "idle runners that no job needs are kept",
     file: "src/core/size.ts",
-    find: "Math.max(0, supply.handed.length - waiting.length)",
+    find: "Math.max(0, supply.handed.length - open)",
     replace: "0",
   },
   {
     name: "one machine too many on a host",
     file: "src/core/pools.ts",
-    find: "if (here.length >= host.machines) return false;",
-    replace: "if (here.length > host.machines) return false;",
+    find: "if (here.machines >= host.machines) return false;",
+    replace: "if (here.machines > host.machines) return false;",
   },
   {
     name: "one machine too many of an image",
@@ -156,8 +156,8 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "failed machines are not counted as tries",
     file: "src/core/facts.ts",
-    find: "tries: job.tries + 1 });",
-    replace: "tries: job.tries });",
+    find: "tries: madeFor.tries + 1 });",
+    replace: "tries: madeFor.tries });",
   },
   {
     name: "strangers are left alone",
