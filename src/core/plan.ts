@@ -1,7 +1,7 @@
 import { believe } from "./believe.ts";
 import type { State } from "./facts.ts";
 import { LAST_WRITE_MS, LATE_EVENT_MS } from "./patience.ts";
-import { groupDemand, type Matcher, matcher, type Room } from "./pools.ts";
+import { groupDemand, type Matcher, matcher, nothingTaken, type Room, take } from "./pools.ts";
 import { digestOf, isLastDigest, report } from "./report.ts";
 import { sizePools } from "./size.ts";
 import { type Story, storyteller } from "./story.ts";
@@ -90,18 +90,13 @@ function askAbout(machine: Machine, { catalogue }: World, draft: Draft): void {
 
 /** NB: a retired machine takes room until its VM is gone for certain, and a stranger takes room before it has a row. */
 function roomOf(world: World, members: readonly Member[]): Room {
-  const standing = members.filter(
-    ({ machine, belief }) => !machine.retired || belief.vm !== "none" || !isGone(machine),
-  );
-  const strangers = world.strangers.map((stranger) => rowOf(stranger, world));
-  return {
-    state: world.state,
-    catalogue: world.catalogue,
-    patience: world.patience,
-    now: world.now,
-    reachable: world.reachable,
-    standing: [...standing.map(({ machine }) => machine), ...strangers],
-  };
+  const { state, catalogue, patience, now, reachable } = world;
+  const room = { state, catalogue, patience, now, reachable, taken: nothingTaken() };
+  for (const { machine, belief } of members) {
+    if (!machine.retired || belief.vm !== "none" || !isGone(machine)) take(room, machine);
+  }
+  for (const stranger of world.strangers) take(room, rowOf(stranger, world));
+  return room;
 }
 
 /** A VM or runner of ours without a row becomes a machine that is retired from birth, and ends in the same table as all. */

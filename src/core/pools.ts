@@ -1,7 +1,7 @@
 import type { State } from "./facts.ts";
 import { poolKey } from "./facts.ts";
 import { type Match, matchLabels } from "./labels.ts";
-import type { Catalogue, Host, Image, Job, Machine, Patience, Pool, Repository } from "./types.ts";
+import type { Catalogue, Host, Image, Job, Machine, Patience, Pool, RepoName, Repository } from "./types.ts";
 
 /** Why no machine can be ordered for a pool just now. */
 export type Blocked =
@@ -20,17 +20,44 @@ export type Room = {
   now: number;
   /** Hosts whose driver could be asked at the last look. */
   reachable: ReadonlySet<string>;
-  /** Machines whose VM may exist. */
-  standing: Machine[];
+  taken: Taken;
 };
+
+/** What the machines take whose VM may exist. */
+export type Taken = {
+  ofImage: Map<string, number>;
+  ofRepository: Map<RepoName, number>;
+  onHost: Map<string, Load>;
+};
+
+export type Load = { machines: number; cpus: number; memoryMiB: number };
+
+const NO_LOAD: Load = { machines: 0, cpus: 0, memoryMiB: 0 };
+
+export const nothingTaken = (): Taken => ({ ofImage: new Map(), ofRepository: new Map(), onHost: new Map() });
+
+/** One more machine stands. NB: one whose image left the catalogue takes a place, but its size is not known any more. */
+export function take({ taken, catalogue }: Pick<Room, "taken" | "catalogue">, machine: Place): void {
+  taken.ofImage.set(machine.image, (taken.ofImage.get(machine.image) ?? 0) + 1);
+  taken.ofRepository.set(machine.repo, (taken.ofRepository.get(machine.repo) ?? 0) + 1);
+  const image = catalogue.images.find(({ name }) => name === machine.image);
+  const load = taken.onHost.get(machine.host) ?? NO_LOAD;
+  taken.onHost.set(machine.host, {
+    machines: load.machines + 1,
+    cpus: load.cpus + (image?.cpus ?? 0),
+    memoryMiB: load.memoryMiB + (image?.memoryMiB ?? 0),
+  });
+}
+
+export type Place = Pick<Machine, "repo" | "image" | "host">;
 
 /** Finds a host for one more machine of the pool, or says why there is none. */
 export function findRoom(room: Room, repository: Repository, image: Image): Host | Blocked {
   const waitUntil = backoffUntil(room, { repo: repository.name, image: image.name });
   if (waitUntil !== undefined && room.now < waitUntil.until) return { why: "backoff", ...waitUntil };
-  const ofImage = room.standing.filter((machine) => machine.image === image.name).length;
+  const ofImage = room.taken.ofImage.get(image.name) ?? 0;
   if (ofImage >= image.machines) return { why: "image-limit", limit: image.machines };
-  const ofRepo = room.standing.filter((machine) => machine.repo === repository.name).length;
+  const ofRepo = room.taken.ofRepository.get(repository.name) ?? 0;
   if (ofRepo >= repository.machines) return { why: "repository-limit", limit: repository.machines };
   return findHost(room, image);
 }
@@ -48,20 +75,12 @@ function findHost(room: Room, image: Image): Host | Blocked {
 }
 
 function hasRoom(room: Room, host: Host, image: Image): boolean {
-  const here = room.standing.filter((machine) => machine.host === host.name);
-  if (here.length >= host.machines) return false;
-  const sum = (of: (image: Image) => number) =>
-    here.reduce((total, machine) => total + sizeOf(room.catalogue, machine, of), of(image));
+  const here = room.taken.onHost.get(host.name) ?? NO_LOAD;
+  if (here.machines >= host.machines) return false;
   return (
-    sum(({ cpus }) => cpus) <= (host.cpus ?? Number.POSITIVE_INFINITY) &&
-    sum(({ memoryMiB }) => memoryMiB) <= (host.memoryMiB ?? Number.POSITIVE_INFINITY)
+    here.cpus + image.cpus <= (host.cpus ?? Number.POSITIVE_INFINITY) &&
+    here.memoryMiB + image.memoryMiB <= (host.memoryMiB ?? Number.POSITIVE_INFINITY)
   );
-}
-
-/** A machine whose image left the catalogue counts as a place, but its size is not known any more. */
-function sizeOf(catalogue: Catalogue, machine: Machine, of: (image: Image) => number): number {
-  const image = catalogue.images.find(({ name }) => name === machine.image);
-  return image ? of(image) : 0;
 }
 
 /** Failed machines in a row make their pool wait, longer each time. */

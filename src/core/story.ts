@@ -48,8 +48,12 @@ function tellPool(
   members: readonly Member[],
   room: Room,
 ): [number, Story][] {
-  const { coming, handed } = supplyOf(members);
-  const supply = [...handed, ...coming.toSorted((a, b) => a.machine.createdAt - b.machine.createdAt)];
+  const { coming, handed, begun } = supplyOf(members, room.now);
+  const supply = [
+    ...begun,
+    ...handed,
+    ...coming.toSorted((a, b) => a.machine.createdAt - b.machine.createdAt),
+  ];
   const found = waiting.length > supply.length ? findRoom(room, repository, image) : undefined;
   const blocked = found && isBlocked(found) ? found : undefined;
   return waiting.map((job, index) => {

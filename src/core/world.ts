@@ -1,5 +1,6 @@
 import type { Belief } from "./believe.ts";
 import type { Fact, State } from "./facts.ts";
+import { LATE_EVENT_MS } from "./patience.ts";
 import type { CheckRun } from "./report.ts";
 import type {
   Catalogue,
@@ -77,11 +78,13 @@ export type Member = {
   isLeaving: boolean;
 };
 
-/** Machines that will take a waiting job: still on their way, or handed a registration and not yet at work. */
-export type Supply = { coming: Member[]; handed: Member[] };
+/**
+ * Machines that a pool can count on: on their way; handed a registration and not yet at work; and at work on a job whose start
+ * GitHub has not told yet, so that it still counts as waiting.
+ */
+export type Supply = { coming: Member[]; handed: Member[]; begun: Member[] };
 
-/** What a pool can count on. */
-export function supplyOf(members: readonly Member[]): Supply {
+export function supplyOf(members: readonly Member[], now: number): Supply {
   const staying = members.filter(
     ({ isLeaving, belief, job }) => !isLeaving && belief.runner !== "busy" && !job,
   );
@@ -90,5 +93,15 @@ export function supplyOf(members: readonly Member[]): Supply {
       ({ belief: { guest } }) => guest === "silent" || guest === "asking" || guest === "quiet",
     ),
     handed: staying.filter(({ belief: { guest } }) => guest === "configured"),
+    begun: members.filter((member) => now < untoldUntil(member)),
   };
+}
+
+/**
+ * Until when the event of the job that a guest has begun is expected. NB: the guest's word comes straight to the controller, and
+ * so before GitHub's.
+ */
+export function untoldUntil({ machine, job }: Member): number {
+  if (job || machine.workingAt === undefined) return 0;
+  return (machine.endedAt ?? machine.workingAt) + LATE_EVENT_MS;
 }
