@@ -59,7 +59,7 @@ const SECRET_PATHS = SECRET_FIELDS.flatMap((field) => {
  * See: github.blog, "Behind GitHub's new authentication token formats".
  */
 const SECRET_LOOKS =
-  /\bgh[pousr]_\w{16,}|\bgithub_pat_\w{20,}|\beyJ[\w.+/=-]{40,}|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----/gs;
+  /\bgh[pousr]_\w{16,}|\bgithub_pat_\w{20,}|\bey[IJ][\w.+/=-]{40,}[\w+/=-]|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----/gs;
 
 function scrub(line: string, secrets: readonly string[]): string {
   // NB: the line is JSON already, in which a line break within a secret is written as \n.

@@ -1,0 +1,246 @@
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { askController, tellController } from "../../src/control/client.ts";
+import { startControl } from "../../src/control.ts";
+import type { Fact } from "../../src/core/facts.ts";
+import { memoryStore } from "../../src/store/memory.ts";
+import { created, seen } from "../store/facts.ts";
+import { aHost, aWorld, M1, M2, NOW } from "../support/build.ts";
+import { keptLog } from "../support/log.ts";
+
+describe("the controller, asked what there is", () => {
+  test("tells its hosts, pools, machines and jobs", async () => {
+    const { ask } = await controller(
+      seen(1),
+      created(M1, 1),
+      seen(2),
+      seen(3, { labels: ["ubuntu-latest"] }),
+    );
+
+    expect(await ask("/ps")).toMatchObject({
+      at: NOW,
+      hosts: [{ name: "lab1", machines: 1, limit: 100, isReachable: true, isDrained: false }],
+      pools: [{ repo: "octo/spinw", image: "plain", waiting: 2, coming: 1, working: 0 }],
+      machines: [{ name: M1, host: "lab1", phase: "ordered" }],
+      jobs: [
+        { id: 1, is: "booting", text: `${M1} is on its way (ordered)`, isOurs: true },
+        { id: 2, is: "waiting", text: "1st in the queue", isOurs: true },
+        { id: 3, isOurs: false },
+      ],
+    });
+  });
+});
+
+describe("the controller, asked why a job is not running", () => {
+  test("says what it waits for, and what has happened", async () => {
+    const { ask } = await controller(seen(1), { kind: "host-drained", at: NOW, host: "lab1", drained: true });
+
+    expect(await ask("/why/1")).toMatchObject({
+      job: { id: 1, repo: "octo/spinw" },
+      sentences: [
+        "Its labels (self-hosted and our-plain) lead to the image plain.",
+        "It is 1st in the queue: lab1 is drained.",
+      ],
+      history: [{ at: NOW, text: "the job is queued" }],
+    });
+  });
+
+  test("tells of a job that is over from its history", async () => {
+    const { ask } = await controller(
+      seen(1),
+      created(M1, 1),
+      seen(1, { status: "running", ranOn: M1 }, NOW + 1),
+      seen(1, { status: "done", conclusion: "success", ranOn: M1 }, NOW + 2),
+      { kind: "job-closed", at: NOW + 3, job: 1 },
+    );
+
+    expect(await ask("/why/1")).toMatchObject({
+      sentences: [`It is over: success. It ran on ${M1}.`],
+      history: [
+        { text: "the job is queued" },
+        { text: `machine ${M1} was wanted on lab1` },
+        { text: `the job runs on ${M1}` },
+        { text: "the job is done: success" },
+        { text: "the job's story was closed" },
+      ],
+    });
+  });
+
+  test("says that it knows nothing of a job, and why that may be", async () => {
+    const { ask } = await controller();
+
+    await expect(ask("/why/404")).rejects.toThrow(
+      /^Nothing is known of job 404\. Either .* Served are octo\/spinw\.$/,
+    );
+  });
+});
+
+describe("the controller, told to destroy a machine", () => {
+  test("retires it for good, and looks at once", async () => {
+    const { tell, store, rings } = await controller(created(M1));
+
+    const sentence = await tell(`/machines/${M1}/destroy`);
+
+    expect(sentence).toBe(`Machine ${M1} will be destroyed now, with whatever runs in it.`);
+    expect(store.state.machines.get(M1)?.retired).toEqual({ at: NOW, why: "operator" });
+    expect(rings()).toBe(1);
+  });
+
+  test("says so when it is leaving already", async () => {
+    const { tell, rings } = await controller(created(M1), {
+      kind: "machine-retired",
+      at: NOW,
+      machine: M1,
+      why: "finished",
+    });
+
+    await expect(tell(`/machines/${M1}/destroy`)).rejects.toThrow(
+      "is leaving already, since it was retired as finished",
+    );
+    expect(rings()).toBe(0);
+  });
+
+  test("tells the name that was perhaps meant", async () => {
+    const { tell } = await controller(created(M1), created(M2));
+
+    await expect(tell(`/machines/${M1.replace("lab", "lap")}/destroy`)).rejects.toThrow(
+      `Perhaps ${M1} was meant.`,
+    );
+    await expect(tell("/machines/nonsense/destroy")).rejects.toThrow(`There are ${M1}, ${M2}.`);
+  });
+});
+
+describe("the controller, told to drain a host", () => {
+  test("remembers it until it is told otherwise", async () => {
+    const { tell, store } = await controller(created(M1), {
+      kind: "machine-configured",
+      at: NOW,
+      machine: M1,
+    });
+
+    expect(await tell("/hosts/lab1/drain", { drained: true })).toContain(
+      "Machines at work on it, which may end: 1.",
+    );
+    expect([...store.state.drained]).toEqual(["lab1"]);
+    expect(await tell("/hosts/lab1/drain", { drained: false })).toBe("Host lab1 takes machines again.");
+    expect([...store.state.drained]).toEqual([]);
+  });
+
+  test("knows only hosts of its catalogue", async () => {
+    const { tell, store } = await controller();
+
+    await expect(tell("/hosts/lab2/drain", { drained: true })).rejects.toThrow(
+      "There is no host named lab2. Perhaps lab1 was meant.",
+    );
+    expect(store.state.drained.size).toBe(0);
+  });
+
+  test("refuses a body that does not say which way", async () => {
+    const { tell } = await controller();
+
+    await expect(tell("/hosts/lab1/drain", { drained: "yes" })).rejects.toThrow("The body must be");
+    await expect(tell("/hosts/lab1/drain")).rejects.toThrow("The body must be");
+  });
+});
+
+describe("the controller", () => {
+  test("says so when it does not know a command", async () => {
+    const { ask } = await controller();
+
+    await expect(ask("/machines")).rejects.toThrow("does not know this command");
+  });
+
+  test("says where to look when a command fails in it", async () => {
+    const { ask, log } = await controller("broken");
+
+    await expect(ask("/ps")).rejects.toThrow(
+      "The controller failed: the world is broken. Its log says more.",
+    );
+    expect(log()).toContain("command failed");
+  });
+});
+
+describe("the socket", () => {
+  test("is for our own user only", async () => {
+    const { path } = await controller();
+
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  test("takes the place of one that a killed controller left", async () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, "control.sock"), "");
+
+    const { ask } = await controllerIn(folder);
+
+    await expect(ask("/ps")).resolves.toMatchObject({ at: NOW });
+  });
+
+  test("is gone when the controller is", async () => {
+    const { path, close } = await controller();
+
+    await close();
+
+    expect(existsSync(path)).toBe(false);
+    await expect(askController(path, { method: "GET", path: "/ps" })).rejects.toThrow(
+      /^No controller is running: nobody answers at/,
+    );
+  });
+
+  test("cannot have a path that is too long for one", async () => {
+    await expect(controllerIn(newFolder(), { file: "x".repeat(100) })).rejects.toThrow(
+      'Choose a shorter "data"',
+    );
+  });
+});
+
+type Parts = { facts?: Fact[]; file?: string; isBroken?: boolean };
+
+const controller = (...facts: (Fact | "broken")[]) =>
+  controllerIn(newFolder(), {
+    facts: facts.filter((fact) => fact !== "broken"),
+    isBroken: facts.includes("broken"),
+  });
+
+async function controllerIn(
+  folder: string,
+  { facts = [], file = "control.sock", isBroken = false }: Parts = {},
+) {
+  const store = memoryStore();
+  await store.record(facts);
+  const path = join(folder, file);
+  const kept = keptLog();
+  let rings = 0;
+  const world = () => {
+    if (isBroken) throw new Error("the world is broken");
+    return { ...aWorld({ catalogue: { hosts: [aHost()] } }), state: store.state };
+  };
+  const ring = () => {
+    rings += 1;
+  };
+  const clock = { now: () => NOW, until: async () => {} };
+  const { close } = await startControl({ path, store, world, ring, clock, log: kept.log });
+  let isClosed = false;
+  const closeOnce = async () => {
+    if (!isClosed) await close();
+    isClosed = true;
+  };
+  onTestFinished(closeOnce);
+  return {
+    store,
+    path,
+    close: closeOnce,
+    rings: () => rings,
+    log: kept.text,
+    ask: (route: string) => askController(path, { method: "GET", path: route }),
+    tell: (route: string, body?: unknown) => tellController(path, { method: "POST", path: route, body }),
+  };
+}
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "mayfly-control-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
