@@ -180,7 +180,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "an order is not written down before it is given",
     file: "src/act.ts",
-    find: 'await record({ kind: "machine-started", at: clock.now(), machine: machine.name, tokenHash: hashToken(token) });',
+    find: 'await record({\n      kind: "machine-started",\n      at: clock.now(),\n      machine: machine.name,\n      tokenHash: hashToken(token),\n    });',
     replace: "await record();",
   },
   {
