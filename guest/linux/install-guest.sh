@@ -9,8 +9,8 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
 readonly target=/usr/local/lib/mayfly
-readonly programs=(mayfly-guest run-runner job-started.sh)
-readonly tools=(curl jq setpriv setsid shred mkfifo)
+readonly programs=(mayfly-guest calls.sh run-runner job-started.sh)
+readonly tools=(curl jq setpriv shred mkfifo)
 
 main() {
   ((EUID == 0)) || die "must be run as root"

@@ -54,11 +54,20 @@ describe("a machine with a job", () => {
     expect(service.output()).toContain("hello from octo/spinw run 2");
     expect(machine()).toMatchObject({
       runnerVersion: "2.337.0-standin",
-      stage: { name: "runner-started" },
       outcome: { exitCode: 100, ranJob: true, text: "the job succeeded" },
     });
     expect(machine()?.guestLog).toBeUndefined();
     expect(await vm.powerOffs()).toBe(1);
+  });
+
+  test("tells that its runner was started, when no job comes at once", async () => {
+    await plant();
+    vm.boot();
+    await configure();
+
+    await eventually(() => expect(machine()?.stage?.name).toBe("runner-started"));
+
+    expect(machine()?.workingAt).toBeUndefined();
   });
 
   test("tells that the job has started while it runs", async () => {
@@ -137,7 +146,7 @@ describe("secrets", () => {
 
     expect(service.output()).toContain("looked");
     const lines = await vm.commandLines();
-    expect(lines).toContain("curl --config -");
+    expect(lines).toContain("curl --config - ");
     const kept = await vm.files();
     expect([...kept.keys()].some((path) => path.endsWith("run/mayfly/guest.log"))).toBe(true);
     for (const secret of [TOKEN, service.jit, service.clientId]) {
@@ -232,7 +241,7 @@ test("a runner that dies in the middle of a job is told as killed, with a job", 
     ranJob: true,
     text: "the runner was killed by signal 9",
   });
-  expect(machine()?.guestLog).toContain("running job 1");
+  expect(machine()?.guestLog).toContain("running job build");
 });
 
 describe("a machine without work", () => {
@@ -358,6 +367,31 @@ test("a guest that is asked to end powers off", async () => {
 });
 
 describe("the seed", () => {
+  test.each([
+    ["on many lines", (seed: Seed) => JSON.stringify(seed, null, 2)],
+    ["with unknown fields", (seed: Seed) => JSON.stringify({ later: true, ...seed })],
+  ])("is understood when it is written %s", async (_how, written) => {
+    await writeFile(seedFile(), written(rig.seed()));
+    vm.boot();
+
+    await eventually(() => expect(rig.listener.guests.polling().size).toBe(1));
+  });
+
+  test.each<[string, Partial<Record<keyof Seed, unknown>>]>([
+    ["a machine that is a path", { machine: "../../etc" }],
+    ["a token with an escape", { token: 'a-token-with-a-"-in-it' }],
+    ["no life", { lifeSeconds: 0 }],
+    ["no certificate authority", { ca: "" }],
+  ])("with %s powers off, and calls nobody", async (_what, changes) => {
+    await writeFile(seedFile(), JSON.stringify({ ...rig.seed(), ...changes }));
+    vm.boot();
+
+    expect(await vm.ended()).toBe(1);
+
+    expect(await vm.commandLines()).not.toContain("curl");
+    expect(await vm.powerOffs()).toBe(1);
+  });
+
   test("in a file is gone after it was read", async () => {
     await plant();
     vm.boot();
