@@ -121,11 +121,11 @@ function planJobs(world: World, match: Matcher, story: (job: Job) => Story, draf
       draft.facts.push({ kind: "job-closed", at: world.now, job: job.id });
       continue;
     }
+    planLookUp(job, world.state, draft);
     if (!isOurs(job, match)) continue;
     if (job.status === "queued" && job.gaveUpAt === undefined && job.tries >= world.patience.tries) {
       draft.facts.push({ kind: "job-given-up", at: world.now, job: job.id });
     }
-    planLookUp(job, world.state, draft);
     planReport(job, story(job), world.now, draft);
   }
 }
