@@ -98,6 +98,27 @@ describe("registration", () => {
   });
 });
 
+describe("a registration token", () => {
+  it("ends after its hour", async () => {
+    await restart({ registrationTokenMs: -1 });
+    const { data } = await octokit.rest.actions.createRegistrationTokenForRepo(spinw);
+    const order = {
+      url: `${github.url}/octo/spinw`,
+      token: data.token,
+      name: "m1",
+      labels: ["spinw"],
+      ephemeral: true,
+    };
+
+    const answer = await fetch(`${github.url}/_runner/register`, {
+      method: "POST",
+      body: JSON.stringify(order),
+    });
+
+    expect(answer.status).toBe(401);
+  });
+});
+
 describe("a session", () => {
   it("makes the runner online, is the only one, and makes it offline when it ends", async () => {
     const runner = await jitRunner("m1");

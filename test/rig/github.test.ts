@@ -66,7 +66,7 @@ describe("an installation token", () => {
     expect(data.repositories.map((repo) => repo.full_name)).toEqual([REPO]);
     expect(await refusal(octokit.rest.repos.get(named("octo/other")))).toMatchObject({ status: 404 });
     expect((await octokit.rest.repos.get(named("other/public"))).data.private).toBe(false);
-    const other = octokit.rest.actions.createRegistrationTokenForRepo(named("other/public"));
+    const other = octokit.rest.actions.listSelfHostedRunnersForRepo(named("other/public"));
     expect(await refusal(other)).toMatchObject({ status: 403 });
   });
 

@@ -20,6 +20,8 @@ export type GitHubOptions = {
   port?: number | undefined;
   /** Base address that runners are told, if they reach the emulator by another way. */
   publicUrl?: string | undefined;
+  /** A second address to listen on, at the same port: the one that runners are told, unless `publicUrl` says another. */
+  runnerHost?: string | undefined;
   webhook?: { url: string; secret: string } | undefined;
   /** Default: id 123456 with a new key. */
   app?: { id: number; privateKey: string } | undefined;
@@ -71,9 +73,10 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<Emulated
   site.route("/_admin", adminApi(world));
   site.route("/", pages(world));
   const { port, stop } = await listen(site, host, options.port ?? 0);
+  const second = options.runnerHost === undefined ? undefined : await listen(site, options.runnerHost, port);
   world.url = `http://${host === "0.0.0.0" ? "127.0.0.1" : host}:${port}`;
   world.apiUrl = `${world.url}/api/v3`;
-  world.publicUrl = options.publicUrl ?? world.url;
+  world.publicUrl = options.publicUrl ?? (second ? `http://${options.runnerHost}:${port}` : world.url);
   world.webhook = options.webhook;
   return {
     url: world.url,
@@ -89,7 +92,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<Emulated
       for (const webhook of world.onTheirWay) webhook.abort();
       for (const timer of world.timers) clearTimeout(timer);
       for (const runner of world.runners.values()) runner.wake?.();
-      await stop();
+      await Promise.all([stop(), second?.stop()]);
     },
   };
 }

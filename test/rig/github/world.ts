@@ -132,7 +132,7 @@ export function until(world: World, predicate: () => boolean, timeoutMs: number)
     };
     const timer = setTimeout(() => {
       end(() => reject(new Error(`not so within ${timeoutMs} ms: ${predicate}\n${describe(world)}`)));
-    }, timeoutMs);
+    }, timeoutMs).unref();
     world.listeners.add(look);
     look();
   });

@@ -1,7 +1,7 @@
 import { jitConfiguration } from "../jobservice.ts";
 import { runnerPayload } from "../payloads/actions.ts";
 import { registerRunner, removeRunner, runnersOf } from "../runners.ts";
-import { isoTime, newSecret } from "../world.ts";
+import { isoTime, newSecret, noteSecret } from "../world.ts";
 import { notFound, refuse } from "./answer.ts";
 import type { RepoHandlers } from "./handlers.ts";
 import { pageOf } from "./pages.ts";
@@ -22,7 +22,7 @@ export const runners = {
   },
 
   "actions/create-registration-token-for-repo": ({ world, repo }) => {
-    const token = newSecret("A").toUpperCase();
+    const token = noteSecret(newSecret("A").toUpperCase());
     const expiresAt = Date.now() + world.times.registrationTokenMs;
     world.registrationTokens.set(token, { repo, expiresAt });
     return { status: 201, body: { token, expires_at: isoTime(expiresAt) } };
