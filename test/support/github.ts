@@ -57,6 +57,20 @@ export type RunnerProgram = {
   runOneJob(result?: "Succeeded" | "Failed" | "Canceled"): Promise<number>;
 };
 
+/** Registers a just-in-time runner, and answers its program, which has not connected yet. */
+export async function jitRunner(
+  octokit: Octokit,
+  repo: string,
+  order: { name: string; labels: string[] },
+): Promise<RunnerProgram & { id: number }> {
+  const { data } = await octokit.rest.actions.generateRunnerJitconfigForRepo({
+    ...named(repo),
+    ...order,
+    runner_group_id: 1,
+  });
+  return { id: data.runner.id, ...runnerProgram(data.encoded_jit_config) };
+}
+
 /** A runner program that was given this just-in-time configuration. It speaks the protocol of the rig's job service. */
 export function runnerProgram(encodedJitConfig: string): RunnerProgram {
   const files = unbase64(encodedJitConfig);
