@@ -85,9 +85,9 @@ function conclusionOf(job: Job): Conclusion {
   return job.conclusion === "cancelled" ? "cancelled" : "neutral";
 }
 
-/** The machine that ran the job is the one that failed. */
-const isMachineFault = ({ failure, ranOn }: Job): boolean =>
-  failure !== undefined && failure.machine === ranOn;
+/** The machine that ran the job is the one that failed, and the job with it. */
+const isMachineFault = ({ failure, ranOn, conclusion }: Job): boolean =>
+  failure !== undefined && failure.machine === ranOn && conclusion !== "success";
 
 function titleOf(job: Job, story: Story, now: number): string {
   switch (story.is) {
@@ -171,11 +171,16 @@ function failureText(job: Job): string {
   return `${tries}The last one was ${code(failure.machine)} (image ${code(failure.image)}). ${WHY_WORDS[failure.why]}${causeWords(failure)}`;
 }
 
-const causeWords = ({ text }: Failure): string => (text === "" ? "" : `\n\n${block(text)}`);
+/** In each of summary and text GitHub takes 65,535 characters, and answers 422 to more. */
+const CAUSE_CHARACTERS = 4000;
+const TAIL_CHARACTERS = 16_000;
+
+const causeWords = ({ text }: Failure): string =>
+  text === "" ? "" : `\n\n${block(text.slice(0, CAUSE_CHARACTERS))}`;
 
 function evidenceText({ failure }: Job): string | undefined {
   if (!failure?.tail) return undefined;
-  return `Last words of ${code(failure.machine)}:\n\n${block(failure.tail)}\n\nThe whole evidence is kept on the controller, in the folder ${code(`evidence/${failure.machine}`)}.`;
+  return `Last words of ${code(failure.machine)}:\n\n${block(failure.tail.slice(-TAIL_CHARACTERS))}\n\nThe whole evidence is kept on the controller, in the folder ${code(`evidence/${failure.machine}`)}.`;
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,0 +1,311 @@
+import fc from "fast-check";
+import { lexer, type Token, walkTokens } from "marked";
+import { describe, expect, test } from "vitest";
+import { apply, type Fact } from "../../src/core/facts.ts";
+import { plan } from "../../src/core/plan.ts";
+import { type CheckRun, digestOf, report } from "../../src/core/report.ts";
+import type { Story } from "../../src/core/story.ts";
+import type { Failure, Job } from "../../src/core/types.ts";
+import {
+  ago,
+  aJob,
+  aJobSeen,
+  aSeen,
+  aWorld,
+  booting,
+  ended,
+  M1,
+  M2,
+  minutes,
+  NOW,
+  seconds,
+  working,
+} from "../support/build.ts";
+
+const told = (job: Job, story: Story): CheckRun => report(job, story, digestOf(job, story), NOW);
+
+const aFailure = (changes: Partial<Failure> = {}): Failure => ({
+  machine: M1,
+  image: "plain",
+  at: NOW,
+  why: "boot-failed",
+  text: "no space left on device",
+  tail: "line one\nline two",
+  ...changes,
+});
+
+const WAITING: Story = { is: "waiting", place: 2, blocked: { why: "hosts-full", hosts: ["lab1"] } };
+const done = (changes: Partial<Job> = {}): Job =>
+  aJob({
+    status: "done",
+    conclusion: "success",
+    queuedAt: ago(minutes(5)),
+    startedAt: ago(minutes(4)),
+    doneAt: ago(seconds(48)),
+    ranOn: M1,
+    ...changes,
+  });
+
+describe("a job that goes well", () => {
+  test("costs at most four writes at GitHub: waiting, booting, running, done", () => {
+    const world = aWorld({ jobs: [aJob()] });
+    const seen = aSeen();
+    world.seen = () => seen;
+    const digests: string[] = [];
+    const pass = () => {
+      for (let planned = plan(world); ; planned = plan(world)) {
+        for (const effect of planned.effects) {
+          if (effect.do !== "publish") continue;
+          digests.push(effect.content.digest);
+          apply(world.state, {
+            kind: "check-published",
+            at: NOW,
+            job: 1,
+            check: 9,
+            digest: effect.content.digest,
+          });
+        }
+        for (const fact of planned.facts) apply(world.state, fact);
+        if (planned.facts.length === 0 && planned.effects.every((effect) => effect.do !== "publish")) return;
+      }
+    };
+    const machine = "mayfly-lab-plain-new1";
+    const about = { at: NOW, machine };
+    const events: (Fact | Partial<typeof seen>)[] = [
+      { kind: "machine-started", tokenHash: "hash", ...about },
+      { vm: "building", vmAskedAt: NOW },
+      { vm: "up" },
+      { kind: "guest-asked", runnerVersion: "2.337.0", ...about },
+      { polling: true },
+      { kind: "machine-configured", runnerId: 7, ...about },
+      { kind: "guest-stage", stage: "runner", text: "starting", ...about },
+      { runner: "idle", runnerAskedAt: NOW },
+      { kind: "guest-working", ...about },
+      { kind: "job-seen", at: NOW, job: aJobSeen({ status: "running", startedAt: NOW, ranOn: machine }) },
+      { runner: "busy" },
+      { kind: "guest-ended", outcome: { exitCode: 0, ranJob: true, text: "" }, ...about },
+      { kind: "vm-destroyed", ...about },
+      {
+        kind: "job-seen",
+        at: NOW,
+        job: aJobSeen({ status: "done", conclusion: "success", ranOn: machine, doneAt: NOW }),
+      },
+    ];
+
+    pass();
+    for (const event of events) {
+      if ("kind" in event) apply(world.state, event);
+      else Object.assign(seen, event);
+      pass();
+    }
+
+    expect(digests).toEqual(["waiting/0", "booting/0", "running", "done/success"]);
+    expect(world.state.jobs.size).toBe(0);
+  });
+
+  test("does not go back to waiting when another job takes its machine", () => {
+    const booted = aJob({ check: { id: 9, digest: "booting/0" } });
+
+    expect(digestOf(booted, WAITING)).toBe("booting/0");
+    expect(digestOf({ ...booted, tries: 1 }, WAITING)).toBe("waiting/1");
+  });
+});
+
+describe("a check run", () => {
+  test("is named after the job, and is queued while it waits, with its place and the reason", () => {
+    expect(told(aJob(), WAITING)).toMatchObject({
+      name: "Mayfly: test",
+      status: "queued",
+      title: "2nd in the queue: lab1 is full",
+      summary: expect.stringContaining("The job waits for a machine: 2nd in the queue: lab1 is full."),
+      text: undefined,
+    });
+  });
+
+  test("names the image that boots, and which try it is", () => {
+    expect(told(aJob(), { is: "booting", machine: booting() }).title).toBe("Booting plain");
+    expect(told(aJob({ tries: 1 }), { is: "booting", machine: booting() }).title).toBe(
+      "Booting plain, try 2",
+    );
+  });
+
+  test("runs while the job runs", () => {
+    const job = aJob({ status: "running", startedAt: ago(1000), ranOn: M1 });
+
+    expect(told(job, { is: "running", machine: working() })).toMatchObject({
+      status: "in_progress",
+      startedAt: ago(1000),
+      title: "Running on plain",
+    });
+    expect(told({ ...job, ranOn: "somebody-else" }, { is: "running" }).title).toBe(
+      "Running on somebody-else",
+    );
+  });
+
+  test("says when GitHub holds the job back", () => {
+    expect(told(aJob({ status: "waiting" }), { is: "held" })).toMatchObject({
+      status: "queued",
+      title: "Held back by GitHub until it is approved",
+    });
+  });
+
+  test("of a job that was given up is red, and names the cause and what to do", () => {
+    const job = aJob({ tries: 3, gaveUpAt: ago(1000), failure: aFailure() });
+
+    const check = told(job, { is: "given-up" });
+
+    expect(check).toMatchObject({
+      status: "completed",
+      conclusion: "failure",
+      completedAt: ago(1000),
+      title: "Given up after 3 failed machines: boot-failed",
+    });
+    expect(check.summary).toContain("Mayfly makes no more");
+    expect(check.summary).toContain(
+      "**Failed machines so far: 3.** The last one was `mayfly-lab-plain-aaaaaaaa`",
+    );
+    expect(check.summary).toContain("The VM could not be made.");
+    expect(check.summary).toContain("```text\nno space left on device\n```");
+    expect(check.text).toContain("```text\nline one\nline two\n```");
+    expect(check.text).toContain("`evidence/mayfly-lab-plain-aaaaaaaa`");
+  });
+
+  test.each<[string, Partial<Job>, string, string]>([
+    ["went well", {}, "success", "Ran on plain for 3:12"],
+    [
+      "failed by itself, which has its own red mark",
+      { conclusion: "failure" },
+      "neutral",
+      "Ran on plain for 3:12",
+    ],
+    ["was cancelled while it ran", { conclusion: "cancelled" }, "cancelled", "Ran on plain for 3:12"],
+    [
+      "was cancelled while it waited",
+      { conclusion: "cancelled", startedAt: undefined, ranOn: undefined },
+      "cancelled",
+      "Cancelled before it started",
+    ],
+    [
+      "vanished",
+      { conclusion: "gone", startedAt: undefined, ranOn: undefined },
+      "neutral",
+      "Ended before it started",
+    ],
+    [
+      "lost its machine",
+      { conclusion: "failure", failure: aFailure({ why: "vm-died" }) },
+      "failure",
+      "The machine failed: vm-died",
+    ],
+    [
+      "had another machine that failed",
+      { failure: aFailure({ machine: M2 }), tries: 1 },
+      "success",
+      "Ran on plain for 3:12",
+    ],
+    [
+      "was given up and then cancelled",
+      { conclusion: "cancelled", gaveUpAt: NOW, ranOn: undefined },
+      "failure",
+      "Cancelled before it started",
+    ],
+    ["went well although its VM was in trouble", { failure: aFailure() }, "success", "Ran on plain for 3:12"],
+  ])("of a job that %s", (_, changes, conclusion, title) => {
+    expect(told(done(changes), { is: "done", machine: ended() })).toMatchObject({
+      status: "completed",
+      conclusion,
+      completedAt: ago(seconds(48)),
+      title,
+    });
+  });
+
+  test("lists the stages in the order of their times, with how long each took", () => {
+    const machine = ended({
+      startedAt: ago(seconds(290)),
+      upAt: ago(seconds(280)),
+      askedAt: ago(seconds(250)),
+      configuredAt: ago(seconds(250)),
+      destroyedAt: ago(seconds(40)),
+    });
+
+    const { summary } = told(done(), { is: "done", machine });
+
+    expect(summary.split("\n").filter((line) => line.startsWith("|"))).toEqual([
+      "| Stage | Time | Since queued | Took |",
+      "| --- | --- | --- | --- |",
+      "| Queued | 2026-11-23T11:55:00.000Z | 0:00 | 0:00 |",
+      "| Machine ordered | 2026-11-23T11:55:10.000Z | 0:10 | 0:10 |",
+      "| VM running | 2026-11-23T11:55:20.000Z | 0:20 | 0:10 |",
+      "| Guest ready | 2026-11-23T11:55:50.000Z | 0:50 | 0:30 |",
+      "| Runner registered | 2026-11-23T11:55:50.000Z | 0:50 | 0:00 |",
+      "| Job started | 2026-11-23T11:56:00.000Z | 1:00 | 0:10 |",
+      "| Job ended | 2026-11-23T11:59:12.000Z | 4:12 | 3:12 |",
+      "| VM destroyed | 2026-11-23T11:59:20.000Z | 4:20 | 0:08 |",
+    ]);
+  });
+});
+
+describe("what comes from outside", () => {
+  const EVIL =
+    "x` | ](https://evil.test) **b** <img src=x> @octocat #1\n\n# Title\n\n```\n\n| a |\n| - |\n\n- [ ] todo";
+  const STORIES: [string, (job: Job) => [Job, Story]][] = [
+    ["waits", (job) => [job, WAITING]],
+    ["boots", (job) => [job, { is: "booting", machine: booting() }]],
+    ["runs", (job) => [{ ...job, status: "running", ranOn: EVIL }, { is: "running" }]],
+    ["was given up", (job) => [{ ...job, gaveUpAt: NOW }, { is: "given-up" }]],
+    ["is done", (job) => [{ ...job, ...done({ ranOn: EVIL, conclusion: EVIL }) }, { is: "done" }]],
+    [
+      "is done on a machine that failed",
+      (job) => [{ ...job, ...done({ conclusion: EVIL }) }, { is: "done" }],
+    ],
+  ];
+  const failure = aFailure({ text: EVIL, tail: EVIL, image: EVIL });
+  const evilJob = aJob({ name: EVIL, workflow: EVIL, labels: [EVIL], failure, tries: 1 });
+
+  test.each(STORIES)("is only ever code in the check run of a job that %s", (_, make) => {
+    const [job, story] = make(evilJob);
+    const { summary, text = "" } = told(job, story);
+
+    const tokens = tokensOf(`${summary}\n\n${text}`);
+
+    const spoken = tokens.filter((token) => token.type === "text" && !("tokens" in token));
+    expect(spoken.filter(({ raw }) => /octocat|evil|Title|todo/.test(raw))).toEqual([]);
+    expect(tokens.filter(({ type }) => /^(link|image|html|heading|list|em|del)$/.test(type))).toEqual([]);
+  });
+
+  test("is never more than GitHub takes", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(100, 70_000),
+        fc.constantFrom("x", "`", "ü", "🦋", "\n"),
+        fc.constantFrom(...STORIES),
+        (length, letter, [, make]) => {
+          const long = letter.repeat(length);
+          const [job, story] = make(aJob({ failure: aFailure({ text: long, tail: long }), tries: 2 }));
+
+          const { summary, text = "" } = told(job, story);
+
+          expect(Buffer.byteLength(summary)).toBeLessThan(65_535);
+          expect(Buffer.byteLength(text)).toBeLessThan(65_535);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("is shortened where it tells least: a tail keeps its end, a cause its beginning", () => {
+    const long = (mark: string) => `${mark}-begin ${"x".repeat(70_000)} ${mark}-end`;
+    const job = aJob({ failure: aFailure({ text: long("cause"), tail: long("tail") }), tries: 1 });
+
+    const { summary, text = "" } = told(job, WAITING);
+
+    expect(summary).toContain("cause-begin");
+    expect(text).toContain("tail-end");
+  });
+});
+
+function tokensOf(markdown: string): Token[] {
+  const found: Token[] = [];
+  walkTokens(lexer(markdown), (token) => void found.push(token));
+  return found;
+}
