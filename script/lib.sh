@@ -51,19 +51,33 @@ is_installed() {
 }
 
 # Node 24 and all Node packages of this project, as package-lock.json says. Puts them on the PATH.
-# NB: an older Node of the distribution is enough to begin with: the right one is among the packages (npm's package "node").
 set_up_node() {
   local lock=$project/package-lock.json done_for=$project/node_modules/.mayfly-lock
   if ! cmp --silent "$lock" "$done_for"; then
-    if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
-      apt_install nodejs npm ca-certificates
-    fi
-    echo "installing Node packages"
-    # NB: no package's own scripts but one: "node" fetches its binary. Besides, npm 9 (Debian 12) would compile better-sqlite3,
-    # which brings its binaries along ("gypfile": false in its package.json is lost on npm 9 when there is a lock file).
-    (cd "$project" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && npm rebuild --loglevel=error node)
+    install_node_packages
     cp "$lock" "$done_for"
   fi
   export PATH=$project/node_modules/.bin:$PATH
   [[ $(node --version) == v24.* ]] || die "node_modules/.bin/node is not Node 24, but $(node --version)"
+}
+
+# NB: npm leaves out optional packages (compiled parts of others) that do not fit the Node it runs on itself, as Debian's Node 18.
+# So Node 24 comes first, by an npm package, and npm runs on that.
+install_node_packages() {
+  local node_folder=$project/.cache/node version
+  if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
+    apt_install nodejs npm ca-certificates
+  fi
+  version=$(node --print 'require(process.argv[1]).devDependencies.node' "$project/package.json")
+  echo "installing Node $version and the Node packages"
+  mkdir -p "$node_folder"
+  npm install --prefix "$node_folder" --no-save --no-package-lock --no-audit --no-fund --loglevel=error "node@$version"
+  (
+    cd "$project" || exit
+    export PATH=$node_folder/node_modules/node/bin:$PATH NODE_NO_WARNINGS=1
+    # NB: no package's own scripts but one: "node" fetches its binary. Besides, npm 9 (Debian 12) would compile better-sqlite3,
+    # which brings its binaries along ("gypfile": false in its package.json is lost on npm 9 when there is a lock file).
+    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+    npm rebuild --loglevel=error node
+  )
 }
