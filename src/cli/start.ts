@@ -1,31 +1,38 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { Logger } from "pino";
 import { readConfig } from "../config.ts";
 import { newLog } from "../log.ts";
 import { startMayfly } from "../main.ts";
 import { SetupError } from "../ports.ts";
 
-/** `mayfly start`: runs until it is told to end. The second signal does not wait for what is under way. */
+/** `mayfly start`: runs until it is told to end. */
 export async function start({ config: file }: { config: string }): Promise<void> {
   const config = readConfig({ file, env: process.env });
   const { privateKey, webhookSecrets } = config.github;
   const log = newLog({ level: config.logLevel, secrets: [privateKey, ...webhookSecrets] });
+  const told = whenToldToEnd(log);
   const mayfly = await startMayfly(config, log);
-  const told = Promise.withResolvers<void>();
-  let signals = 0;
-  const end = (signal: NodeJS.Signals) => {
-    signals += 1;
-    if (signals > 1) process.exit(1);
-    log.info({ why: signal }, "Mayfly is ending");
-    told.resolve();
-  };
-  process.on("SIGTERM", end).on("SIGINT", end);
   try {
-    await Promise.race([mayfly.ended, told.promise]);
+    await Promise.race([mayfly.ended, told]);
   } finally {
     await mayfly.close();
   }
+}
+
+/** Resolves at the first signal. The second one does not wait for what is under way. */
+function whenToldToEnd(log: Logger): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals) => {
+    signals += 1;
+    if (signals > 1) process.exit(1);
+    log.info({ why: signal }, "Mayfly is ending");
+    resolve();
+  };
+  process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+  return promise;
 }
 
 type Demo = { runDemo: (options: { driver: "vagrant" | "fake"; stay: boolean }) => Promise<number> };
