@@ -132,6 +132,7 @@ export function actor(parts: ActorParts): Actor {
       tail,
     };
     await record({ kind: "machine-retired", at: clock.now(), machine: machine.name, why, failure });
+    log.warn({ machine: machine.name, why, text }, "machine failed");
     return "done";
   }
 

@@ -122,9 +122,10 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
     ring: bell.ring,
     world,
     run: async (signal) => {
+      signal.addEventListener("abort", bell.ring, { once: true });
       while (!signal.aborted) {
         const nextAt = await pass();
-        await bell.rungOr(nextAt, clock, signal);
+        await bell.rungOr(nextAt, clock);
       }
       await Promise.all(underWay.values());
     },
@@ -135,7 +136,7 @@ const keyOf = (effect: Effect): string => ("machine" in effect ? effect.machine 
 
 const jobKey = (id: number): string => `job ${id}`;
 
-type Bell = { ring: Ring; rungOr: (at: number, clock: Clock, signal: AbortSignal) => Promise<void> };
+type Bell = { ring: Ring; rungOr: (at: number, clock: Clock) => Promise<void> };
 
 /** Rings that come during a pass become one more pass. */
 function newBell(): Bell {
@@ -146,11 +147,11 @@ function newBell(): Bell {
       isRung = true;
       wake();
     },
-    rungOr: async (at, clock, signal) => {
+    rungOr: async (at, clock) => {
       const waiting = new AbortController();
       wake = () => waiting.abort();
       if (isRung) wake();
-      await clock.until(at, AbortSignal.any([waiting.signal, signal]));
+      await clock.until(at, waiting.signal);
       isRung = false;
     },
   };

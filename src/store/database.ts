@@ -9,7 +9,8 @@ import { SetupError } from "../ports.ts";
  */
 export function makePrivateFile(file: string): void {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    // NB: others may pass through the folder: QEMU opens a box's kernel further down under a user of its own.
+    mkdirSync(dirname(file), { recursive: true, mode: 0o711 });
     closeSync(openSync(file, "a", 0o600));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);

@@ -4,14 +4,24 @@ import { join } from "node:path";
 import { clock } from "../../src/core/markdown.ts";
 import { buildBox } from "./box/build-box.ts";
 import type { CheckRun, Job } from "./github/model.ts";
-import { type LogEntry, type Site, SITE_LABELS, startSite } from "./site.ts";
+import { type LogEntry, SITE_LABELS, type Site, startSite } from "./site.ts";
 
 export type DemoOptions = { driver: "fake" | "vagrant"; stay: boolean };
 
 /** What each job of the demo is, and how it is to end at GitHub and in its check run. */
 const JOBS = [
-  { name: "passes", script: "echo 'Hello from '$(hostname); sleep 2", conclusion: "success", check: "success" },
-  { name: "fails", script: "echo 'This job fails on purpose'; exit 1", conclusion: "failure", check: "neutral" },
+  {
+    name: "passes",
+    script: "echo 'Hello from '$(hostname); sleep 2",
+    conclusion: "success",
+    check: "success",
+  },
+  {
+    name: "fails",
+    script: "echo 'This job fails on purpose'; exit 1",
+    conclusion: "failure",
+    check: "neutral",
+  },
   { name: "is cancelled", script: "echo never", conclusion: "cancelled", check: "cancelled" },
 ] as const;
 
@@ -36,9 +46,13 @@ export async function runDemo({ driver, stay }: DemoOptions): Promise<number> {
     onDeath: () => tell("demo", "the controller died, it is started again"),
   });
   try {
-    tell("demo", `Mayfly runs as process ${site.pid()} (kill -9 it, if you like); GitHub is ${site.github.url}`);
+    tell(
+      "demo",
+      `Mayfly runs as process ${site.pid()} (kill -9 it, if you like); GitHub is ${site.github.url}`,
+    );
     const isWell = await play(site, tell);
-    if (isWell) await rm(join(folder, "data"), { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
+    if (isWell)
+      await rm(join(folder, "data"), { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
     if (stay) await untilInterrupted(site);
     return isWell ? 0 : 1;
   } finally {
@@ -59,8 +73,13 @@ async function play(site: Site, tell: Teller): Promise<boolean> {
   await github.until(() => isOver(site, headSha), LIMIT_MS);
   const left = await untilNothingIsLeft(site);
   unwatch();
-  console.log(summary(github.checkRuns(repo, headSha), jobs.map((id) => github.job(id))));
-  console.log(`\nSee ${github.url}/${repo}/commit/${headSha}/checks (with --stay)`);
+  console.log(
+    summary(
+      github.checkRuns(repo, headSha),
+      jobs.map((id) => github.job(id)),
+    ),
+  );
+  console.log(`\nAs GitHub shows it: ${github.url}/${repo}/commit/${headSha}/checks (stays up with --stay)`);
   return judge(site, headSha, jobs, left);
 }
 
@@ -89,14 +108,23 @@ function judge(site: Site, headSha: string, ids: readonly number[], left: readon
     const job = github.job(ids[index] ?? 0);
     const found = github.checkRuns(repo, headSha).filter(({ externalId }) => externalId === String(job.id));
     return [
-      ...(job.conclusion === conclusion ? [] : [`job "${name}" ended as ${job.conclusion}, not ${conclusion}`]),
+      ...(job.conclusion === conclusion
+        ? []
+        : [`job "${name}" ended as ${job.conclusion}, not ${conclusion}`]),
       ...(found.length === 1 ? [] : [`job "${name}" has ${found.length} check runs`]),
-      ...found.filter((one) => one.conclusion !== check).map((one) => `check run "${one.name}" says ${one.conclusion}, not ${check}`),
+      ...found
+        .filter((one) => one.conclusion !== check)
+        .map((one) => `check run "${one.name}" says ${one.conclusion}, not ${check}`),
     ];
   });
-  const faults = [...wrong, ...left.map((thing) => `left: ${thing}`), ...github.violations.map((text) => `not as GitHub: ${text}`)];
+  const faults = [
+    ...wrong,
+    ...left.map((thing) => `left: ${thing}`),
+    ...github.violations.map((text) => `not as GitHub: ${text}`),
+  ];
   for (const fault of faults) console.log(`WRONG  ${fault}`);
-  if (faults.length === 0) console.log("\nAll three jobs ended as they should. No VM, disk, folder, runner or row is left.");
+  if (faults.length === 0)
+    console.log("\nAll three jobs ended as they should. No VM, disk, folder, runner or row is left.");
   return faults.length === 0;
 }
 
@@ -104,7 +132,8 @@ type Teller = (who: string, what: string) => void;
 
 function newTeller(): Teller {
   const startedAt = Date.now();
-  return (who, what) => console.log(`${clock(Date.now() - startedAt).padStart(5)}  ${who.padEnd(8)}  ${what}`);
+  return (who, what) =>
+    console.log(`${clock(Date.now() - startedAt).padStart(5)}  ${who.padEnd(8)}  ${what}`);
 }
 
 const STEPS: Readonly<Record<string, string>> = {
@@ -115,11 +144,13 @@ const STEPS: Readonly<Record<string, string>> = {
 };
 
 /** What the controller says, in fewer words. */
-function tellLog(tell: Teller, { msg, machine, step, why, tookMs }: LogEntry): void {
+function tellLog(tell: Teller, { msg, machine, step, why, text, tookMs }: LogEntry): void {
   if (msg === "machine created" || msg === "stranger adopted") tell("machine", `${machine}: ${msg}`);
   if (msg === "machine retired") tell("machine", `${machine}: retired, ${why}`);
+  if (msg === "machine failed") tell("machine", `${machine}: failed, ${why}. ${text}`);
   const done = typeof step === "string" && msg === "step done" ? STEPS[step] : undefined;
-  if (done) tell("machine", `${machine}: ${done}${step === "destroy" ? ` in ${Number(tookMs) / 1000} s` : ""}`);
+  if (done)
+    tell("machine", `${machine}: ${done}${step === "destroy" ? ` in ${Number(tookMs) / 1000} s` : ""}`);
 }
 
 /** Tells each change of a job and of a check run's title, as GitHub sees it. */
@@ -132,10 +163,18 @@ function watch({ github, repo }: Site, tell: Teller): () => void {
   };
   const look = () => {
     for (const job of github.jobs(repo)) {
-      note(`job ${job.id}`, "job", `"${job.name}" is ${job.conclusion ?? job.status}${job.runner ? ` on ${job.runner.name}` : ""}`);
+      note(
+        `job ${job.id}`,
+        "job",
+        `"${job.name}" is ${job.conclusion ?? job.status}${job.runner ? ` on ${job.runner.name}` : ""}`,
+      );
     }
     for (const check of github.checkRuns(repo)) {
-      note(`check ${check.id}`, "check", `${check.name} (${check.conclusion ?? check.status}): ${check.output.title ?? ""}`);
+      note(
+        `check ${check.id}`,
+        "check",
+        `${check.name} (${check.conclusion ?? check.status}): ${check.output.title ?? ""}`,
+      );
     }
   };
   github.world.listeners.add(look);
@@ -146,8 +185,14 @@ const MARKS: Readonly<Record<string, string>> = { success: "✓", failure: "✗"
 
 /** The checks of the commit, as a pull request shows them. */
 function summary(checks: readonly CheckRun[], jobs: readonly Job[]): string {
-  const lines = checks.map(({ name, conclusion, output }) => `  ${MARKS[conclusion ?? ""] ?? "●"} ${name.padEnd(24)} ${output.title ?? ""}`);
-  const ran = jobs.map(({ name, conclusion }) => `  ${MARKS[conclusion ?? ""] ?? "●"} demo / ${name.padEnd(17)} ${conclusion ?? ""}`);
+  const lines = checks.map(
+    ({ name, conclusion, output }) =>
+      `  ${MARKS[conclusion ?? ""] ?? "●"} ${name.padEnd(24)} ${output.title ?? ""}`,
+  );
+  const ran = jobs.map(
+    ({ name, conclusion }) =>
+      `  ${MARKS[conclusion ?? ""] ?? "●"} demo / ${name.padEnd(17)} ${conclusion ?? ""}`,
+  );
   return ["\nChecks of the commit:", ...ran, ...lines].join("\n");
 }
 

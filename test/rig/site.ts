@@ -56,6 +56,7 @@ export type Site = {
 const PROJECT = resolve(import.meta.dirname, "../..");
 export const SITE_REPO = "octo/spinw";
 export const SITE_LABELS = ["self-hosted", "linux", "x64", "spinw-linux"];
+const IMAGE = "linux";
 /** How long a controller that was told to stop may take. */
 const STOP_MS = 30_000;
 
@@ -64,13 +65,14 @@ const run = promisify(execFile);
 export async function startSite(options: SiteOptions): Promise<Site> {
   const { driver, folder } = options;
   const host = driver === "vagrant" ? GATEWAY : "127.0.0.1";
+  const runnerHost = driver === "vagrant" ? GATEWAY : undefined;
   const data = join(folder, "data");
   const config = join(folder, "mayfly.yml");
   await mkdir(folder, { recursive: true, mode: 0o711 });
   const [webPort, guestPort] = [await freePort(), await freePort()];
   const webhookSecret = randomBytes(24).toString("hex");
   const github = await startGitHub({
-    host,
+    runnerHost,
     webhook: { url: `http://127.0.0.1:${webPort}/webhook`, secret: webhookSecret },
   });
   github.addRepository(SITE_REPO, { private: true });
@@ -87,7 +89,10 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     NODE_ENV: "production",
   };
   const controller = keepRunning({ config, env, log: join(folder, "mayfly.log"), ...options });
-  await controller.ready;
+  await controller.ready.catch(async (error: unknown) => {
+    await github.close();
+    throw error;
+  });
   return {
     github,
     repo: SITE_REPO,
@@ -136,7 +141,7 @@ function catalogue(options: SiteOptions, at: Addresses): Record<string, unknown>
     ],
     images: [
       {
-        name: "linux",
+        name: IMAGE,
         os: "linux",
         arch: "x64",
         labels: SITE_LABELS,
@@ -144,12 +149,12 @@ function catalogue(options: SiteOptions, at: Addresses): Record<string, unknown>
         prepared: true,
         cpus: 1,
         memory: "512 MiB",
-        machines,
+        machines: 10,
         limits: { boot: isVagrant ? "3m" : "20s", job: "10m", idle: "0s" },
         ...options.image,
       },
     ],
-    repositories: [{ name: SITE_REPO, images: ["linux"], machines }],
+    repositories: [{ name: SITE_REPO, images: [IMAGE], machines: 10 }],
     ...options.settings,
   };
 }
@@ -240,7 +245,8 @@ async function leftovers({ driver, controller }: SiteOptions, data: string): Pro
   const folders = await readdir(join(data, "hosts/lab1/machines")).catch(() => []);
   const found = folders.map((name) => `folder ${name}`);
   if (driver === "fake") return found;
-  const ours = (text: string) => text.split("\n").filter((line) => line.includes(`mayfly-${controller}-`));
+  const ours = (text: string) =>
+    text.split("\n").filter((line) => line.includes(`mayfly-${controller}-${IMAGE}-`));
   const vms = await run("virsh", ["-c", "qemu:///system", "-q", "list", "--all", "--name"]);
   const disks = await run("virsh", ["-c", "qemu:///system", "-q", "vol-list", "default"]);
   const processes = await run("ps", ["-eo", "args"]);

@@ -2,6 +2,7 @@
 # Purpose: builds a Debian box for vagrant-libvirt, for tests and the demo; from Debian's packages and this repository alone.
 # Input: the flavour.
 #   tiny     busybox init, boots in seconds without KVM; holds the guest program and the stand-in runner (`prepared: true`)
+#   ssh      boots as tiny does, with sshd and the user vagrant in place of Mayfly's parts: what `bench:start` compares with
 #   systemd  an ordinary small Debian with sshd and the user vagrant, and nothing of Mayfly's (`prepared: false`)
 # Result: the box's path on the last line. Kept under .cache/box by a digest of all that goes into it, and built when that changes.
 # Needs root (or sudo), mmdebstrap, e2fsprogs, qemu-utils, cpio, busybox-static, vagrant. Safe to repeat.
@@ -16,7 +17,7 @@ readonly modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev
 
 main() {
   flavour=${1:-}
-  [[ $flavour == tiny || $flavour == systemd ]] || die "usage: build-box.sh tiny|systemd"
+  [[ $flavour =~ ^(tiny|ssh|systemd)$ ]] || die "usage: build-box.sh tiny|ssh|systemd"
   if ((EUID != 0)); then exec sudo --preserve-env=PATH "${BASH_SOURCE[0]}" "$@"; fi
   mkdir -p "$cache"
   exec 9>"$cache/lock"
@@ -45,7 +46,8 @@ say() {
 
 packages() {
   echo ca-certificates curl git iproute2 jq busybox-static
-  [[ $flavour == tiny ]] || echo systemd-sysv udev openssh-server sudo
+  [[ $flavour == tiny ]] || echo openssh-server sudo
+  [[ $flavour != systemd ]] || echo systemd-sysv udev
 }
 
 root_inputs() {
@@ -57,8 +59,8 @@ root_inputs() {
 box_inputs() {
   root_inputs
   cat "${BASH_SOURCE[0]}"
-  files_of "$here/initrd" "$here/$flavour"
-  [[ $flavour == systemd ]] || files_of "$project/guest" "$project/test/rig/runner/layout"
+  files_of "$here/initrd" "$here/tiny" "$here/ssh" "$here/systemd"
+  [[ $flavour != tiny ]] || files_of "$project/guest" "$project/test/rig/runner/layout"
 }
 
 files_of() {
@@ -124,15 +126,16 @@ install_guest() {
   rm -r "$1/tmp/guest"
 }
 
+setup_ssh() {
+  cp -r "$here/tiny/etc" "$1/"
+  cp -r "$here/ssh/etc" "$1/"
+  cp -r "$here"/systemd/etc/{ssh,sudoers.d} "$1/etc/"
+  add_vagrant_user "$1"
+}
+
 setup_systemd() {
-  local key
-  key=$(dpkg -L vagrant | grep 'keys/vagrant\.pub$') || die "the package vagrant has no key"
   cp -r "$here/systemd/etc" "$1/"
-  chroot "$1" useradd --create-home --shell /bin/bash vagrant
-  install -d -m 700 "$1/home/vagrant/.ssh"
-  install -m 600 "$key" "$1/home/vagrant/.ssh/authorized_keys"
-  chroot "$1" chown -R vagrant: /home/vagrant/.ssh
-  chmod 440 "$1/etc/sudoers.d/vagrant"
+  add_vagrant_user "$1"
   chroot "$1" systemctl --quiet enable systemd-networkd ssh
   # Of no use in a VM that lives for one job, and slow without KVM.
   chroot "$1" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
@@ -140,6 +143,17 @@ setup_systemd() {
     systemd-journal-flush.service getty@tty1.service serial-getty@ttyS0.service systemd-pstore.service \
     modprobe@configfs.service modprobe@dm_mod.service modprobe@drm.service modprobe@fuse.service modprobe@loop.service \
     modprobe@efi_pstore.service sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount dev-mqueue.mount
+}
+
+# As every box of Vagrant's has it: its key is known to all, and sudo asks for nothing.
+add_vagrant_user() {
+  local key
+  key=$(dpkg -L vagrant | grep 'keys/vagrant\.pub$') || die "the package vagrant has no key"
+  chroot "$1" useradd --create-home --shell /bin/bash vagrant
+  install -d -m 700 "$1/home/vagrant/.ssh"
+  install -m 600 "$key" "$1/home/vagrant/.ssh/authorized_keys"
+  chroot "$1" chown -R vagrant: /home/vagrant/.ssh
+  chmod 440 "$1/etc/sudoers.d/vagrant"
 }
 
 # An initrd by hand: busybox and the few drivers. Debian's own takes seconds without KVM.

@@ -13,7 +13,7 @@ export type BuiltBox = { name: string; version: string; file: string; sha256: st
  * See: build-box.sh for the flavours and for what it needs.
  */
 export async function buildBox(
-  flavour: "tiny" | "systemd",
+  flavour: "tiny" | "ssh" | "systemd",
   tell?: (text: string) => void,
 ): Promise<BuiltBox> {
   const build = execa({ stderr: "pipe", lines: true })(join(import.meta.dirname, "build-box.sh"), [flavour]);
