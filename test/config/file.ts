@@ -1,8 +1,10 @@
 import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
+import { readSettings } from "../../src/config.ts";
+import { SetupError } from "../../src/ports.ts";
 
 /** A small catalogue without faults. Tests change a line of it. */
 export const GOOD = `controller: lab
@@ -47,4 +49,19 @@ export function catalogueFile(text: string): string {
 export function changed(from: string, to: string): string {
   if (!GOOD.includes(from)) throw new Error(`the good catalogue has no ${from}`);
   return GOOD.replace(from, to);
+}
+
+/** What is written in place of what, and the sentences for it. FOLDER stands for the folder of mayfly.yml. */
+export type FaultRow = [claim: string, from: string, to: string, ...sentences: string[]];
+
+/** The sentences about a catalogue. */
+export function faultsOf(text: string): string[] {
+  const file = catalogueFile(text);
+  try {
+    readSettings({ file, env: {} });
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    return error.message.replaceAll(dirname(file), "FOLDER").split("\n");
+  }
+  return [];
 }

@@ -1,0 +1,187 @@
+import { describe, expect, test } from "vitest";
+import { changed, type FaultRow, faultsOf } from "./file.ts";
+
+const NAMES: FaultRow[] = [
+  [
+    "two hosts cannot share a name",
+    "images:\n  - name: linux",
+    "  - name: lab1\nimages:\n  - name: linux",
+    "mayfly.yml:8:11: There is another host named lab1.",
+  ],
+  [
+    "two images cannot share a name",
+    "- name: matlab",
+    "- name: linux",
+    "mayfly.yml:13:11: There is another image named linux.",
+    "mayfly.yml:19:21: There is no image named matlab; known are linux and linux.",
+  ],
+  [
+    "two repositories cannot share a name, in whatever case",
+    "    images: [linux, matlab]",
+    "    images: [linux, matlab]\n  - name: spinw/SPINW\n    images: [linux]",
+    "mayfly.yml:20:11: There is another repository named spinw/SPINW.",
+  ],
+  [
+    "an image that is not in the file is told with the nearest that is",
+    "images: [linux, matlab]",
+    "images: [linux, matlap]",
+    "mayfly.yml:19:21: There is no image named matlap; perhaps matlab was meant.",
+  ],
+  [
+    "a host that is not in the file is told with those that are",
+    "box: { name: mayfly/matlab }",
+    "box: { name: mayfly/matlab }\n    hosts: [cluster]",
+    "mayfly.yml:17:13: There is no host named cluster; known are lab1.",
+  ],
+  [
+    "a repository has each image once",
+    "images: [linux, matlab]",
+    "images: [linux, matlab, linux]",
+    "mayfly.yml:19:29: SpinW/spinw has the image linux twice.",
+  ],
+];
+
+const LABELS: FaultRow[] = [
+  [
+    "general labels alone are not enough",
+    "[self-hosted, linux, x64, spinw-linux]",
+    "[self-hosted, Linux, X64]",
+    "mayfly.yml:11:13: The image linux has general labels only (self-hosted, Linux and X64). Add one of its own, such as the project's name: a job that asks for general labels only is not for Mayfly.",
+  ],
+  [
+    "a label is there once, in whatever case",
+    "x64, spinw-linux]",
+    "x64, spinw-linux, SpinW-Linux]",
+    "mayfly.yml:11:52: The image linux has the label spinw-linux twice; GitHub does not tell upper from lower case.",
+  ],
+  [
+    "a label has no comma, at which the runner would split it",
+    "x64, spinw-linux]",
+    'x64, "spinw,linux"]',
+    'mayfly.yml:11:39: images[0].labels[3] must be a label: 1 to 256 characters, without a comma, a line break, or a space at its ends, not "spinw,linux".',
+  ],
+  [
+    "a label has at most 256 characters",
+    "x64, spinw-linux]",
+    `x64, ${"a".repeat(257)}]`,
+    `mayfly.yml:11:39: images[0].labels[3] must be a label: 1 to 256 characters, without a comma, a line break, or a space at its ends, not "${"a".repeat(56)}…".`,
+  ],
+  [
+    "two images of a repository cannot have the same labels",
+    "spinw-matlab]",
+    "Spinw-Linux]",
+    "mayfly.yml:19:13: The images linux and matlab of SpinW/spinw have the same labels, so no job can choose between them.",
+  ],
+];
+
+const SIZES: FaultRow[] = [
+  [
+    "an image must fit on one of its hosts",
+    "box: { name: mayfly/matlab }",
+    "box: { name: mayfly/matlab }\n    cpus: 16\n    memory: 8 GiB",
+    "mayfly.yml:13:5: The image matlab fits on none of its hosts: it needs 16 CPUs and 8 GiB; lab1 has 8 CPUs and 16 GiB.",
+  ],
+  [
+    "a fixed MAC address is for one VM",
+    "box: { name: mayfly/matlab }",
+    'box: { name: mayfly/matlab }\n    mac: "52:54:00:12:34:56"\n    machines: 2',
+    "mayfly.yml:18:15: The image matlab has a fixed MAC address, so only one VM of it can be up. Set machines to 1, or leave it out.",
+  ],
+  [
+    "a MAC address for groups is for none",
+    "box: { name: mayfly/matlab }",
+    'box: { name: mayfly/matlab }\n    mac: "53:54:00:12:34:56"',
+    "mayfly.yml:17:10: The MAC address of image matlab is one for groups of cards: its first two digits must be an even number.",
+  ],
+  [
+    "no more machines are kept hot than the image allows",
+    "box: { name: mayfly/matlab }\nrepositories:\n  - name: SpinW/spinw",
+    "box: { name: mayfly/matlab }\n    machines: 1\nrepositories:\n  - name: SpinW/spinw\n    hot: { matlab: 2 }",
+    "mayfly.yml:20:20: SpinW/spinw wants 2 hot machines of matlab, and the image allows 1.",
+  ],
+  [
+    "no more machines are kept hot than the repository may have",
+    "  - name: SpinW/spinw",
+    "  - name: SpinW/spinw\n    machines: 2\n    hot: { linux: 1, matlab: 2 }",
+    "mayfly.yml:20:10: SpinW/spinw wants 3 hot machines, and may have 2.",
+  ],
+  [
+    "only images of the repository are kept hot",
+    "    images: [linux, matlab]",
+    "    images: [linux]\n    hot: { matlab: 1 }",
+    "mayfly.yml:20:20: There is no image of SpinW/spinw named matlab; known are linux.",
+  ],
+];
+
+const PLACES: FaultRow[] = [
+  [
+    "a box file needs its digest, and has to be there",
+    "{ name: mayfly/matlab }",
+    "{ file: boxes/matlab.box }",
+    "mayfly.yml:16:10: The box file of image matlab needs its sha256. This tells it: sha256sum FOLDER/boxes/matlab.box",
+    "mayfly.yml:16:18: The box file of image matlab is not there: FOLDER/boxes/matlab.box.",
+  ],
+  [
+    "a box has a name or a file",
+    "{ name: mayfly/matlab }",
+    "{}",
+    "mayfly.yml:16:10: The box of image matlab needs a name, or a file with its sha256.",
+  ],
+  [
+    "the fake driver needs a command",
+    "machines: 4",
+    "driver: fake",
+    "mayfly.yml:4:5: hosts[0] has the driver fake, so it needs a command: the program that stands in for a VM.",
+  ],
+  [
+    "no other driver takes one",
+    "machines: 4",
+    "command: [true-vm]",
+    "mayfly.yml:5:14: hosts[0].command is for the driver fake only; take it away.",
+  ],
+  [
+    "guests are reached over https",
+    "https://192.168.121.1:8443",
+    "http://192.168.121.1:8443",
+    "mayfly.yml:2:16: guests.url must begin with https://: a guest trusts nothing else. Mayfly makes the certificate itself.",
+  ],
+  [
+    "guests are not told to call themselves",
+    "machines: 4",
+    "guestUrl: https://localhost:8443",
+    "mayfly.yml:5:15: hosts[0].guestUrl is https://localhost:8443, which inside a VM of lab1 is the VM itself. Give the address of this machine on the VMs' network.",
+  ],
+  [
+    "it has to be said where guests call",
+    "guests: { url: https://192.168.121.1:8443 }\n",
+    "",
+    "mayfly.yml:3:5: It is not said where the VMs of lab1 reach this machine. Give guests.url, such as https://192.168.121.1:8443, or the host's own guestUrl.",
+  ],
+  [
+    "two listeners cannot share a port",
+    "controller: lab",
+    "controller: lab\nweb: { listen: 127.0.0.1:8443 }",
+    "mayfly.yml:3:9: web.listen and guests.listen have the same port, 8443. Give each its own.",
+  ],
+  [
+    "a port ends at 65535",
+    "controller: lab",
+    "controller: lab\nweb: { listen: 127.0.0.1:70000 }",
+    "mayfly.yml:2:16: web.listen has the port 70000; ports end at 65535.",
+  ],
+  [
+    "GitHub is called over https, but for one on this machine",
+    "controller: lab",
+    "controller: lab\ngithub: { url: http://github.lab.example, apiUrl: http://127.0.0.1:4000 }",
+    "mayfly.yml:2:16: github.url must begin with https://: the App's credentials travel over it.",
+  ],
+];
+
+describe.each(Object.entries({ NAMES, LABELS, SIZES, PLACES }))(
+  "faults of entries together, %s",
+  (_, rows) => {
+    test.each(rows)("%s", (_claim, from, to, ...sentences) => {
+      expect(faultsOf(changed(from, to))).toEqual(sentences);
+    });
+  },
+);
