@@ -55,7 +55,12 @@ export async function startMayfly(config: Config, log: Logger, clock: Clock = sy
   const ringLater = () => ring();
 
   try {
-    const store = await openStore({ file: join(data, "mayfly.sqlite"), controller: catalogue.controller, now: clock.now, log });
+    const store = await openStore({
+      file: join(data, "mayfly.sqlite"),
+      controller: catalogue.controller,
+      now: clock.now,
+      log,
+    });
     opened.push(() => store.close());
     const hosts = catalogue.hosts.map(({ guestUrl }) => new URL(guestUrl).hostname);
     const tls = await openAuthority(join(data, "authority"), hosts, clock.now());
@@ -78,7 +83,16 @@ export async function startMayfly(config: Config, log: Logger, clock: Clock = sy
     const watch = observer({ ...shared, controller: catalogue.controller, repositories, ring: ringLater });
     const act = actor({ ...shared, catalogue, store, observer: watch, ca: tls.ca, keepEvidence: kept.keep });
     const newName = (image: string) => machineName(catalogue.controller, image, randomBytes(8));
-    const rings = reconciler({ catalogue, patience: config.patience, store, observer: watch, act, clock, log, newName });
+    const rings = reconciler({
+      catalogue,
+      patience: config.patience,
+      store,
+      observer: watch,
+      act,
+      clock,
+      log,
+      newName,
+    });
     ring = rings.ring;
 
     const serves = (repo: string) => findRepository(repo, catalogue) !== undefined;
@@ -94,11 +108,21 @@ export async function startMayfly(config: Config, log: Logger, clock: Clock = sy
     });
     const web = await startWebListener({ listen: config.web, routes });
     opened.push(() => web.close());
-    const control = await startControl({ path: join(data, "control.sock"), store, world: rings.world, ring, clock, log });
+    const control = await startControl({
+      path: join(data, "control.sock"),
+      store,
+      world: rings.world,
+      ring,
+      clock,
+      log,
+    });
     opened.push(() => control.close());
 
     const { signal } = closing;
-    const sweep = sweepJobs({ github, repositories, state: () => store.state, record: store.record, clock, ring, log }, signal);
+    const sweep = sweepJobs(
+      { github, repositories, state: () => store.state, record: store.record, clock, ring, log },
+      signal,
+    );
     const passes = rings.run(signal);
     opened.push(async () => void (await Promise.allSettled([sweep, passes])));
     const pruning = setInterval(() => void prune(), PRUNE_MS).unref();
@@ -117,7 +141,12 @@ export async function startMayfly(config: Config, log: Logger, clock: Clock = sy
   }
 }
 
-function makeDrivers({ catalogue, data }: Config, log: Logger, clock: Clock, ring: Ring): Map<string, Driver> {
+function makeDrivers(
+  { catalogue, data }: Config,
+  log: Logger,
+  clock: Clock,
+  ring: Ring,
+): Map<string, Driver> {
   const make = (host: Host) =>
     DRIVERS[host.driver]({
       host,

@@ -37,7 +37,8 @@ async function sweepRepository(repo: RepoName, parts: SweepParts, signal: AbortS
   if (signal.aborted) return;
   try {
     const startedAt = parts.clock.now();
-    const ask = <T>(question: (signal: AbortSignal) => Promise<T>) => withLimit(parts.clock, LIMIT_MS, question);
+    const ask = <T>(question: (signal: AbortSignal) => Promise<T>) =>
+      withLimit(parts.clock, LIMIT_MS, question);
     const listed = await ask((limited) => parts.github.openJobs(repo, limited));
     const ids = new Set(listed.map(({ id }) => id));
     const missing = openJobsOf(repo, parts.state()).filter(
