@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join, resolve } from "node:path";
 import type { Logger } from "pino";
+import type { Probot } from "probot";
 import { actor } from "./act.ts";
 import { mayflyApp, receive } from "./app.ts";
 import { systemClock } from "./clock.ts";
@@ -8,19 +9,18 @@ import type { Config } from "./config.ts";
 import { startControl } from "./control.ts";
 import { findRepository } from "./core/labels.ts";
 import { machineName } from "./core/name.ts";
-import type { Host } from "./core/types.ts";
 import { DRIVERS } from "./drivers/index.ts";
-import { evidence } from "./evidence.ts";
+import { type Evidence, evidence } from "./evidence.ts";
 import { githubPort } from "./github/port.ts";
 import { openAuthority } from "./guest/authority.ts";
-import { startGuestListener } from "./guest/listener.ts";
-import { startWebListener } from "./intake/listener.ts";
+import { type GuestListener, startGuestListener } from "./guest/listener.ts";
+import { startWebListener, type WebListener } from "./intake/listener.ts";
 import { startReader } from "./intake/reader.ts";
 import { sweepJobs } from "./intake/sweep.ts";
 import { webhookRoutes } from "./intake/webhook.ts";
 import { observer } from "./observe.ts";
-import type { Clock, Driver, Ring } from "./ports.ts";
-import { reconciler } from "./reconcile.ts";
+import type { Clock, Driver, GitHub, Ring, Store } from "./ports.ts";
+import { type Reconciler, reconciler } from "./reconcile.ts";
 import { openStore } from "./store/sqlite.ts";
 
 /** Mayfly, running. */
@@ -28,11 +28,17 @@ export type Mayfly = {
   /** Where the web listener and the guest listener are. */
   webUrl: string;
   guestUrl: string;
-  /** Settles when Mayfly has ended: after `close`, or by itself when a pass could not be written down (then it rejects). */
+  /** Settles when the passes have ended: after `close`, or by itself when one could not be written down (then it rejects). */
   ended: Promise<void>;
   /** Takes no more work, lets effects under way end, leaves VMs as they are. */
   close(): Promise<void>;
 };
+
+/** What every part is made from. */
+type Site = { config: Config; clock: Clock; log: Logger; ring: Ring; onClose: OnClose };
+
+/** Adds something to be ended when Mayfly closes; the last that was added ends first. */
+type OnClose = (close: () => unknown) => void;
 
 /** Mayfly's own folder, which holds `vagrant/` and `guest/`. */
 const PROJECT = resolve(import.meta.dirname, "..");
@@ -44,111 +50,95 @@ const DAY_MS = 24 * PRUNE_MS;
  * Throws `SetupError` when an address, the store or a key cannot be had.
  */
 export async function startMayfly(config: Config, log: Logger, clock: Clock = systemClock): Promise<Mayfly> {
-  const { catalogue, data } = config;
-  const opened: (() => Promise<void>)[] = [];
+  const opened: (() => unknown)[] = [];
   const closing = new AbortController();
-  const closeAll = async () => {
+  const close = async () => {
     closing.abort();
-    for (const close of opened.toReversed()) await close();
+    for (const end of opened.splice(0).toReversed()) await end();
   };
-  let ring: Ring = () => {};
-  const ringLater = () => ring();
-
+  // NB: everything rings, and the ring that is rung is made from all of them.
+  let rings: Reconciler | undefined;
+  const site: Site = {
+    config,
+    clock,
+    log,
+    ring: () => rings?.ring(),
+    onClose: (end) => void opened.push(end),
+  };
   try {
     const store = await openStore({
-      file: join(data, "mayfly.sqlite"),
-      controller: catalogue.controller,
+      file: join(config.data, "mayfly.sqlite"),
+      ...naming(site),
       now: clock.now,
       log,
     });
-    opened.push(() => store.close());
-    const hosts = catalogue.hosts.map(({ guestUrl }) => new URL(guestUrl).hostname);
-    const tls = await openAuthority(join(data, "authority"), hosts, clock.now());
-    const listener = await startGuestListener({
-      listen: config.guests,
-      tls,
-      state: () => store.state,
-      record: store.record,
-      ring: ringLater,
-      clock,
-      log,
-    });
-    opened.push(() => listener.close());
+    site.onClose(store.close);
+    const { listener, ca } = await startGuests(site, store);
     const { github, probot } = githubPort({ ...config.github, log, clock });
-    const drivers = makeDrivers(config, log, clock, ringLater);
-    opened.push(async () => void (await Promise.all([...drivers.values()].map((driver) => driver.close()))));
-    const kept = evidence(join(data, "evidence"));
-    const repositories = catalogue.repositories.map(({ name }) => name);
-    const shared = { drivers, github, guests: listener.guests, clock, log };
-    const watch = observer({ ...shared, controller: catalogue.controller, repositories, ring: ringLater });
-    const act = actor({ ...shared, catalogue, store, observer: watch, ca: tls.ca, keepEvidence: kept.keep });
-    const newName = (image: string) => machineName(catalogue.controller, image, randomBytes(8));
-    const rings = reconciler({
-      catalogue,
-      patience: config.patience,
-      store,
-      observer: watch,
-      act,
-      clock,
-      log,
-      newName,
-    });
-    ring = rings.ring;
-
-    const serves = (repo: string) => findRepository(repo, catalogue) !== undefined;
-    await probot.load(mayflyApp({ record: store.record, ring, lookUp: github.job, serves, clock, log }));
-    const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
-    opened.push(() => reader.close());
-    const routes = webhookRoutes({
-      secrets: config.github.webhookSecrets,
-      keep: store.keep,
-      wake: reader.wake,
-      clock,
-      log,
-    });
-    const web = await startWebListener({ listen: config.web, routes });
-    opened.push(() => web.close());
-    const control = await startControl({
-      path: join(data, "control.sock"),
-      store,
-      world: rings.world,
-      ring,
-      clock,
-      log,
-    });
-    opened.push(() => control.close());
-
-    const { signal } = closing;
-    const sweep = sweepJobs(
-      { github, repositories, state: () => store.state, record: store.record, clock, ring, log },
-      signal,
-    );
-    const passes = rings.run(signal);
-    opened.push(async () => void (await Promise.allSettled([sweep, passes])));
-    const pruning = setInterval(() => void prune(), PRUNE_MS).unref();
-    opened.push(async () => clearInterval(pruning));
-    const prune = async () => {
-      const before = clock.now() - config.evidenceDays * DAY_MS;
-      await Promise.all([kept.prune(before), store.prune(before)]).catch((err: unknown) =>
-        log.error({ err }, "what is old could not be deleted"),
-      );
-    };
-    log.info({ controller: catalogue.controller, web: web.url, guests: listener.url }, "Mayfly is running");
-    return { webUrl: web.url, guestUrl: listener.url, ended: passes, close: closeAll };
+    const kept = evidence(join(config.data, "evidence"));
+    rings = makeRing(site, { store, github, guests: listener.guests, ca, kept });
+    const web = await startIntake(site, { store, github, probot });
+    const control = await startControl({ path: join(config.data, "control.sock"), store, ...site, ...rings });
+    site.onClose(control.close);
+    pruneOldThings(site, store, kept);
+    const sweep = startSweep(site, store, github, closing.signal);
+    const ended = rings.run(closing.signal);
+    site.onClose(() => Promise.allSettled([sweep, ended]));
+    log.info({ ...naming(site), web: web.url, guests: listener.url }, "Mayfly is running");
+    return { webUrl: web.url, guestUrl: listener.url, ended, close };
   } catch (error) {
-    await closeAll();
+    await close();
     throw error;
   }
 }
 
-function makeDrivers(
-  { catalogue, data }: Config,
-  log: Logger,
-  clock: Clock,
-  ring: Ring,
-): Map<string, Driver> {
-  const make = (host: Host) =>
-    DRIVERS[host.driver]({
+const naming = ({ config }: Site) => ({ controller: config.catalogue.controller });
+
+const repositoriesOf = ({ config }: Site) => config.catalogue.repositories.map(({ name }) => name);
+
+/** The guest listener, under the certificate authority that the seeds name. */
+async function startGuests(site: Site, store: Store): Promise<{ listener: GuestListener; ca: string }> {
+  const { config, clock, log, ring, onClose } = site;
+  const hosts = config.catalogue.hosts.map(({ guestUrl }) => new URL(guestUrl).hostname);
+  const tls = await openAuthority(join(config.data, "authority"), hosts, clock.now());
+  const state = () => store.state;
+  const listener = await startGuestListener({
+    listen: config.guests,
+    tls,
+    state,
+    record: store.record,
+    ring,
+    clock,
+    log,
+  });
+  onClose(listener.close);
+  return { listener, ca: tls.ca };
+}
+
+type RingParts = {
+  store: Store;
+  github: GitHub;
+  guests: GuestListener["guests"];
+  ca: string;
+  kept: Evidence;
+};
+
+/** Observe, plan, act. */
+function makeRing(site: Site, { kept, ...parts }: RingParts): Reconciler {
+  const { config, clock, log, ring } = site;
+  const { catalogue, patience } = config;
+  const shared = { ...parts, drivers: makeDrivers(site), catalogue, clock, log };
+  const watch = observer({ ...shared, ...naming(site), repositories: repositoriesOf(site), ring });
+  const act = actor({ ...shared, observer: watch, keepEvidence: kept.keep });
+  const newName = (image: string) => machineName(catalogue.controller, image, randomBytes(8));
+  return reconciler({ ...shared, patience, observer: watch, act, newName });
+}
+
+function makeDrivers({ config, clock, log, ring, onClose }: Site): Map<string, Driver> {
+  const { catalogue, data } = config;
+  const drivers = new Map<string, Driver>();
+  for (const host of catalogue.hosts) {
+    const driver = DRIVERS[host.driver]({
       host,
       controller: catalogue.controller,
       folder: join(data, "hosts", host.name),
@@ -157,5 +147,45 @@ function makeDrivers(
       project: PROJECT,
       clock,
     });
-  return new Map(catalogue.hosts.map((host) => [host.name, make(host)]));
+    drivers.set(host.name, driver);
+    onClose(driver.close);
+  }
+  return drivers;
+}
+
+/** From the webhook's arrival to the facts that Probot's handlers make of it. */
+async function startIntake(
+  { config, clock, log, ring, onClose }: Site,
+  { store, github, probot }: { store: Store; github: GitHub; probot: Probot },
+): Promise<WebListener> {
+  const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
+  await probot.load(mayflyApp({ record: store.record, ring, lookUp: github.job, serves, clock, log }));
+  const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
+  onClose(reader.close);
+  const { webhookSecrets: secrets } = config.github;
+  const routes = webhookRoutes({ secrets, keep: store.keep, wake: reader.wake, clock, log });
+  const web = await startWebListener({ listen: config.web, routes });
+  onClose(web.close);
+  return web;
+}
+
+function startSweep(site: Site, store: Store, github: GitHub, signal: AbortSignal): Promise<void> {
+  const { clock, ring, log } = site;
+  const state = () => store.state;
+  return sweepJobs(
+    { github, repositories: repositoriesOf(site), state, record: store.record, clock, ring, log },
+    signal,
+  );
+}
+
+/** Evidence and history are kept for the set number of days. */
+function pruneOldThings({ config, clock, log, onClose }: Site, store: Store, kept: Evidence): void {
+  const prune = () => {
+    const before = clock.now() - config.evidenceDays * DAY_MS;
+    Promise.all([kept.prune(before), store.prune(before)]).catch((err: unknown) =>
+      log.error({ err }, "what is old could not be deleted"),
+    );
+  };
+  const timer = setInterval(prune, PRUNE_MS);
+  onClose(() => clearInterval(timer));
 }
