@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { mayfly, site, start } from "./cli-site.ts";
@@ -100,6 +100,21 @@ describe("mayfly check", () => {
     expect(stdout).toMatch(/Environment:\s+- APP_ID is not set/);
     expect(stderr).toBe("2 things are missing; see above.\n");
   });
+
+  test.runIf(process.getuid?.() === 0)(
+    "leaves nothing of its own in a data folder of another user",
+    async () => {
+      const { config, data } = site();
+      mkdirSync(data);
+      chownSync(data, 12345, 12345);
+
+      const { code, stderr } = await mayfly(["check", "--config", config], ENV);
+
+      expect(code).toBe(2);
+      expect(stderr).toContain('Run the check as that user: sudo -u "#12345" mayfly check');
+      expect(readdirSync(data)).toEqual([]);
+    },
+  );
 
   test("is for programs with --json, and shows no secret", async () => {
     const { config } = site();

@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
@@ -23,6 +24,7 @@ const HOST_LIMIT_MS = 60_000;
 export async function check({ config: file, runsOn, repo, json }: CheckOptions): Promise<void> {
   const settings = readSettings({ file, env: process.env });
   if (runsOn !== undefined) return tryLabels(runsOn, repo, settings);
+  await refuseOtherUser(settings.data);
   if (!json) console.log(`${safe(meaningOf(settings))}\n`);
   const hosts = await Promise.all(settings.catalogue.hosts.map((host) => checkHost(host, settings)));
   const environment = readSecrets(process.env).faults;
@@ -33,6 +35,18 @@ export async function check({ config: file, runsOn, repo, json }: CheckOptions):
     throw new SetupError(
       count === 1 ? "One thing is missing; see above." : `${count} things are missing; see above.`,
     );
+}
+
+/** NB: drivers make folders in the data folder; those of another user would be closed to the controller. */
+async function refuseOtherUser(data: string): Promise<void> {
+  const owner = await stat(data).then(
+    ({ uid }) => uid,
+    () => undefined,
+  );
+  if (owner === undefined || owner === process.getuid?.()) return;
+  throw new SetupError(
+    `${data} belongs to another user, with the number ${owner}. Run the check as that user: sudo -u "#${owner}" mayfly check`,
+  );
 }
 
 type HostFindings = { host: string; faults: string[] };
@@ -63,9 +77,9 @@ function findingsOf(hosts: readonly HostFindings[], environment: readonly string
   const wrong = (faults: readonly string[]) => `\n${indent(faults.map((fault) => `- ${fault}`).join("\n"))}`;
   return [
     ...hosts.map(
-      ({ host, faults }) => `Host ${host}: ${faults.length === 0 ? "all is well" : wrong(faults)}`,
+      ({ host, faults }) => `Host ${host}:${faults.length === 0 ? " all is well" : wrong(faults)}`,
     ),
-    `Environment: ${environment.length === 0 ? "all is well" : wrong(environment)}`,
+    `Environment:${environment.length === 0 ? " all is well" : wrong(environment)}`,
   ].join("\n");
 }
 
