@@ -5,28 +5,24 @@ import type { Sized } from "./size.ts";
 import type { Draft, World } from "./world.ts";
 
 /** A pool that is short, and what was ordered for it so far in this pass. */
-type Wish = { pool: Sized; left: number; made: number; forJobs: readonly number[] };
+type Wish = { pool: Sized; most: number; made: number; isStuck: boolean; forJobs: readonly number[] };
 
 /**
- * Orders one machine at a time until nothing fits: for a job before one that is kept hot, then for the repository that has the
+ * Orders machines one at a time until nothing fits: for jobs before those that are kept hot, then for the repository that has the
  * fewest machines, then for the oldest job.
  */
 export function orderFairly(pools: readonly Sized[], world: World, room: Room, draft: Draft): void {
-  let wishes = pools.filter(({ short }) => short > 0).map((pool) => newWish(pool, room));
-  for (;;) {
-    wishes = wishes.filter(({ left }) => left > 0);
-    const [first, ...others] = wishes;
-    if (!first) return;
-    const next = others.reduce((best, wish) => (byNeed(wish, best, room) < 0 ? wish : best), first);
-    next.left = order(next, world, room, draft) ? next.left - 1 : 0;
-    next.made += 1;
-  }
+  const wishes = pools.filter(({ short }) => short > 0).map((pool) => newWish(pool, room));
+  const order = (wish: Wish) => orderOne(wish, world, room, draft);
+  takeTurns(wishes, ({ pool, most }) => Math.min(most, pool.shortOfJobs), room, order);
+  takeTurns(wishes, ({ most }) => most, room, order);
 }
 
 const newWish = (pool: Sized, room: Room): Wish => ({
   pool,
-  left: mayOrder(pool, room),
+  most: mayOrder(pool, room),
   made: 0,
+  isStuck: false,
   forJobs: uncovered(pool),
 });
 
@@ -43,24 +39,39 @@ function uncovered({ waiting, supply }: Sized): number[] {
   return waiting.filter(({ id }) => !covered.has(id)).map(({ id }) => id);
 }
 
-function byNeed(a: Wish, b: Wish, room: Room): number {
-  const isForJob = ({ pool, made }: Wish) => Number(made < pool.shortOfJobs);
-  const has = ({ pool }: Wish) => room.taken.ofRepository.get(pool.repository.name) ?? 0;
-  return isForJob(b) - isForJob(a) || has(a) - has(b) || oldest(a) - oldest(b);
+/** Of the repositories that have the fewest machines each gets one more, before any of them gets a second. */
+function takeTurns(
+  wishes: readonly Wish[],
+  wanted: (wish: Wish) => number,
+  room: Room,
+  order: (wish: Wish) => void,
+): void {
+  const isOpen = (wish: Wish) => !wish.isStuck && wish.made < wanted(wish);
+  const has = (name: string) => room.taken.ofRepository.get(name) ?? 0;
+  const sorted = wishes.filter(isOpen).toSorted((a, b) => oldest(a) - oldest(b));
+  let turns = [...Map.groupBy(sorted, ({ pool }) => pool.repository.name)];
+  while (turns.length > 0) {
+    const fewest = Math.min(...turns.map(([name]) => has(name)));
+    for (const [name, mine] of turns) {
+      for (let next = mine.find(isOpen); next && has(name) === fewest; next = mine.find(isOpen)) order(next);
+    }
+    turns = turns.filter(([, mine]) => mine.some(isOpen));
+  }
 }
 
 const oldest = ({ pool: { waiting } }: Wish): number => waiting[0]?.queuedAt ?? Number.MAX_VALUE;
 
-function order({ pool, made, forJobs }: Wish, world: World, room: Room, draft: Draft): boolean {
-  const { repository, image } = pool;
+function orderOne(wish: Wish, world: World, room: Room, draft: Draft): void {
+  const { repository, image } = wish.pool;
   const host = findRoom(room, repository, image);
   if (isBlocked(host)) {
+    wish.isStuck = true;
     if (host.why === "backoff") draft.isDue(host.until);
-    return false;
+    return;
   }
   const place = { repo: repository.name, image: image.name, host: host.name };
-  const machine = world.newName(image.name);
-  draft.facts.push({ kind: "machine-created", at: world.now, machine, ...place, forJob: forJobs[made] });
+  const fact = { machine: world.newName(image.name), ...place, forJob: wish.forJobs[wish.made] };
+  draft.facts.push({ kind: "machine-created", at: world.now, ...fact });
   take(room, place);
-  return true;
+  wish.made += 1;
 }

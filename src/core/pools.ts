@@ -21,7 +21,12 @@ export type Room = {
   /** Hosts whose driver could be asked at the last look. */
   reachable: ReadonlySet<string>;
   taken: Taken;
+  /** By image. */
+  searches: Map<string, Search>;
 };
+
+/** Hosts that an image may still be tried on, in its order, and what to say when none is left. */
+export type Search = { left: Host[]; blocked: Blocked };
 
 /** What the machines take whose VM may exist. */
 export type Taken = {
@@ -64,14 +69,22 @@ export function findRoom(room: Room, repository: Repository, image: Image): Host
 
 export const isBlocked = (found: Host | Blocked): found is Blocked => "why" in found;
 
+/** NB: hosts only fill up during a pass, so one without room for the image is not asked again. */
 function findHost(room: Room, image: Image): Host | Blocked {
+  const search = room.searches.get(image.name) ?? newSearch(room, image);
+  room.searches.set(image.name, search);
+  while (search.left[0] && !hasRoom(room, search.left[0], image)) search.left.shift();
+  return search.left[0] ?? search.blocked;
+}
+
+function newSearch(room: Room, image: Image): Search {
   const hosts = image.hosts.flatMap((name) => room.catalogue.hosts.find((host) => host.name === name) ?? []);
   const open = hosts.filter(({ name }) => !room.state.drained.has(name));
-  if (open.length === 0) return { why: "hosts-drained", hosts: image.hosts };
-  const reachable = open.filter(({ name }) => room.reachable.has(name));
-  if (reachable.length === 0) return { why: "hosts-unreachable", hosts: open.map(({ name }) => name) };
-  const free = reachable.find((host) => hasRoom(room, host, image));
-  return free ?? { why: "hosts-full", hosts: reachable.map(({ name }) => name) };
+  if (open.length === 0) return { left: [], blocked: { why: "hosts-drained", hosts: image.hosts } };
+  const left = open.filter(({ name }) => room.reachable.has(name));
+  if (left.length === 0)
+    return { left, blocked: { why: "hosts-unreachable", hosts: open.map(({ name }) => name) } };
+  return { left, blocked: { why: "hosts-full", hosts: left.map(({ name }) => name) } };
 }
 
 function hasRoom(room: Room, host: Host, image: Image): boolean {
