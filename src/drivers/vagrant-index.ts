@@ -123,21 +123,23 @@ const vagrant = (
   });
 
 /** What the providers' plug-ins call the states of their VMs. */
-const STATES: Readonly<Record<string, Found["state"]>> = {
-  preparing: "building",
-  starting: "building",
-  running: "up",
-  stopped: "off",
-  poweroff: "off",
-  not_running: "off",
-  shutoff: "off",
-  suspended: "broken",
-  saved: "broken",
-  aborted: "broken",
-};
+const STATES: ReadonlyMap<string, Found["state"]> = new Map(
+  Object.entries<Found["state"]>({
+    preparing: "building",
+    starting: "building",
+    running: "up",
+    stopped: "off",
+    poweroff: "off",
+    not_running: "off",
+    shutoff: "off",
+    suspended: "broken",
+    saved: "broken",
+    aborted: "broken",
+  }),
+);
 
 const lookOf = (word: string): Found => ({
   kind: "vm",
-  state: STATES[word] ?? "unknown",
+  state: STATES.get(word) ?? "unknown",
   text: word === "running" ? undefined : `Vagrant: ${word}`,
 });

@@ -17,20 +17,36 @@ export function readable(log: string): string {
 }
 
 const FAILURE_LINES = 8;
+/** What Vagrant says of a script that failed: nothing. */
+const SEE_ABOVE = "should be in the log above";
 
 /**
  * Why Vagrant failed, in its own words, led by the name of its error where it gives one.
  * NB: the exit code is 1 for every error, and an error in a Vagrantfile has no `error-exit` line at all.
  */
 export function failure(log: string): string {
-  const exit = printable(log)
-    .split("\n")
-    .map(parse)
-    .findLast((line) => line?.type === "error-exit");
-  if (!exit) return lastLines(readable(log), FAILURE_LINES);
+  const lines = printable(log).split("\n").map(parse);
+  const exit = lines.findLast((line) => line?.type === "error-exit");
+  if (!exit) return lastLines(withoutTrace(readable(log)), FAILURE_LINES);
   const [error, ...words] = exit.data;
-  return `${error?.split("::").at(-1)}: ${lastLines(words.join(","), FAILURE_LINES)}`;
+  const text = words.join(",");
+  const said = text.includes(SEE_ABOVE) ? lastLines(provisionerSaid(lines), FAILURE_LINES) : "";
+  return `${error?.split("::").at(-1)}: ${said || lastLines(text, FAILURE_LINES)}`;
 }
+
+/** What Ruby prints under an error that Vagrant did not expect: where it came from, and not what it is. */
+const withoutTrace = (text: string): string =>
+  text
+    .split("\n")
+    .filter((line) => !/^\s+(?:from |\d+: from )/.test(line))
+    .join("\n");
+
+const provisionerSaid = (lines: readonly (Line | undefined)[]): string =>
+  lines
+    .flatMap((line) =>
+      line?.type === "ui" && line.data[0] === "detail" ? [line.data.slice(1).join(",")] : [],
+    )
+    .join("\n");
 
 type Line = { type: string; data: string[] };
 

@@ -43,24 +43,26 @@ async function survey(controller: string, signal: AbortSignal): Promise<Map<Mach
 }
 
 /** See: VirtualBox, VBoxManageInfo.cpp, machineStateToName. */
-const STATES: Readonly<Record<string, Found["state"]>> = {
-  starting: "building",
-  restoring: "building",
-  settingup: "building",
-  running: "up",
-  stopping: "up",
-  paused: "up",
-  poweroff: "off",
-  saved: "off",
-  aborted: "broken",
-  "aborted-saved": "broken",
-  gurumeditation: "broken",
-};
+const STATES: ReadonlyMap<string, Found["state"]> = new Map(
+  Object.entries<Found["state"]>({
+    starting: "building",
+    restoring: "building",
+    settingup: "building",
+    running: "up",
+    stopping: "up",
+    paused: "up",
+    poweroff: "off",
+    saved: "off",
+    aborted: "broken",
+    "aborted-saved": "broken",
+    gurumeditation: "broken",
+  }),
+);
 
 function lookOf(word: string): Found {
   return {
     kind: "vm",
-    state: STATES[word] ?? "unknown",
+    state: STATES.get(word) ?? "unknown",
     text: word === "running" ? undefined : `VirtualBox: ${word}`,
   };
 }
