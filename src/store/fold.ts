@@ -27,23 +27,22 @@ export function fold(state: State, facts: readonly Fact[]): Changes {
 /** Answers whether the fact changed anything. */
 function foldOne(state: State, fact: Fact, changes: Changes): boolean {
   const jobs = jobsInReach(state, fact);
-  const machineName = "machine" in fact ? fact.machine : undefined;
-  const machine = machineName === undefined ? undefined : state.machines.get(machineName);
-  const wasClosed = fact.kind === "job-closed" && state.closed.has(fact.job);
-  const wasDrained = fact.kind === "host-drained" && state.drained.has(fact.host);
+  const machineName = "machine" in fact ? fact.machine : "";
+  const machine = state.machines.get(machineName);
+  const wasKnown = isKnown(state, fact);
   apply(state, fact);
 
-  let isNews = false;
-  for (const [id, before] of jobs) isNews = noteJob(changes, before, state.jobs.get(id)) || isNews;
-  if (machineName !== undefined) {
-    isNews = noteMachine(changes, machine, state.machines.get(machineName), fact.at) || isNews;
-  }
-  if (fact.kind === "job-closed" && !wasClosed) isNews = noteClosed(changes, fact, jobs.get(fact.job));
-  if (fact.kind === "host-drained" && wasDrained !== fact.drained) {
-    changes.hosts.set(fact.host, fact.drained ? fact.at : undefined);
-    isNews = true;
-  }
-  return isNews;
+  const news = Array.from(jobs, ([id, before]) => noteJob(changes, before, state.jobs.get(id)));
+  news.push(noteMachine(changes, machine, state.machines.get(machineName), fact.at));
+  if (!wasKnown && fact.kind === "job-closed") news.push(noteClosed(changes, fact, jobs.get(fact.job)));
+  if (!wasKnown && fact.kind === "host-drained") news.push(noteHost(changes, fact));
+  return news.includes(true);
+}
+
+/** A job that is closed, or a host that is drained or open, as the fact says already. */
+function isKnown({ closed, drained }: State, fact: Fact): boolean {
+  if (fact.kind === "job-closed") return closed.has(fact.job);
+  return fact.kind === "host-drained" && drained.has(fact.host) === fact.drained;
 }
 
 /** The jobs that a fact may change, as they were. NB: whose failure a retired machine was, only the reducer knows. */
@@ -69,6 +68,14 @@ function noteClosed(
 ): true {
   const row = before ? jobRow(before) : { id: job, repo: null, status: null, doc: null };
   changes.jobs.set(job, { ...row, closed_at: at });
+  return true;
+}
+
+function noteHost(
+  changes: Changes,
+  { host, drained, at }: { host: string; drained: boolean; at: number },
+): true {
+  changes.hosts.set(host, drained ? at : undefined);
   return true;
 }
 

@@ -28,6 +28,18 @@ describe("a store that is opened again", () => {
     );
   });
 
+  test("knows of each job which of its machines failed", async () => {
+    const { open } = storeFolder();
+    const first = await open();
+    await first.record([seen(1), seen(2), created(M1, 1), failed(M1)]);
+    await first.close();
+
+    const second = await open();
+
+    expect(second.state.jobs.get(1)).toMatchObject({ tries: 1, failure: { machine: M1 } });
+    expect(second.state.jobs.get(2)).toMatchObject({ tries: 0 });
+  });
+
   test("knows its webhooks, and which of them were read", async () => {
     const { open } = storeFolder();
     const first = await open();
