@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { withLimit } from "./clock.ts";
 import type { Fact } from "./core/facts.ts";
 import { findRepository } from "./core/labels.ts";
+import { report } from "./core/report.ts";
 import type { Catalogue, Failure, Host, Image, Machine, MachineName, Why } from "./core/types.ts";
 import type { Effect } from "./core/world.ts";
 import type { Observer } from "./observe.ts";
@@ -146,14 +147,15 @@ export function actor(parts: ActorParts): Actor {
     return await parts.keepEvidence(machine, all);
   }
 
-  async function publish({ job: id, content }: Extract<Effect, { do: "publish" }>): Promise<"done"> {
+  async function publish({ job: id, digest, story }: Extract<Effect, { do: "publish" }>): Promise<"done"> {
     const job = store.state.jobs.get(id);
     if (!job) return "done";
     const known = job.check?.id ?? (job.queuedAt < since || attempted.has(id) ? "find" : "new");
     attempted.add(id);
+    const content = report(job, story, digest, clock.now());
     const check = await onGitHub((signal) => github.publish(job, content, known, signal));
     attempted.delete(id);
-    await record({ kind: "check-published", at: clock.now(), job: id, check, digest: content.digest });
+    await record({ kind: "check-published", at: clock.now(), job: id, check, digest });
     return "done";
   }
 

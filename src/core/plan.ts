@@ -2,7 +2,7 @@ import { believe } from "./believe.ts";
 import type { State } from "./facts.ts";
 import { LAST_WRITE_MS, LATE_EVENT_MS } from "./patience.ts";
 import { groupDemand, type Matcher, matcher, nothingTaken, type Room, take } from "./pools.ts";
-import { digestOf, isLastDigest, report } from "./report.ts";
+import { digestOf, isLastDigest } from "./report.ts";
 import { sizePools } from "./size.ts";
 import { type Story, storyteller } from "./story.ts";
 import { askRunnerAt, isGone, type TurnContext, turn } from "./turn.ts";
@@ -150,5 +150,5 @@ function planReport(job: Job, story: Story, now: number, draft: Draft): void {
   const isEnding =
     story.is === "done" && story.machine !== undefined && story.machine.destroyedAt === undefined;
   if (isEnding && !draft.isDue((job.doneAt ?? now) + LAST_WRITE_MS)) return;
-  draft.effects.push({ do: "publish", job: job.id, content: report(job, story, digest, now) });
+  draft.effects.push({ do: "publish", job: job.id, digest, story });
 }

@@ -1,7 +1,7 @@
 import type { Belief } from "./believe.ts";
 import type { Fact, State } from "./facts.ts";
 import { LATE_EVENT_MS } from "./patience.ts";
-import type { CheckRun } from "./report.ts";
+import type { Story } from "./story.ts";
 import type {
   Catalogue,
   Job,
@@ -34,7 +34,8 @@ export type World = {
 export type Effect =
   | { do: "start" | "configure" | "deregister" | "release" | "destroy"; machine: MachineName }
   | { do: "retire"; machine: MachineName; why: Why }
-  | { do: "publish"; job: number; content: CheckRun }
+  /** `digest` names what the job's check run is to tell of the story. See `report`. */
+  | { do: "publish"; job: number; digest: string; story: Story }
   | { do: "look-up"; job: number };
 
 export type Plan = {

@@ -56,13 +56,13 @@ describe("a job that goes well", () => {
       for (let planned = plan(world); ; planned = plan(world)) {
         for (const effect of planned.effects) {
           if (effect.do !== "publish") continue;
-          digests.push(effect.content.digest);
+          digests.push(effect.digest);
           apply(world.state, {
             kind: "check-published",
             at: NOW,
             job: 1,
             check: 9,
-            digest: effect.content.digest,
+            digest: effect.digest,
           });
         }
         for (const fact of planned.facts) apply(world.state, fact);
