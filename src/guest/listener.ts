@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:https";
+import { createServer, type Server, type ServerOptions } from "node:https";
 import type { Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import type { Logger } from "pino";
@@ -19,7 +19,23 @@ export type GuestListenerParts = {
   ring: Ring;
   clock: Clock;
   log: Logger;
+  /** Default: `LIMITS`. */
+  limits?: Partial<ConnectionLimits> | undefined;
 };
+
+/** So that VMs cannot exhaust the controller. */
+export type ConnectionLimits = {
+  /** A connection that says nothing, or not all, is held for so long, and half as long again, at most. */
+  requestMs: number;
+  connections: number;
+  connectionsPerAddress: number;
+};
+
+/**
+ * More connections than one controller has machines; each machine holds one while it asks.
+ * NB: with some networks all VMs of a host come from one address.
+ */
+const LIMITS: ConnectionLimits = { requestMs: 10_000, connections: 4000, connectionsPerAddress: 400 };
 
 export type GuestListener = {
   guests: Guests;
@@ -31,15 +47,9 @@ export type GuestListener = {
 
 /** A claim is answered by then. See: guest/contract.md. */
 const CLAIM_MS = 25_000;
-/** A VM that opens connections and says nothing holds each of them for so long at most. */
-const REQUEST_MS = 10_000;
 /** Longer than a claim, or claims would be cut. */
 const SILENCE_MS = 60_000;
 const GRACE_MS = 2000;
-/** More than the machines of one controller; each holds one connection while it asks. */
-const CONNECTIONS = 4000;
-/** NB: with some networks all VMs of a host come from one address. */
-const CONNECTIONS_PER_ADDRESS = 400;
 
 /** Opens the HTTPS listener that guests call. Throws `SetupError` if the address cannot be had. */
 export async function startGuestListener(parts: GuestListenerParts): Promise<GuestListener> {
@@ -52,19 +62,10 @@ export async function startGuestListener(parts: GuestListenerParts): Promise<Gue
     heard.set(name, clock.now());
   };
   const routes = guestRoutes({ ...parts, polls, allowance, hear });
-  const server = createServer(
-    {
-      ...parts.tls,
-      minVersion: "TLSv1.2",
-      handshakeTimeout: REQUEST_MS,
-      headersTimeout: REQUEST_MS,
-      requestTimeout: REQUEST_MS,
-      maxHeaderSize: 8 * 1024,
-    },
-    getRequestListener(routes.fetch),
-  );
+  const limits = { ...LIMITS, ...parts.limits };
+  const server = createServer({ ...parts.tls, ...httpsOptions(limits) }, getRequestListener(routes.fetch));
   server.setTimeout(SILENCE_MS);
-  limitConnections(server);
+  limitConnections(server, limits);
   server.on("tlsClientError", (err) => log.debug({ err }, "a guest's connection failed"));
   return {
     guests: { polling: polls.names, heardAt: (name) => heard.get(name), answer: polls.answer },
@@ -90,9 +91,18 @@ function forgetOthers(
   keep(machines);
 }
 
-function limitConnections(server: Server): void {
+const httpsOptions = ({ requestMs }: ConnectionLimits): ServerOptions => ({
+  minVersion: "TLSv1.2",
+  handshakeTimeout: requestMs,
+  headersTimeout: requestMs,
+  requestTimeout: requestMs,
+  connectionsCheckingInterval: requestMs / 2,
+  maxHeaderSize: 8 * 1024,
+});
+
+function limitConnections(server: Server, limits: ConnectionLimits): void {
   const open = new Map<string, number>();
-  server.maxConnections = CONNECTIONS;
+  server.maxConnections = limits.connections;
   server.on("connection", (socket: Socket) => {
     const from = socket.remoteAddress ?? "";
     const count = (open.get(from) ?? 0) + 1;
@@ -102,7 +112,7 @@ function limitConnections(server: Server): void {
       if (left > 0) open.set(from, left);
       else open.delete(from);
     });
-    if (count > CONNECTIONS_PER_ADDRESS) socket.destroy();
+    if (count > limits.connectionsPerAddress) socket.destroy();
   });
 }
 
@@ -113,9 +123,7 @@ async function listen(server: Server, { host, port }: GuestListenerParts["listen
   } catch (cause) {
     throw new SetupError(
       `Cannot listen on ${host} port ${port}. Set another address for the guest listener.`,
-      {
-        cause,
-      },
+      { cause },
     );
   }
   const address = server.address();

@@ -11,13 +11,14 @@ export type Polls = {
   open(name: MachineName, gone: AbortSignal): Promise<PollEnd>;
   /** Ends a machine's claim with a registration. False: none was open. */
   answer(name: MachineName, registration: Registration): boolean;
-  /** Ends all claims. */
+  /** Ends all claims, those that are yet to be opened as well. */
   close(): void;
 };
 
 /** Each claim ends by itself after `limitMs`. */
 export function openPolls(clock: Clock, limitMs: number): Polls {
   const polls = new Map<MachineName, (end: PollEnd) => void>();
+  let closed = false;
 
   const open = (name: MachineName, gone: AbortSignal): Promise<PollEnd> =>
     new Promise((resolve) => {
@@ -27,6 +28,7 @@ export function openPolls(clock: Clock, limitMs: number): Polls {
         timer.abort();
         resolve(how);
       };
+      if (closed) return end("closing");
       if (gone.aborted) return end("gone");
       polls.get(name)?.("replaced");
       polls.set(name, end);
@@ -43,6 +45,7 @@ export function openPolls(clock: Clock, limitMs: number): Polls {
       return end !== undefined;
     },
     close: () => {
+      closed = true;
       for (const end of [...polls.values()]) end("closing");
     },
   };

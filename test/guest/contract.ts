@@ -17,7 +17,7 @@ export const exampleNames = (prefix: string): string[] =>
 
 /** The outcome table: the first exit code of each row, with its text. */
 export const outcomes = (): { exitCode: number; text: string }[] =>
-  [...contract.matchAll(/^\| (\d+)(?:, \d+)? \| (?:yes|by its traces) \| ([^|]+) \|$/gm)].map(
+  [...contract.matchAll(/^\| (\d+)(?:, \d+)? +\| (?:yes|by its traces) +\| ([^|]+) \|$/gm)].map(
     ([, code, text = ""]) => ({
       exitCode: Number(code),
       text: text.trim(),

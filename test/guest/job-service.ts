@@ -18,6 +18,8 @@ export type JobService = {
   cancel(): void;
   /** Status that the next session is answered with. */
   sessionStatus: number;
+  /** How often the runner has asked for a job. */
+  messages(): number;
   /** The job's output so far. */
   output(): string;
   /** The last registration that was asked for with a token. */
@@ -34,6 +36,7 @@ export async function startJobService(name: string): Promise<JobService> {
   const closing = new AbortController();
   let output = "";
   let cancelled = false;
+  let messages = 0;
   let registered: unknown;
 
   const answer = async (incoming: IncomingMessage, body: string): Promise<[number, unknown?]> => {
@@ -47,6 +50,7 @@ export async function startJobService(name: string): Promise<JobService> {
       case "POST /session":
         return [service.sessionStatus, { sessionId: "1" }];
       case "GET /message": {
+        messages += 1;
         const job = await Promise.race([given.promise, once(closing.signal, "abort").then(() => undefined)]);
         if (!job) return [404];
         const details = { jobId: 1, runId: 2, runAttempt: 1, repository: "octo/spinw", jobName: "build" };
@@ -84,6 +88,7 @@ export async function startJobService(name: string): Promise<JobService> {
       cancelled = true;
     },
     sessionStatus: 200,
+    messages: () => messages,
     output: () => output,
     registered: () => registered,
     result: result.promise,

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect as connectTls } from "node:tls";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Fact } from "../../src/core/facts.ts";
 import type { Registration } from "../../src/ports.ts";
@@ -244,6 +246,51 @@ describe("a hostile guest", () => {
     expect(status).toBe(204);
     await clock.advance(60_000);
     expect((await rig.call("report", example("report-working"))).status).toBe(429); // its writes are used up
+  });
+});
+
+describe("connections", () => {
+  const connect = (url: string) => {
+    const socket = connectTls({
+      host: "127.0.0.1",
+      port: Number(new URL(url).port),
+      ca: rig.tls.ca,
+    }).resume();
+    socket.on("error", () => undefined); // a reset is one way to be cut off
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    return { socket, closed };
+  };
+
+  test("that say nothing are cut off, and claims that wait are not", async () => {
+    await rig.close();
+    rig = await listening(clock, 0, { requestMs: 200 });
+    const answer = claim();
+    await asking();
+    const silent = connect(rig.listener.url);
+    const begun = connect(rig.listener.url);
+    begun.socket.write("POST /guest/v1/claim HTTP/1.1\r\n");
+
+    await Promise.all([silent.closed, begun.closed]);
+
+    expect(rig.listener.guests.polling().has(MACHINE)).toBe(true);
+    rig.listener.guests.answer(MACHINE, JIT);
+    expect((await answer).status).toBe(200);
+  });
+
+  test("beyond what one address may have are closed at once", async () => {
+    await rig.close();
+    rig = await listening(clock, 0, { connectionsPerAddress: 2 });
+    const first = claim();
+    await asking();
+    const second = connect(rig.listener.url);
+    await once(second.socket, "secureConnect");
+
+    await connect(rig.listener.url).closed;
+
+    expect(second.socket.closed).toBe(false);
+    second.socket.destroy();
+    rig.listener.guests.answer(MACHINE, JIT);
+    expect((await first).status).toBe(200);
   });
 });
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { apply, emptyState, type Fact, type State } from "../../src/core/facts.ts";
 import type { MachineName } from "../../src/core/types.ts";
 import { type ListenerTls, openAuthority } from "../../src/guest/authority.ts";
-import { type GuestListener, startGuestListener } from "../../src/guest/listener.ts";
+import { type ConnectionLimits, type GuestListener, startGuestListener } from "../../src/guest/listener.ts";
 import type { Clock, Seed } from "../../src/ports.ts";
 import { hashToken } from "../../src/token.ts";
 import { fakeClock } from "../support/clock.ts";
@@ -55,8 +55,9 @@ export type Answer = { status: number; body: string; json: () => unknown };
 export async function listening(
   clock: Clock = fakeClock(),
   port = 0,
-  tls: ListenerTls = TLS,
+  limits: Partial<ConnectionLimits> = {},
 ): Promise<Listening> {
+  const tls = TLS;
   const { state, facts, tell } = startedMachine(clock);
   const { log, text } = keptLog();
   let rings = 0;
@@ -74,6 +75,7 @@ export async function listening(
     },
     clock,
     log,
+    limits,
   });
   return {
     listener,

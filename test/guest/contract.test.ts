@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { claimCall, reportCall } from "../../src/guest/calls.ts";
+import type { Seed } from "../../src/ports.ts";
+import { example, exampleNames, outcomes } from "./contract.ts";
+
+/** What the controller puts into a seed: the compiler demands that this names every field. */
+const SEED: Record<keyof Seed, "string" | "number"> = {
+  machine: "string",
+  url: "string",
+  ca: "string",
+  token: "string",
+  lifeSeconds: "number",
+};
+
+test("the contract's seed has exactly the fields that the controller writes", () => {
+  const seed = example("seed");
+
+  expect(Object.fromEntries(Object.entries(seed).map(([field, value]) => [field, typeof value]))).toEqual(
+    SEED,
+  );
+});
+
+test("the contract's claim is one that the controller understands, field for field", () => {
+  expect(claimCall.parse(example("claim"))).toEqual(example("claim"));
+});
+
+test("the contract has an example of each report but the optional one, and the controller understands them", () => {
+  const reports = exampleNames("report-").map((name) => reportCall.parse(example(name)));
+
+  expect(reports.map(({ stage }) => stage).sort()).toEqual(["ended", "failed", "runner-started", "working"]);
+});
+
+test("the contract's seed and answers are plain JSON, as it promises", () => {
+  for (const name of ["seed", "answer-jit", "answer-token"]) {
+    expect(JSON.stringify(example(name)).replaceAll("\\n", "")).not.toContain("\\");
+  }
+});
+
+test("the contract tells what each result of a job means", () => {
+  expect(outcomes().map(({ exitCode }) => exitCode)).toEqual([
+    100, 101, 102, 103, 104, 105, 0, 1, 2, 3, 5, 7,
+  ]);
+});
