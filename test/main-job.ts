@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -27,6 +27,8 @@ export function describeMainJob({ driver, limitMs, boxes, brokenImage }: MainJob
 
   async function openSite(name: string, more: Partial<Parameters<typeof startSite>[0]> = {}): Promise<Site> {
     const folder = await mkdtemp(join(tmpdir(), "mayfly-site-"));
+    // QEMU opens a box's kernel in it, under a user of its own.
+    await chmod(folder, 0o711);
     opened.push(() => rm(folder, { recursive: true, force: true }));
     const box = (await boxes?.())?.good;
     const site = await startSite({ driver, folder, controller: name, box, ...more });

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { gzipSync } from "node:zlib";
 import { execa } from "execa";
 import { versionOf } from "../../../src/drivers/vagrant-box.ts";
 
@@ -20,8 +22,24 @@ export async function buildBox(
   for await (const line of build.iterable({ from: "stderr" })) tell?.(line);
   const { stdout } = await build;
   const file = stdout.at(-1) ?? "";
+  const sha256 = await digestOf(file);
+  return { name: `mayfly/${flavour}`, version: versionOf(sha256), file, sha256 };
+}
+
+/** A copy of a box whose kernel panics: the initial system that would mount its disk is empty. Made anew in `folder`. */
+export async function breakBox({ file, name }: BuiltBox, folder: string): Promise<BuiltBox> {
+  const inside = join(folder, "box");
+  const broken = join(folder, "broken.box");
+  await mkdir(inside, { recursive: true });
+  await execa("tar", ["-xzf", file, "-C", inside]);
+  await writeFile(join(inside, "initrd.gz"), gzipSync(""));
+  await execa("tar", ["-C", inside, "-I", "gzip -1", "-cf", broken, "."]);
+  const sha256 = await digestOf(broken);
+  return { name: `${name}-broken`, version: versionOf(sha256), file: broken, sha256 };
+}
+
+async function digestOf(file: string): Promise<string> {
   const hash = createHash("sha256");
   await pipeline(createReadStream(file), hash);
-  const sha256 = hash.digest("hex");
-  return { name: `mayfly/${flavour}`, version: versionOf(sha256), file, sha256 };
+  return hash.digest("hex");
 }
