@@ -84,11 +84,11 @@ async function destroyMachine(c: Context, { store, clock, log, ring }: ControlPa
   const name = c.req.param("name") ?? "";
   const machine = store.state.machines.get(name);
   if (!machine) return refuse(c, 404, unknown("machine", name, [...store.state.machines.keys()]));
-  if (machine.retired) {
+  if (machine.retired?.why === "operator" || machine.destroyedAt !== undefined) {
     return refuse(
       c,
       409,
-      `Machine ${name} is leaving already, since it was retired as ${machine.retired.why}.`,
+      `Machine ${name} is leaving already, since it was retired as ${machine.retired?.why}.`,
     );
   }
   await store.record([{ kind: "machine-retired", at: clock.now(), machine: name, why: "operator" }]);

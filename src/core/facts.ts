@@ -140,7 +140,7 @@ function addMachine(
  */
 function retire(state: State, fact: Extract<Fact, { kind: "machine-retired" }>): void {
   const machine = state.machines.get(fact.machine);
-  if (!machine || machine.retired) return;
+  if (!machine || (machine.retired && !isOverruled(machine.retired.why, fact.why))) return;
   state.machines.set(machine.name, { ...machine, retired: { at: fact.at, why: fact.why } });
   const { failure } = fact;
   if (!failure) return;
@@ -152,6 +152,9 @@ function retire(state: State, fact: Extract<Fact, { kind: "machine-retired" }>):
   if (!madeFor || madeFor.status === "running") return;
   state.jobs.set(madeFor.id, { ...madeFor, failure, tries: madeFor.tries + 1 });
 }
+
+/** The latch is never taken back; but a person may say that a machine need not wait for its job, whatever it was retired for. */
+const isOverruled = (before: Why, now: Why): boolean => now === "operator" && before !== "operator";
 
 function lengthenStreak(state: State, pool: Pool, at: number): void {
   const failures = state.streaks.get(poolKey(pool))?.failures ?? 0;

@@ -93,13 +93,22 @@ describe("the controller, told to destroy a machine", () => {
       kind: "machine-retired",
       at: NOW,
       machine: M1,
-      why: "finished",
+      why: "operator",
     });
 
     await expect(tell(`/machines/${M1}/destroy`)).rejects.toThrow(
-      "is leaving already, since it was retired as finished",
+      "is leaving already, since it was retired as operator",
     );
     expect(rings()).toBe(0);
+  });
+
+  test("does not let one that is retired wait for its job any longer", async () => {
+    const retired: Fact = { kind: "machine-retired", at: NOW, machine: M1, why: "guest-lost" };
+    const { tell, store } = await controller(created(M1), retired);
+
+    await tell(`/machines/${M1}/destroy`);
+
+    expect(store.state.machines.get(M1)?.retired?.why).toBe("operator");
   });
 
   test("tells the name that was perhaps meant", async () => {
