@@ -114,6 +114,19 @@ describe("a call", () => {
     expect(failure).toBeInstanceOf(Refused);
   });
 
+  test("that writes keeps its distance from the one before; one that reads need not", async () => {
+    const { github, clock } = await startPort();
+    await github.runners(REPO, NO_LIMIT);
+    const skippedMs = () => clock.now() - Date.now();
+
+    await Promise.all([github.runners(REPO, NO_LIMIT), github.runners(REPO, NO_LIMIT)]);
+    const afterReads = skippedMs();
+    await Promise.all([1, 2, 3].map((id) => github.publish(aJob({ id }), aCheckRun(), "new", NO_LIMIT)));
+
+    expect(afterReads).toBe(0);
+    expect(skippedMs()).toBeGreaterThan(100);
+  });
+
   test("that the table of routes does not have is not sent", async () => {
     const { probot, gh } = await startPort();
     const octokit = await probot.auth();

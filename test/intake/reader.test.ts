@@ -61,6 +61,38 @@ describe("the reader", () => {
     await reader.close();
   });
 
+  test("reads a webhook once, also when the list of unread ones is older than the end of work on it", async () => {
+    const read: string[] = [];
+    const work = Promise.withResolvers<void>();
+    const secondList = Promise.withResolvers<Delivery[]>();
+    const lists = [Promise.resolve([delivery("a")]), secondList.promise, Promise.resolve([])];
+    const { log } = keptLog();
+    const clock = fakeClock();
+    const reader = startReader({
+      store: { unread: () => lists.shift() ?? Promise.resolve([]), markRead: async () => {} },
+      receive: async ({ id }) => {
+        read.push(id);
+        await work.promise;
+      },
+      clock,
+      log,
+    });
+    await settled();
+
+    reader.wake();
+    await settled();
+    work.resolve();
+    await settled();
+    secondList.resolve([delivery("a")]);
+    await settled();
+    await clock.advance(LULL_MS);
+    await settled();
+
+    expect(read).toEqual(["a"]);
+    expect(lists).toHaveLength(1);
+    await reader.close();
+  });
+
   test("goes on with others while one fails, and tries that one again", async () => {
     const read: string[] = [];
     const { reader, settle, clock, keep, unread } = start(
