@@ -83,7 +83,7 @@ export function actor(parts: ActorParts): Actor {
       return "not-yet";
     }
     const runnerId = registration.registration === "jit" ? registration.runnerId : undefined;
-    if (!guests.polling().has(name)) {
+    if (!guests.polling().has(name) || store.state.machines.get(name)?.retired) {
       if (runnerId !== undefined) await onGitHub((signal) => github.remove(machine.repo, runnerId, signal));
       return "not-yet";
     }
@@ -121,7 +121,7 @@ export function actor(parts: ActorParts): Actor {
     return "done";
   }
 
-  /** Evidence first: after the retirement the VM and all that tells of it will be destroyed. */
+  /** Evidence first: after the retirement the VM and all that tells of it will be destroyed. NB: without it a job must end too. */
   async function retire(machine: Machine, why: Why, text: string): Promise<"done"> {
     const tail = await collectEvidence(machine);
     const failure: Failure = {
@@ -144,7 +144,10 @@ export function actor(parts: ActorParts): Actor {
       "driver.log": `The driver's evidence could not be read: ${messageOf(error)}`,
     }));
     const all = machine.guestLog === undefined ? files : { ...files, "guest.log": machine.guestLog };
-    return await parts.keepEvidence(machine, all);
+    return parts.keepEvidence(machine, all).catch((error: unknown) => {
+      log.error({ machine: machine.name, err: error }, "the evidence of a failure could not be kept");
+      return "";
+    });
   }
 
   async function publish({ job: id, digest, story }: Extract<Effect, { do: "publish" }>): Promise<"done"> {

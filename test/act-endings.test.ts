@@ -1,0 +1,181 @@
+import { describe, expect, test } from "vitest";
+import type { Effect } from "../src/core/world.ts";
+import { GitHubUnavailable } from "../src/ports.ts";
+import { ago, aJob, aJobSeen, booting, configured, ended, M1, M2, NOW, seconds } from "./support/build.ts";
+import { settled } from "./support/clock.ts";
+import { ringRig } from "./support/ring.ts";
+
+const destroy: Effect = { do: "destroy", machine: M1 };
+const publish = (digest = "waiting/0"): Effect => ({
+  do: "publish",
+  job: 1,
+  digest,
+  story: { is: "waiting", place: 1, blocked: undefined },
+});
+
+describe("to retire a machine that failed", () => {
+  test("keeps the driver's evidence and the guest's log, and shows the reason on the job", async () => {
+    const outcome = { exitCode: 3, ranJob: false, text: "the runner is too old" };
+    const rig = ringRig({
+      machines: [ended({ forJob: 1, workingAt: undefined, outcome, guestLog: "its log" })],
+    });
+    await rig.store.record([{ kind: "job-seen", at: NOW, job: aJobSeen() }]);
+
+    await rig.act({ do: "retire", machine: M1, why: "guest-failed" });
+
+    expect(rig.evidence.get(M1)).toEqual({ "console.log": `the console of ${M1}`, "guest.log": "its log" });
+    expect(rig.store.state.jobs.get(1)?.failure).toMatchObject({
+      machine: M1,
+      why: "guest-failed",
+      text: "the runner is too old",
+      tail: `the console of ${M1}`,
+    });
+  });
+
+  test("takes the driver's words for a VM that is broken", async () => {
+    const rig = ringRig({ machines: [booting({ forJob: 1 })] });
+    await rig.store.record([{ kind: "job-seen", at: NOW, job: aJobSeen() }]);
+    rig.host.vms.set(M1, "broken");
+    rig.observer.askHosts(rig.store.state);
+    await settled();
+
+    await rig.act({ do: "retire", machine: M1, why: "boot-failed" });
+
+    expect(rig.store.state.jobs.get(1)?.failure?.text).toBe("no space left");
+  });
+
+  test("is done also when the driver's evidence cannot be read, and says so", async () => {
+    const rig = ringRig({ machines: [booting()] });
+    rig.host.fails("evidence", new Error("no such folder"));
+
+    await rig.act({ do: "retire", machine: M1, why: "boot-timeout" });
+
+    expect(rig.machine(M1)?.retired?.why).toBe("boot-timeout");
+    expect(rig.evidence.get(M1)?.["driver.log"]).toContain("no such folder");
+  });
+
+  test("is done also when the evidence cannot be kept: a full disk must not hold up a job", async () => {
+    const rig = ringRig({
+      machines: [booting()],
+      keepEvidence: () => Promise.reject(new Error("no space left on device")),
+    });
+
+    await expect(rig.act({ do: "retire", machine: M1, why: "boot-timeout" })).resolves.toBe("done");
+
+    expect(rig.machine(M1)?.retired?.why).toBe("boot-timeout");
+  });
+});
+
+describe("to destroy a machine", () => {
+  test("is written down when its driver has done it", async () => {
+    const rig = ringRig({ machines: [configured()] });
+    rig.host.vms.set(M1, "up");
+    rig.host.vms.set(M2, "up");
+
+    await rig.act(destroy);
+
+    expect([...rig.host.vms.keys()]).toEqual([M2]);
+    expect(rig.machine(M1)?.destroyedAt).toBe(rig.clock.now());
+  });
+
+  test("fails when its driver fails, and is not written down", async () => {
+    const rig = ringRig({ machines: [configured()] });
+    rig.host.fails("destroy", new Error("the volume is in use"));
+
+    await expect(rig.act(destroy)).rejects.toThrow("the volume is in use");
+
+    expect(rig.machine(M1)?.destroyedAt).toBeUndefined();
+  });
+
+  test("fails when its host left the catalogue", async () => {
+    const rig = ringRig({ machines: [configured({ host: "lab9" })] });
+
+    await expect(rig.act(destroy)).rejects.toThrow(/the host lab9 of machine .* is not in the catalogue/);
+  });
+});
+
+describe("to publish a check run", () => {
+  test("makes a new one for a job that came after the start, and then updates it", async () => {
+    const rig = ringRig();
+    await rig.store.record([{ kind: "job-seen", at: NOW, job: aJobSeen({ queuedAt: rig.clock.now() }) }]);
+
+    await rig.act(publish());
+    await rig.act(publish("booting/0"));
+
+    expect([...rig.github.checks.values()].map((contents) => contents.map(({ digest }) => digest))).toEqual([
+      ["waiting/0", "booting/0"],
+    ]);
+    expect(rig.store.state.jobs.get(1)?.check).toEqual({ id: 900, digest: "booting/0" });
+  });
+
+  test("looks for the one whose answer was lost, so that there are never two", async () => {
+    const rig = ringRig();
+    await rig.store.record([{ kind: "job-seen", at: NOW, job: aJobSeen({ queuedAt: rig.clock.now() }) }]);
+    const { publish: real } = rig.github.port;
+    rig.github.port.publish = async (...parts) => {
+      await real(...parts);
+      rig.github.port.publish = real;
+      throw new GitHubUnavailable("the answer was lost");
+    };
+
+    await expect(rig.act(publish())).rejects.toThrow("lost");
+    await rig.act(publish());
+
+    expect(rig.github.checks.size).toBe(1);
+  });
+
+  test("looks for one of an earlier process, for a job that is older than this one", async () => {
+    const rig = ringRig();
+    await rig.github.port.publish(
+      aJobSeen(),
+      { digest: "x", name: "x", status: "queued", title: "x", summary: "x" },
+      "new",
+      new AbortController().signal,
+    );
+    await rig.store.record([{ kind: "job-seen", at: NOW, job: aJobSeen({ queuedAt: ago(seconds(1)) }) }]);
+
+    await rig.act(publish());
+
+    expect(rig.github.checks.size).toBe(1);
+  });
+});
+
+describe("to look a job up", () => {
+  test("writes down what GitHub says of it", async () => {
+    const rig = ringRig();
+    rig.store.state.jobs.set(1, aJob({ status: "running", ranOn: M1 }));
+    rig.github.jobs.set(1, aJobSeen({ status: "done", conclusion: "success", ranOn: M1, doneAt: NOW }));
+
+    await expect(rig.act({ do: "look-up", job: 1 })).resolves.toBe("done");
+
+    expect(rig.store.state.jobs.get(1)).toMatchObject({ status: "done", conclusion: "success" });
+  });
+
+  test("is to be done again while the job still runs", async () => {
+    const rig = ringRig();
+    rig.store.state.jobs.set(1, aJob({ status: "running", ranOn: M1 }));
+    rig.github.jobs.set(1, aJobSeen({ status: "running", ranOn: M1 }));
+
+    await expect(rig.act({ do: "look-up", job: 1 })).resolves.toBe("not-yet");
+  });
+
+  test("of which GitHub knows nothing any more ends it", async () => {
+    const rig = ringRig();
+    rig.store.state.jobs.set(1, aJob({ status: "running", ranOn: M1 }));
+
+    await expect(rig.act({ do: "look-up", job: 1 })).resolves.toBe("done");
+
+    expect(rig.store.state.jobs.get(1)).toMatchObject({
+      status: "done",
+      conclusion: "gone",
+      doneAt: rig.clock.now(),
+    });
+  });
+});
+
+test.each<Effect>([destroy, { do: "start", machine: M1 }, publish(), { do: "look-up", job: 1 }])(
+  "what is not open any more is done: $do",
+  async (effect) => {
+    await expect(ringRig().act(effect)).resolves.toBe("done");
+  },
+);

@@ -1,0 +1,266 @@
+import { pino } from "pino";
+import { type Actor, actor } from "../../src/act.ts";
+import { DEFAULT_PATIENCE } from "../../src/core/patience.ts";
+import type { CheckRun } from "../../src/core/report.ts";
+import type { Catalogue, JobSeen, Machine, MachineName } from "../../src/core/types.ts";
+import { type Observer, observer } from "../../src/observe.ts";
+import type {
+  Driver,
+  GitHub,
+  Guests,
+  Registration,
+  RunnerSeen,
+  StartOrder,
+  Store,
+  VmSeen,
+} from "../../src/ports.ts";
+import { type Reconciler, reconciler } from "../../src/reconcile.ts";
+import { memoryStore } from "../../src/store/memory.ts";
+import { aCatalogue, REPO } from "./build.ts";
+import { type FakeClock, fakeClock } from "./clock.ts";
+
+/** The ring on small fakes: a host, GitHub and guests that do what they are told, and whose state can be looked at. */
+export type Rig = {
+  clock: FakeClock;
+  store: Store;
+  host: FakeHost;
+  github: FakeGitHub;
+  guests: FakeGuests;
+  observer: Observer;
+  act: Actor;
+  reconciler: Reconciler;
+  /** How often the observer rang. */
+  rings: () => number;
+  /** Evidence kept, by machine. */
+  evidence: Map<MachineName, Record<string, string>>;
+  machine: (name: MachineName) => Machine | undefined;
+};
+
+export type RigParts = {
+  catalogue?: Partial<Catalogue>;
+  /** Has these rows from the start. */
+  machines?: readonly Machine[];
+  store?: Store;
+  keepEvidence?: (machine: Machine, files: Record<string, string>) => Promise<string>;
+};
+
+export function ringRig(parts: RigParts = {}): Rig {
+  const clock = fakeClock();
+  const catalogue = aCatalogue(parts.catalogue);
+  const store = parts.store ?? memoryStore();
+  for (const machine of parts.machines ?? []) store.state.machines.set(machine.name, machine);
+  const host = fakeHost();
+  const github = fakeGitHub();
+  const guests = fakeGuests();
+  const evidence = new Map<MachineName, Record<string, string>>();
+  const log = pino({ level: "silent" });
+  const drivers = new Map(catalogue.hosts.map(({ name }) => [name, host.driver]));
+  const repositories = catalogue.repositories.map(({ name }) => name);
+  let rung = 0;
+  const ring = () => {
+    rung += 1;
+    ringing.ring();
+  };
+  const watch = observer({
+    controller: "lab",
+    drivers,
+    repositories,
+    github: github.port,
+    guests: guests.port,
+    clock,
+    ring,
+    log,
+  });
+  const keepEvidence = async (machine: Machine, files: Record<string, string>) => {
+    evidence.set(machine.name, files);
+    return files["console.log"] ?? "";
+  };
+  const ports = { github: github.port, guests: guests.port, drivers, store, clock, log, observer: watch };
+  const act = actor({ ...ports, catalogue, ca: "PEM", keepEvidence: parts.keepEvidence ?? keepEvidence });
+  let made = 0;
+  const newName = (image: string) => {
+    made += 1;
+    return `mayfly-lab-${image}-aaaaaaa${"abcdefghij".charAt(made - 1)}`;
+  };
+  const ringing = reconciler({
+    catalogue,
+    patience: DEFAULT_PATIENCE,
+    store,
+    observer: watch,
+    act,
+    clock,
+    log,
+    newName,
+  });
+  return {
+    ...{ clock, store, host, github, guests, act, evidence },
+    observer: watch,
+    reconciler: ringing,
+    rings: () => rung,
+    machine: (name) => store.state.machines.get(name),
+  };
+}
+
+/** Lets the next call of a verb fail, or wait until it is told to go on. */
+export type Troubles<Verb extends string> = {
+  fails: (verb: Verb, error: Error) => void;
+  waits: (verb: Verb) => () => void;
+  meet: (verb: Verb) => Promise<void>;
+};
+
+function troubles<Verb extends string>(): Troubles<Verb> {
+  const coming: { verb: Verb; happen: () => Promise<void> }[] = [];
+  return {
+    fails: (verb, error) => void coming.push({ verb, happen: () => Promise.reject(error) }),
+    waits: (verb) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      coming.push({ verb, happen: () => promise });
+      return resolve;
+    },
+    meet: async (verb) => {
+      const index = coming.findIndex((trouble) => trouble.verb === verb);
+      if (index >= 0) await coming.splice(index, 1)[0]?.happen();
+    },
+  };
+}
+
+export type FakeHost = Troubles<"list" | "start" | "destroy" | "evidence"> & {
+  driver: Driver;
+  vms: Map<MachineName, VmSeen["state"]>;
+  orders: StartOrder[];
+  /** How often it was asked for its list. */
+  asked: () => number;
+};
+
+export function fakeHost(): FakeHost {
+  const trouble = troubles<"list" | "start" | "destroy" | "evidence">();
+  const vms = new Map<MachineName, VmSeen["state"]>();
+  const orders: StartOrder[] = [];
+  let asked = 0;
+  const driver: Driver = {
+    async list() {
+      asked += 1;
+      await trouble.meet("list");
+      return Array.from(vms, ([name, state]) => ({
+        name,
+        state,
+        text: state === "broken" ? "no space left" : undefined,
+      }));
+    },
+    async start(order) {
+      await trouble.meet("start");
+      orders.push(order);
+      vms.set(order.name, "building");
+    },
+    async destroy(name) {
+      await trouble.meet("destroy");
+      vms.delete(name);
+    },
+    async evidence(name) {
+      await trouble.meet("evidence");
+      return { "console.log": `the console of ${name}` };
+    },
+    check: async () => [],
+    close: async () => {},
+  };
+  return { ...trouble, driver, vms, orders, asked: () => asked };
+}
+
+type GitHubVerb = "runners" | "register" | "remove" | "job" | "openJobs" | "publish";
+
+export type FakeGitHub = Troubles<GitHubVerb> & {
+  port: GitHub;
+  runners: Map<number, RunnerSeen>;
+  jobs: Map<number, JobSeen>;
+  /** What each check run said, the newest last. */
+  checks: Map<number, CheckRun[]>;
+  /** Calls made, by verb. */
+  calls: (verb: GitHubVerb) => number;
+};
+
+/** One repository. A runner of a job is busy; the others are what the test made them. */
+export function fakeGitHub(): FakeGitHub {
+  const trouble = troubles<GitHubVerb>();
+  const runners = new Map<number, RunnerSeen>();
+  const jobs = new Map<number, JobSeen>();
+  const checks = new Map<number, CheckRun[]>();
+  const checkOf = new Map<number, number>();
+  const calls: GitHubVerb[] = [];
+  let lastId = 100;
+  const call = async (verb: GitHubVerb) => {
+    calls.push(verb);
+    await trouble.meet(verb);
+  };
+  const port: GitHub = {
+    installed: async () => [REPO],
+    async runners() {
+      await call("runners");
+      return [...runners.values()];
+    },
+    async register(repository, name, labels) {
+      await call("register");
+      if ([...runners.values()].some((runner) => runner.name === name)) return "taken";
+      if (repository.registration === "token")
+        return { registration: "token", url: "https://github.com/octo/spinw", token: "secret", name, labels };
+      lastId += 1;
+      runners.set(lastId, { id: lastId, name, state: "offline" });
+      return { registration: "jit", runnerId: lastId, jit: `configuration of ${name}` };
+    },
+    async remove(_repo, id) {
+      await call("remove");
+      if (runners.get(id)?.state === "busy") return "busy";
+      runners.delete(id);
+      return "removed";
+    },
+    async job(_repo, id) {
+      await call("job");
+      return jobs.get(id) ?? "gone";
+    },
+    async openJobs() {
+      await call("openJobs");
+      return [...jobs.values()].filter(({ status }) => status !== "done");
+    },
+    async publish(job, content, known) {
+      await call("publish");
+      const found = known === "find" ? checkOf.get(job.id) : known;
+      const check = typeof found === "number" ? found : 900 + checks.size;
+      checkOf.set(job.id, check);
+      checks.set(check, [...(checks.get(check) ?? []), content]);
+      return check;
+    },
+  };
+  return {
+    ...trouble,
+    port,
+    runners,
+    jobs,
+    checks,
+    calls: (verb) => calls.filter((made) => made === verb).length,
+  };
+}
+
+export type FakeGuests = {
+  port: Guests;
+  /** Opens a claim, and resolves with its answer. */
+  claim: (name: MachineName) => Promise<Registration>;
+  hangUp: (name: MachineName) => void;
+  heard: Map<MachineName, number>;
+};
+
+export function fakeGuests(): FakeGuests {
+  const claims = new Map<MachineName, (answer: Registration) => void>();
+  const heard = new Map<MachineName, number>();
+  return {
+    heard,
+    claim: (name) => new Promise((resolve) => void claims.set(name, resolve)),
+    hangUp: (name) => void claims.delete(name),
+    port: {
+      polling: () => new Set(claims.keys()),
+      heardAt: (name) => heard.get(name),
+      answer: (name, registration) => {
+        claims.get(name)?.(registration);
+        return claims.delete(name);
+      },
+    },
+  };
+}
