@@ -142,27 +142,34 @@ function doneHeadline(job: Job): string {
   return job.ranOn === undefined ? `${end}. No machine ran it.` : `${end} on ${code(job.ranOn)}.`;
 }
 
-/** Each stage with the time since the job was queued, and how long it took. */
+/**
+ * Each stage with the time since the job was queued, and how long it took.
+ * NB: some times are GitHub's, in whole seconds, and some are of our last look; a stage is never shown as before the one it follows.
+ */
 function stages(job: Job, machine: Machine | undefined): string {
   const times: [string, number | undefined][] = [
     ["Queued", job.queuedAt],
     ["Machine ordered", machine?.startedAt],
-    ["VM running", machine?.upAt],
     ["Guest ready", machine?.askedAt],
     ["Runner registered", machine?.configuredAt],
     ["Job started", job.startedAt],
     ["Job ended", job.doneAt],
     ["VM destroyed", machine?.destroyedAt],
   ];
-  const known = times.filter((entry): entry is [string, number] => entry[1] !== undefined);
-  const rows = known
-    .toSorted(([, a], [, b]) => a - b)
-    .map(([stage, at], index, sorted) => {
-      const before = sorted[index - 1]?.[1] ?? at;
-      return `| ${stage} | ${new Date(at).toISOString()} | ${clock(at - job.queuedAt)} | ${clock(at - before)} |`;
-    });
-  return ["| Stage | Time | Since queued | Took |", "| --- | --- | --- | --- |", ...rows].join("\n");
+  const rows: string[] = [];
+  let before = job.queuedAt;
+  for (const [stage, at] of times) {
+    if (at === undefined) continue;
+    const shown = Math.max(at, before);
+    rows.push(
+      `| ${stage} | ${timeOfDay(shown)} | ${clock(shown - job.queuedAt)} | ${clock(shown - before)} |`,
+    );
+    before = shown;
+  }
+  return ["| Stage | Time (UTC) | Since queued | Took |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }
+
+const timeOfDay = (at: number): string => new Date(at).toISOString().slice(0, 19).replace("T", " ");
 
 function failureText(job: Job): string {
   const { failure } = job;

@@ -219,7 +219,7 @@ describe("a check run", () => {
     });
   });
 
-  test("lists the stages in the order of their times, with how long each took", () => {
+  test("lists the stages in their order, with how long each took", () => {
     const machine = ended({
       startedAt: ago(seconds(290)),
       upAt: ago(seconds(280)),
@@ -231,17 +231,30 @@ describe("a check run", () => {
     const { summary } = told(done(), { is: "done", machine });
 
     expect(summary.split("\n").filter((line) => line.startsWith("|"))).toEqual([
-      "| Stage | Time | Since queued | Took |",
+      "| Stage | Time (UTC) | Since queued | Took |",
       "| --- | --- | --- | --- |",
-      "| Queued | 2026-11-23T11:55:00.000Z | 0:00 | 0:00 |",
-      "| Machine ordered | 2026-11-23T11:55:10.000Z | 0:10 | 0:10 |",
-      "| VM running | 2026-11-23T11:55:20.000Z | 0:20 | 0:10 |",
-      "| Guest ready | 2026-11-23T11:55:50.000Z | 0:50 | 0:30 |",
-      "| Runner registered | 2026-11-23T11:55:50.000Z | 0:50 | 0:00 |",
-      "| Job started | 2026-11-23T11:56:00.000Z | 1:00 | 0:10 |",
-      "| Job ended | 2026-11-23T11:59:12.000Z | 4:12 | 3:12 |",
-      "| VM destroyed | 2026-11-23T11:59:20.000Z | 4:20 | 0:08 |",
+      "| Queued | 2026-11-23 11:55:00 | 0:00 | 0:00 |",
+      "| Machine ordered | 2026-11-23 11:55:10 | 0:10 | 0:10 |",
+      "| Guest ready | 2026-11-23 11:55:50 | 0:50 | 0:40 |",
+      "| Runner registered | 2026-11-23 11:55:50 | 0:50 | 0:00 |",
+      "| Job started | 2026-11-23 11:56:00 | 1:00 | 0:10 |",
+      "| Job ended | 2026-11-23 11:59:12 | 4:12 | 3:12 |",
+      "| VM destroyed | 2026-11-23 11:59:20 | 4:20 | 0:08 |",
     ]);
+  });
+
+  test("never shows a stage as before the one it follows, since GitHub's times are whole seconds", () => {
+    const machine = ended({
+      startedAt: ago(seconds(290)),
+      askedAt: ago(seconds(238)),
+      configuredAt: ago(seconds(237)),
+    });
+
+    const { summary } = told(done(), { is: "done", machine });
+
+    expect(summary).toContain(
+      "| Runner registered | 2026-11-23 11:56:03 | 1:03 | 0:01 |\n| Job started | 2026-11-23 11:56:03 | 1:03 | 0:00 |",
+    );
   });
 });
 
