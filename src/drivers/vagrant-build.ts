@@ -1,26 +1,23 @@
-import { randomUUID } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Host } from "../core/types.ts";
 import type { Clock, StartOrder } from "../ports.ts";
 import { readTail } from "./files.ts";
 import { slots } from "./slots.ts";
 import type { Boxes } from "./vagrant-box.ts";
-import { type Child, type Ending, signalGroup, spawnChild } from "./vagrant-child.ts";
+import { type Child, type Ending, signalGroup } from "./vagrant-child.ts";
 import { dropSeed, fillUpload, type MachineFolder, writeRun, writeSeedDisk } from "./vagrant-folder.ts";
 import type { Hypervisor } from "./vagrant-hypervisor.ts";
 import { type Bootstrap, vagrantOrder } from "./vagrant-order.ts";
 import { failure } from "./vagrant-said.ts";
+import type { WaitingVagrants } from "./vagrant-waiting.ts";
 
 export type BuilderParts = {
   host: Host;
   hypervisor: Hypervisor;
   boxes: Boxes;
+  vagrants: WaitingVagrants;
   clock: Clock;
-  /** Environment of all Vagrant commands. */
-  env: Readonly<Record<string, string>>;
-  /** Folder of the folders where each `vagrant up` keeps what it knows. */
-  dotFolders: string;
   /** Mayfly's own folder, that holds `vagrant/` and `guest/`. */
   project: string;
   /** Where to get the runner from, instead of GitHub. */
@@ -50,19 +47,10 @@ export function builder(parts: BuilderParts): Builder {
 
   return async (order, folder, signal) => {
     const leave = await places.take(signal);
-    const dotFolder = join(parts.dotFolders, randomUUID());
-    const child = await spawnChild({
-      args: ["up", "--machine-readable", "--provider", host.provider],
-      env: {
-        ...parts.env,
-        VAGRANT_CWD: join(parts.project, "vagrant"),
-        VAGRANT_DOTFILE_PATH: dotFolder,
-        MAYFLY_MACHINE: "-",
-      },
-      log: folder.log,
-    });
+    const child = await parts.vagrants.take();
     try {
-      await writeRun(folder, { ...child.record, dotFolder });
+      await writeRun(folder, { ...child.record, dotFolder: child.dotFolder });
+      await rename(child.log, folder.log);
       child.give(await prepare(order, folder, parts, signal));
       await finish(child, { folder, limitMs: order.image.limits.bootMs, clock, signal });
     } catch (error) {

@@ -17,6 +17,7 @@ import { machineFolders, readEnd, readRun } from "./vagrant-folder.ts";
 import type { Found } from "./vagrant-hypervisor.ts";
 import { lookOf, withoutKind } from "./vagrant-look.ts";
 import { readable } from "./vagrant-said.ts";
+import { waitingVagrants } from "./vagrant-waiting.ts";
 
 /**
  * Makes VMs with `vagrant up`, one process for each. What there is, is asked of the hypervisor itself, for Vagrant knows only
@@ -24,7 +25,7 @@ import { readable } from "./vagrant-said.ts";
  */
 export function vagrantDriver(parts: DriverParts): Driver {
   const { host, controller, clock } = parts;
-  const { env, machines, hypervisor, work } = workshop(parts);
+  const { env, machines, hypervisor, vagrants, work } = workshop(parts);
   const isOurs = (name: string) => parseName(controller, name) !== "not ours";
 
   async function look(name: MachineName, found: Found | undefined): Promise<VmSeen> {
@@ -73,12 +74,15 @@ export function vagrantDriver(parts: DriverParts): Driver {
       return Object.fromEntries(files.filter(([, text]) => text.trim() !== ""));
     },
 
-    close: () => work.close(),
+    close: async () => {
+      await work.close();
+      await vagrants.close();
+    },
   };
 }
 
 function workshop(parts: DriverParts) {
-  const { host, controller, folder, project, clock } = parts;
+  const { host, controller, folder, project, clock, log } = parts;
   const vagrantHome = join(folder, "vagrant");
   // NB: others may pass through, for QEMU's own user reads kernels that lie in a box's folder.
   mkdirSync(vagrantHome, { recursive: true, mode: 0o711 });
@@ -86,10 +90,15 @@ function workshop(parts: DriverParts) {
   const paths = { vagrantHome, machines: join(folder, "machines"), vagrantfile: join(project, "vagrant") };
   const machines = machineFolders(paths.machines);
   const hypervisor = hypervisorOf({ host, controller, clock, env, ...paths });
-  const build = builder({
-    ...{ host, hypervisor, clock, env, project, runnerMirror: parts.runnerMirror },
-    boxes: boxes({ vagrantHome, provider: host.provider, env }),
+  const vagrants = waitingVagrants({
+    args: ["up", "--machine-readable", "--provider", host.provider],
+    env: { ...env, VAGRANT_CWD: paths.vagrantfile },
     dotFolders: join(folder, "dot"),
+    ...{ machines, clock, log },
   });
-  return { env, machines, hypervisor, work: builds({ machines, build, log: parts.log, ring: parts.ring }) };
+  const build = builder({
+    ...{ host, hypervisor, vagrants, clock, project, runnerMirror: parts.runnerMirror },
+    boxes: boxes({ vagrantHome, provider: host.provider, env }),
+  });
+  return { env, machines, hypervisor, vagrants, work: builds({ machines, build, log, ring: parts.ring }) };
 }

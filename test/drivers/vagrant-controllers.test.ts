@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
-import { readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { fakeClock } from "../support/clock.ts";
-import { openBench, strays } from "./vagrant-bench.ts";
+import { freshHost, openBench, strays } from "./vagrant-bench.ts";
 import {
   calls,
   expectMade,
@@ -33,6 +33,7 @@ test("a machine that is destroyed while it waits its turn never boots", async ()
   const { bench } = await fresh({ host: { starting: 1 } });
   const first = await startOf(bench, "stub-slow");
   const second = await startOf(bench, "stub");
+  await expect.poll(() => calls(bench, "up"), { timeout: SOON_MS }).toHaveLength(1);
 
   await bench.driver.destroy(second, soon());
   await bench.driver.destroy(first, soon());
@@ -50,6 +51,7 @@ test.each(["stub-slow", "stub-deaf"])(
     await expect
       .poll(() => isThere(join(bench.state, "volumes", `${name}.img`)), { timeout: SOON_MS })
       .toBe(true);
+    const before = await strays(options.root);
 
     await clock.advance(60_000);
     await clock.awaited();
@@ -59,9 +61,49 @@ test.each(["stub-slow", "stub-deaf"])(
       state: "broken",
       text: expect.stringContaining("had not ended after 60 s"),
     });
-    expect(await strays(options.root)).toEqual([]);
+    expect((await strays(options.root)).filter((pid) => before.includes(pid))).toEqual([]);
   },
 );
+
+test("a while after an order the next Vagrant waits already, and the next order takes it", async () => {
+  const clock = fakeClock();
+  const { bench, options } = await fresh({ clock });
+  await expectMade(bench, await startOf(bench, "stub"));
+  await clock.advance(20_000);
+  await expect.poll(() => calls(bench, "up"), { timeout: SOON_MS }).toHaveLength(2);
+  const waiting = await strays(options.root);
+
+  const next = await startOf(bench, "stub");
+
+  await expectMade(bench, next);
+  const run = await readFile(join(bench.folder, "machines", next, "run.json"), "utf8");
+  expect(waiting).toContain(JSON.parse(run).pid);
+  expect(await calls(bench, "up")).toHaveLength(2);
+});
+
+test("the Vagrant that waits ends with its driver, and leaves no folder", async () => {
+  const clock = fakeClock();
+  const { bench, options } = await fresh({ clock });
+  await clock.awaited();
+  await clock.advance(20_000);
+  await expect.poll(() => strays(options.root), { timeout: SOON_MS }).not.toEqual([]);
+
+  await bench.driver.close();
+
+  expect(await strays(options.root)).toEqual([]);
+  expect(await readdir(join(bench.folder, "dot"))).toEqual([]);
+});
+
+test("what a waiting Vagrant of a killed controller kept is removed by the next one", async () => {
+  const options = await freshHost();
+  await mkdir(join(options.root, "host/dot/of-nobody"), { recursive: true });
+
+  const bench = await openBench(options);
+  onTestFinished(bench.close);
+  await expectMade(bench, await startOf(bench, "stub"));
+
+  expect(await readdir(join(bench.folder, "dot"))).not.toContain("of-nobody");
+});
 
 test("a driver that is closed ends its Vagrants and leaves their machines to the next one", async () => {
   const { bench, options } = await fresh();
