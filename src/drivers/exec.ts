@@ -20,15 +20,22 @@ export class CommandError extends Error {
   /** None: it could not be started, or a signal ended it. */
   readonly exitCode: number | undefined;
   readonly tookMs: number;
+  /** It was ended since its time was up. */
+  readonly isLate: boolean;
   /** The last lines it wrote to either stream. */
   readonly said: string;
 
-  constructor(command: Command, how: string, facts: { exitCode?: number; tookMs: number; said: string }) {
+  constructor(
+    command: Command,
+    how: string,
+    facts: { exitCode?: number | undefined; tookMs: number; isLate: boolean; said: string },
+  ) {
     const { said } = facts;
     super(`${command.join(" ")}: ${how}${said === "" ? "" : `: ${said}`}`);
     this.command = command;
     this.exitCode = facts.exitCode;
     this.tookMs = facts.tookMs;
+    this.isLate = facts.isLate;
     this.said = said;
   }
 }
@@ -56,13 +63,12 @@ export async function run(command: Command, options: RunOptions): Promise<Output
   if (options.log !== undefined)
     await appendFile(options.log, `$ ${command.join(" ")}\n${result.all}\n`, { mode: 0o600 });
   if (!result.failed) return { stdout: result.stdout, stderr: result.stderr };
-  const facts = { tookMs: Math.round(result.durationMs), said: lastLines(result.all, SAID_LINES) };
-  const how = howItEnded(result, options);
-  throw new CommandError(
-    command,
-    how,
-    result.exitCode === undefined ? facts : { ...facts, exitCode: result.exitCode },
-  );
+  throw new CommandError(command, howItEnded(result, options), {
+    exitCode: result.exitCode,
+    tookMs: Math.round(result.durationMs),
+    isLate: result.timedOut,
+    said: lastLines(result.all, SAID_LINES),
+  });
 }
 
 /** NB: not our whole environment. It holds GitHub's secrets, and a box's own Vagrantfile is a program that runs here. */

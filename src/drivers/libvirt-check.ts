@@ -1,14 +1,17 @@
-import { access, constants, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Host } from "../core/types.ts";
-import { CommandError } from "./exec.ts";
+import { CommandError, run } from "./exec.ts";
 import { LIBVIRT, virsh } from "./libvirt-virsh.ts";
+
+/** A QEMU that still runs after so long has found KVM in order. */
+const KVM_TRIAL_MS = 1500;
 
 /** What libvirt lacks on this host, in sentences that name the cure. */
 export async function checkLibvirt(host: Host, vagrantHome: string, signal: AbortSignal): Promise<string[]> {
   const daemon = await checkDaemon(signal);
   const rest = daemon.length > 0 ? [] : [...(await checkPool(signal)), ...(await checkNetwork(signal))];
-  return [...daemon, ...rest, ...(await checkKvm(host)), ...(await checkPath(vagrantHome))];
+  return [...daemon, ...rest, ...(await checkKvm(host, signal)), ...(await checkPath(vagrantHome))];
 }
 
 async function checkDaemon(signal: AbortSignal): Promise<string[]> {
@@ -29,15 +32,22 @@ async function checkNetwork(signal: AbortSignal): Promise<string[]> {
   return isActive ? [] : [`libvirt's network ${LIBVIRT.network} does not run. Run script/setup-host.`];
 }
 
-async function checkKvm(host: Host): Promise<string[]> {
+/**
+ * Starts QEMU on KVM and leaves it be for a moment.
+ * NB: /dev/kvm may be there and open to us, and yet no guest can run: so it is in a VM that is badly nested.
+ */
+async function checkKvm(host: Host, signal: AbortSignal): Promise<string[]> {
   if (host.hypervisor !== "kvm") return [];
-  const isUsable = await access("/dev/kvm", constants.R_OK | constants.W_OK).then(
-    () => true,
-    () => false,
+  const arch = process.arch === "arm64" ? "aarch64" : "x86_64";
+  const machine = process.arch === "arm64" ? "virt" : "pc";
+  const args = ["-accel", "kvm", "-cpu", "host", "-machine", machine, "-nodefaults", "-display", "none"];
+  const trial = await run([`qemu-system-${arch}`, ...args], { signal, limitMs: KVM_TRIAL_MS }).catch(
+    (error: unknown) => error,
   );
-  if (isUsable) return [];
+  if (trial instanceof CommandError && trial.isLate) return [];
+  const why = trial instanceof CommandError && trial.said !== "" ? trial.said.split("\n")[0] : `${trial}`;
   return [
-    "/dev/kvm cannot be used. Turn on virtualisation in the firmware and join the group kvm, or set `hypervisor: qemu` (slow).",
+    `KVM cannot be used (${why}). Turn on virtualisation in the firmware, join the group kvm, or set \`hypervisor: qemu\` (slow).`,
   ];
 }
 
