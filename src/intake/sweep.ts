@@ -40,22 +40,28 @@ async function sweepRepository(repo: RepoName, parts: SweepParts, signal: AbortS
     const ask = <T>(question: (signal: AbortSignal) => Promise<T>) =>
       withLimit(parts.clock, LIMIT_MS, question);
     const listed = await ask((limited) => parts.github.openJobs(repo, limited));
+    await writeNews(listed, parts);
     const ids = new Set(listed.map(({ id }) => id));
     const missing = openJobsOf(repo, parts.state()).filter(
       ({ id, queuedAt }) => !ids.has(id) && startedAt - queuedAt >= YOUNG_MS,
     );
-    const seen = [...listed];
-    for (const job of missing) seen.push(await ask((limited) => lookUp(job, parts, limited)));
-    const news = seen.filter((job) => isNews(job, parts.state()));
-    if (news.length === 0) return;
-    await parts.record(news.map((job) => ({ kind: "job-seen", at: parts.clock.now(), job })));
-    parts.ring();
+    for (const job of missing) await writeNews([await ask((limited) => lookUp(job, parts, limited))], parts);
   } catch (error) {
     if (!signal.aborted) parts.log.warn({ repo, err: error }, "the open jobs could not be listed");
   }
 }
 
 /** Only news is written: the history must not grow with every look. */
+async function writeNews(
+  seen: readonly JobSeen[],
+  { state, record, clock, ring }: SweepParts,
+): Promise<void> {
+  const news = seen.filter((job) => isNews(job, state()));
+  if (news.length === 0) return;
+  await record(news.map((job) => ({ kind: "job-seen", at: clock.now(), job })));
+  ring();
+}
+
 function isNews(seen: JobSeen, { jobs, closed }: State): boolean {
   const known = jobs.get(seen.id);
   if (!known) return !closed.has(seen.id);

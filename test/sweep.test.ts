@@ -1,0 +1,195 @@
+import { afterEach, describe, expect, test } from "vitest";
+import type { Job, JobSeen } from "../src/core/types.ts";
+import { sweepJobs } from "../src/intake/sweep.ts";
+import { GitHubUnavailable } from "../src/ports.ts";
+import { memoryStore } from "../src/store/memory.ts";
+import { aJob, aJobSeen, M1, minutes, NOW, REPO, seconds } from "./support/build.ts";
+import { fakeClock, settled } from "./support/clock.ts";
+import { keptLog } from "./support/log.ts";
+import { type FakeGitHub, fakeGitHub } from "./support/ring.ts";
+
+let stop = new AbortController();
+afterEach(() => {
+  stop.abort();
+  stop = new AbortController();
+});
+
+type Parts = {
+  /** Jobs that GitHub has. */
+  theirs?: JobSeen[];
+  /** Jobs that Mayfly knows of. */
+  ours?: Job[];
+  closed?: number[];
+  repositories?: string[];
+  trouble?: (github: FakeGitHub) => void;
+};
+
+/** Sweeps in the background, on a clock that stands. */
+function sweeping({ theirs = [], ours = [], closed = [], repositories = [REPO], trouble }: Parts = {}) {
+  const clock = fakeClock();
+  const github = fakeGitHub();
+  const store = memoryStore();
+  trouble?.(github);
+  for (const id of closed) store.state.closed.add(id);
+  const kept = keptLog();
+  for (const job of theirs) github.jobs.set(job.id, job);
+  for (const job of ours) store.state.jobs.set(job.id, job);
+  let rings = 0;
+  const ended = sweepJobs(
+    {
+      github: github.port,
+      repositories,
+      state: () => store.state,
+      record: store.record,
+      clock,
+      ring: () => {
+        rings += 1;
+      },
+      log: kept.log,
+    },
+    stop.signal,
+  );
+  const known = (id = 1) => store.state.jobs.get(id);
+  return { clock, github, store, kept, ended, known, rings: () => rings };
+}
+
+const old = { queuedAt: NOW - minutes(30) };
+
+describe("a sweep", () => {
+  test("at the start finds the jobs whose webhooks never came, and rings", async () => {
+    const { known, rings } = sweeping({
+      theirs: [aJobSeen(), aJobSeen({ id: 2, status: "running", ranOn: M1 })],
+    });
+    await settled();
+
+    expect(known(1)?.status).toBe("queued");
+    expect(known(2)).toMatchObject({ status: "running", ranOn: M1 });
+    expect(rings()).toBe(1);
+  });
+
+  test("comes again every five minutes", async () => {
+    const { clock, github, known } = sweeping();
+    await settled();
+    github.jobs.set(1, aJobSeen());
+
+    await clock.advance(minutes(5) - 1);
+    expect(known()).toBeUndefined();
+    await clock.advance(1);
+    await settled();
+    expect(known()?.status).toBe("queued");
+  });
+
+  test("writes and rings nothing when there is nothing new, so that the history does not grow", async () => {
+    const { store, rings } = sweeping({ theirs: [aJobSeen()], ours: [aJob()] });
+    await settled();
+
+    expect(await store.history({ job: 1 })).toEqual([]);
+    expect(rings()).toBe(0);
+  });
+
+  test("learns the name of a runner that a webhook lacked", async () => {
+    const seen = { status: "running", ...old } as const;
+    const { known } = sweeping({ theirs: [aJobSeen({ ...seen, ranOn: M1 })], ours: [aJob(seen)] });
+    await settled();
+
+    expect(known()?.ranOn).toBe(M1);
+  });
+
+  test("looks up each job that is not among the open ones any more", async () => {
+    const done = aJobSeen({ ...old, status: "done", conclusion: "success" });
+    const { known, github } = sweeping({
+      theirs: [done],
+      ours: [aJob({ ...old, status: "running" }), aJob({ ...old, id: 2 })],
+    });
+    await settled();
+
+    expect(known(1)).toMatchObject({ status: "done", conclusion: "success" });
+    expect(known(2)).toMatchObject({ status: "done", conclusion: "gone" });
+    expect(github.calls("job")).toBe(2);
+  });
+
+  test("does not look up a job that was queued a moment ago: the list may lag", async () => {
+    const { clock, github, known } = sweeping({ ours: [aJob({ queuedAt: NOW - seconds(59) })] });
+    await settled();
+    expect(github.calls("job")).toBe(0);
+
+    await clock.advance(minutes(5));
+    await settled();
+    expect(known()?.status).toBe("done");
+  });
+
+  test("does not look up jobs that are done, or of other repositories", async () => {
+    const { github } = sweeping({
+      ours: [aJob({ ...old, status: "done" }), aJob({ ...old, id: 2, repo: "octo/other" })],
+    });
+    await settled();
+
+    expect(github.calls("job")).toBe(0);
+  });
+
+  test("knows a repository also in another spelling", async () => {
+    const { known } = sweeping({ ours: [aJob({ ...old, repo: "Octo/SpinW" })] });
+    await settled();
+
+    expect(known()?.status).toBe("done");
+  });
+
+  test("does not open a closed job again", async () => {
+    const { store } = sweeping({ theirs: [aJobSeen({ status: "running" })], closed: [1] });
+    await settled();
+
+    expect(store.state.jobs.size).toBe(0);
+    expect(await store.history({ job: 1 })).toEqual([]);
+  });
+
+  test("of one repository that fails does not keep the others from theirs", async () => {
+    const { known, kept } = sweeping({
+      theirs: [aJobSeen()],
+      repositories: ["octo/broken", REPO],
+      trouble: (github) => github.fails("openJobs", new GitHubUnavailable("502")),
+    });
+    await settled();
+
+    expect(known()?.status).toBe("queued");
+    expect(kept.lines).toMatchObject([{ repo: "octo/broken", msg: "the open jobs could not be listed" }]);
+  });
+
+  test("keeps what was listed when a look-up fails, and looks up again the next time", async () => {
+    const { clock, known } = sweeping({
+      theirs: [aJobSeen()],
+      ours: [aJob({ ...old, id: 2 }), aJob({ ...old, id: 3 })],
+      trouble: (github) => github.fails("job", new GitHubUnavailable("502")),
+    });
+    await settled();
+    expect(known(1)?.status).toBe("queued");
+
+    await clock.advance(minutes(5));
+    await settled();
+    expect([known(2)?.status, known(3)?.status]).toEqual(["done", "done"]);
+  });
+
+  test("that gets no answer goes on after a minute", async () => {
+    const { clock, known } = sweeping({
+      theirs: [aJobSeen()],
+      repositories: ["octo/silent", REPO],
+      trouble: (github) => void github.waits("openJobs"),
+    });
+    await settled();
+    expect(known()).toBeUndefined();
+
+    await clock.advance(minutes(1));
+    await settled();
+    expect(known()?.status).toBe("queued");
+  });
+
+  test("ends when it is told to, also while it waits", async () => {
+    const { ended, github, clock } = sweeping();
+    await settled();
+
+    stop.abort();
+
+    await expect(ended).resolves.toBeUndefined();
+    await clock.advance(minutes(60));
+    expect(github.calls("openJobs")).toBe(1);
+  });
+});
