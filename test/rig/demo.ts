@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { clock } from "../../src/core/markdown.ts";
@@ -51,8 +50,6 @@ export async function runDemo({ driver, stay }: DemoOptions): Promise<number> {
       `Mayfly runs as process ${site.pid()} (kill -9 it, if you like); GitHub is ${site.github.url}`,
     );
     const isWell = await play(site, tell);
-    if (isWell)
-      await rm(join(folder, "data"), { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
     if (stay) await untilInterrupted(site);
     return isWell ? 0 : 1;
   } finally {
