@@ -28,7 +28,8 @@ export function evidence(folder: string): Evidence {
       return tailOf(files);
     },
     prune: async (before) => {
-      for (const name of await readdir(folder).catch(() => [])) {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      for (const name of await readdir(folder)) {
         const { mtimeMs } = await stat(join(folder, name));
         if (mtimeMs < before) await rm(join(folder, name), { recursive: true, force: true });
       }
