@@ -74,7 +74,7 @@ async function copySources(name: string): Promise<string> {
   for (const part of ["src", "test/simulation", "test/core", "test/support"]) {
     await cp(join(project, part), join(copy, part), { recursive: true });
   }
-  for (const part of ["act", "act-endings", "observe", "reconcile", "sweep"]) {
+  for (const part of ["act", "act-endings", "observe", "observe-survey", "reconcile", "sweep"]) {
     await cp(join(project, `test/${part}.test.ts`), join(copy, `test/${part}.test.ts`));
   }
   for (const part of ["package.json", "vitest.config.ts"]) await cp(join(project, part), join(copy, part));

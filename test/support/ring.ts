@@ -17,7 +17,7 @@ import type {
 import { type Reconciler, reconciler } from "../../src/reconcile.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { aCatalogue, REPO } from "./build.ts";
-import { type FakeClock, fakeClock } from "./clock.ts";
+import { type FakeClock, fakeClock, settled } from "./clock.ts";
 
 /** The ring on small fakes: a host, GitHub and guests that do what they are told, and whose state can be looked at. */
 export type Rig = {
@@ -41,6 +41,8 @@ export type RigParts = {
   /** Has these rows from the start. */
   machines?: readonly Machine[];
   store?: Store;
+  /** By name, where there are several. */
+  hosts?: Record<string, FakeHost>;
   keepEvidence?: (machine: Machine, files: Record<string, string>) => Promise<string>;
 };
 
@@ -54,7 +56,7 @@ export function ringRig(parts: RigParts = {}): Rig {
   const guests = fakeGuests();
   const evidence = new Map<MachineName, Record<string, string>>();
   const log = pino({ level: "silent" });
-  const drivers = new Map(catalogue.hosts.map(({ name }) => [name, host.driver]));
+  const drivers = new Map(catalogue.hosts.map(({ name }) => [name, (parts.hosts?.[name] ?? host).driver]));
   const repositories = catalogue.repositories.map(({ name }) => name);
   let rung = 0;
   const ring = () => {
@@ -170,7 +172,8 @@ type GitHubVerb = "runners" | "register" | "remove" | "job" | "openJobs" | "publ
 
 export type FakeGitHub = Troubles<GitHubVerb> & {
   port: GitHub;
-  runners: Map<number, RunnerSeen>;
+  /** In every repository, if none is named. */
+  runners: Map<number, RunnerSeen & { repo?: string }>;
   jobs: Map<number, JobSeen>;
   /** What each check run said, the newest last. */
   checks: Map<number, CheckRun[]>;
@@ -178,10 +181,10 @@ export type FakeGitHub = Troubles<GitHubVerb> & {
   calls: (verb: GitHubVerb) => number;
 };
 
-/** One repository. A runner of a job is busy; the others are what the test made them. */
+/** Runners are what the test makes them, and nothing happens by itself. */
 export function fakeGitHub(): FakeGitHub {
   const trouble = troubles<GitHubVerb>();
-  const runners = new Map<number, RunnerSeen>();
+  const runners: FakeGitHub["runners"] = new Map();
   const jobs = new Map<number, JobSeen>();
   const checks = new Map<number, CheckRun[]>();
   const checkOf = new Map<number, number>();
@@ -193,9 +196,9 @@ export function fakeGitHub(): FakeGitHub {
   };
   const port: GitHub = {
     installed: async () => [REPO],
-    async runners() {
+    async runners(repo) {
       await call("runners");
-      return [...runners.values()];
+      return [...runners.values()].filter((runner) => (runner.repo ?? repo) === repo);
     },
     async register(repository, name, labels) {
       await call("register");
@@ -262,5 +265,20 @@ export function fakeGuests(): FakeGuests {
         return claims.delete(name);
       },
     },
+  };
+}
+
+/** Asks whatever is due, waits for the answers, and says when the next question is due. */
+export async function look(
+  rig: Rig,
+  repos: string[] = [REPO],
+): Promise<{ hostsIn: number; runnersIn: number }> {
+  rig.observer.askHosts(rig.store.state);
+  rig.observer.askRunners(repos);
+  await settled();
+  const now = rig.clock.now();
+  return {
+    hostsIn: rig.observer.askHosts(rig.store.state) - now,
+    runnersIn: rig.observer.askRunners(repos) - now,
   };
 }
