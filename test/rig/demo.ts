@@ -26,6 +26,8 @@ const JOBS = [
 
 /** A cold VM without KVM takes under a minute; a slow or busy machine may need several. */
 const LIMIT_MS = 15 * 60_000;
+/** What a shell says of a program that Ctrl-C has ended. */
+const INTERRUPTED = 130;
 
 /**
  * The main job, on this machine: an emulated GitHub queues a workflow of three jobs, and the real Mayfly serves them with real VMs
@@ -44,13 +46,20 @@ export async function runDemo({ driver, stay }: DemoOptions): Promise<number> {
     onLog: (entry) => tellLog(tell, entry),
     onDeath: () => tell("demo", "the controller died, it is started again"),
   });
+  const interrupted = untilInterrupted();
   try {
     tell(
       "demo",
       `Mayfly runs as process ${site.pid()} (kill -9 it, if you like); GitHub is ${site.github.url}`,
     );
-    const isWell = await play(site, tell);
-    if (stay) await untilInterrupted(site);
+    const isWell = await Promise.race([play(site, tell), interrupted]);
+    if (isWell === "interrupted") {
+      await site.close();
+      // What the demo still waits for will not come.
+      process.exit(INTERRUPTED);
+    }
+    if (stay) console.log(`\nStill running. Look at ${site.github.url} and end it with Ctrl-C.`);
+    if (stay) await interrupted;
     return isWell ? 0 : 1;
   } finally {
     await site.close();
@@ -193,7 +202,9 @@ function summary(checks: readonly CheckRun[], jobs: readonly Job[]): string {
   return ["\nChecks of the commit:", ...ran, ...lines].join("\n");
 }
 
-function untilInterrupted({ github }: Site): Promise<void> {
-  console.log(`\nStill running. Look at ${github.url} and end it with Ctrl-C.`);
-  return new Promise((done) => process.once("SIGINT", () => done()));
+/** NB: without this the demo's own end would leave its Mayfly behind. */
+function untilInterrupted(): Promise<"interrupted"> {
+  return new Promise((done) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => done("interrupted"));
+  });
 }
