@@ -41,7 +41,7 @@ export async function runDemo({ driver, stay }: DemoOptions): Promise<number> {
   const site = await startSite({
     driver,
     folder,
-    controller: "demo",
+    controller: driver === "fake" ? "demofake" : "demo",
     box,
     onLog: (entry) => tellLog(tell, entry),
     onDeath: () => tell("demo", "the controller died, it is started again"),
