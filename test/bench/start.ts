@@ -24,7 +24,13 @@ const stop = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const)
   process.on(name, () => stop.abort(new Error(`ended by ${name}`)));
 
-const results = await withLab(names, stop.signal, (lab) => measureInTurn(lab, runs, stop.signal));
+const results = await withLab(names, stop.signal, (lab) => measureInTurn(lab, runs, stop.signal)).catch(
+  (error: unknown) => {
+    if (!stop.signal.aborted) throw error;
+    console.error(String(stop.signal.reason));
+    process.exit(1);
+  },
+);
 console.log(`\n${report(results)}\n`);
 console.log(`load before the start: ${load.toFixed(1)}`);
 console.log(JSON.stringify({ ...summary(results), runs, load }));
