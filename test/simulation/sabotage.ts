@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { cp, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -74,7 +74,7 @@ async function copySources(name: string): Promise<string> {
   for (const part of ["src", "test/simulation", "test/core", "test/support"]) {
     await cp(join(project, part), join(copy, part), { recursive: true });
   }
-  for (const part of ["act", "act-endings", "observe", "observe-survey", "reconcile", "sweep"]) {
+  for (const part of ["act", "act-endings", "observe", "observe-survey", "reconcile", "reconcile-troubles", "sweep"]) {
     await cp(join(project, `test/${part}.test.ts`), join(copy, `test/${part}.test.ts`));
   }
   for (const part of ["package.json", "vitest.config.ts"]) await cp(join(project, part), join(copy, part));

@@ -198,7 +198,9 @@ export function fakeGitHub(): FakeGitHub {
     installed: async () => [REPO],
     async runners(repo) {
       await call("runners");
-      return [...runners.values()].filter((runner) => (runner.repo ?? repo) === repo);
+      return [...runners.values()]
+        .filter((runner) => (runner.repo ?? repo) === repo)
+        .map((runner) => ({ ...runner }));
     },
     async register(repository, name, labels) {
       await call("register");
