@@ -6,6 +6,7 @@ export type PollEnd = Registration | "timeout" | "replaced" | "closing" | "gone"
 
 /** The claims that are open right now: at most one for each machine. */
 export type Polls = {
+  /** A live view: each pass asks about every machine. */
   names(): ReadonlySet<MachineName>;
   /** Opens a claim, and resolves when it ends. `gone`: aborted when the guest has hung up. */
   open(name: MachineName, gone: AbortSignal): Promise<PollEnd>;
@@ -18,13 +19,19 @@ export type Polls = {
 /** Each claim ends by itself after `limitMs`. */
 export function openPolls(clock: Clock, limitMs: number): Polls {
   const polls = new Map<MachineName, (end: PollEnd) => void>();
+  const names = new Set<MachineName>();
   let closed = false;
+
+  const close = (name: MachineName): void => {
+    polls.delete(name);
+    names.delete(name);
+  };
 
   const open = (name: MachineName, gone: AbortSignal): Promise<PollEnd> =>
     new Promise((resolve) => {
       const timer = new AbortController();
       const end = (how: PollEnd): void => {
-        if (polls.get(name) === end) polls.delete(name);
+        if (polls.get(name) === end) close(name);
         timer.abort();
         resolve(how);
       };
@@ -32,12 +39,13 @@ export function openPolls(clock: Clock, limitMs: number): Polls {
       if (gone.aborted) return end("gone");
       polls.get(name)?.("replaced");
       polls.set(name, end);
+      names.add(name);
       gone.addEventListener("abort", () => end("gone"), { once: true });
       void clock.until(clock.now() + limitMs, timer.signal).then(() => end("timeout"));
     });
 
   return {
-    names: () => new Set(polls.keys()),
+    names: () => names,
     open,
     answer: (name, registration) => {
       const end = polls.get(name);
