@@ -11,10 +11,11 @@ import { SABOTAGES, type Sabotage } from "./sabotages.ts";
  * The last line is one JSON object. Fails when one is neither caught nor explained.
  */
 const { values } = parseArgs({
-  options: { runs: { type: "string", default: "250" }, only: { type: "string" } },
+  options: { runs: { type: "string", default: "150" }, only: { type: "string" } },
 });
 const project = resolve(import.meta.dirname, "../..");
 const folder = join(project, ".cache/sabotage");
+const RING_TESTS = /^(?:act|observe|reconcile|source|sweep).*\.test\.ts$/;
 
 type Verdict = { sabotage: Sabotage; by: "simulation" | "unit tests" | "nothing" };
 
@@ -71,34 +72,39 @@ async function judge(index: number, { file, find, replace, name }: Sabotage): Pr
 async function copySources(name: string): Promise<string> {
   const copy = join(folder, name);
   await mkdir(copy, { recursive: true });
-  for (const part of ["src", "test/simulation", "test/core", "test/support"]) {
+  for (const part of [
+    "src",
+    "test/simulation",
+    "test/core",
+    "test/support",
+    "package.json",
+    "vitest.config.ts",
+  ]) {
     await cp(join(project, part), join(copy, part), { recursive: true });
   }
-  for (const part of ["act", "act-endings", "observe", "observe-survey", "reconcile", "reconcile-troubles", "sweep"]) {
-    await cp(join(project, `test/${part}.test.ts`), join(copy, `test/${part}.test.ts`));
+  // The simulation is run by itself, and longer.
+  await rm(join(copy, "test/simulation/simulation.test.ts"));
+  for (const file of await readdir(join(project, "test"))) {
+    if (RING_TESTS.test(file)) await cp(join(project, "test", file), join(copy, "test", file));
   }
-  for (const part of ["package.json", "vitest.config.ts"]) await cp(join(project, part), join(copy, part));
   await symlink(join(project, "node_modules"), join(copy, "node_modules"));
   return copy;
 }
 
-const simulate = (copy: string, runs: string): Promise<boolean> =>
-  succeeds(
-    process.execPath,
-    ["test/simulation/simulate.ts", "--runs", runs, "--stop", "1", "--no-shrink"],
-    copy,
-  );
+function simulate(copy: string, runs: string): Promise<boolean> {
+  const options = ["--runs", runs, "--stop", "1", "--no-shrink"];
+  return succeeds(process.execPath, ["test/simulation/simulate.ts", ...options], copy);
+}
 
-const unitTests = (copy: string): Promise<boolean> =>
-  succeeds(
-    process.execPath,
-    ["node_modules/vitest/vitest.mjs", "run", "--project", "unit", "--bail", "1", "--root", copy],
-    copy,
-  );
+function unitTests(copy: string): Promise<boolean> {
+  const options = ["run", "--project", "unit", "--bail", "1", "--root", copy];
+  return succeeds(process.execPath, ["node_modules/vitest/vitest.mjs", ...options], copy);
+}
 
-const succeeds = (program: string, args: string[], cwd: string): Promise<boolean> =>
-  new Promise((done, fail) => {
+function succeeds(program: string, args: string[], cwd: string): Promise<boolean> {
+  return new Promise((done, fail) => {
     const child = spawn(program, args, { cwd, stdio: "ignore" });
     child.once("error", fail);
     child.once("exit", (code) => done(code === 0));
   });
+}
