@@ -99,7 +99,9 @@ const RANK: Record<JobSeen["status"], number> = { waiting: 0, queued: 0, running
 function seeJob(state: State, seen: JobSeen): void {
   const known = state.jobs.get(seen.id);
   if (!known) {
-    if (seen.status !== "done" && !state.closed.has(seen.id)) state.jobs.set(seen.id, { ...seen, tries: 0 });
+    // NB: GitHub may tell of a job's end before it tells of its beginning.
+    if (seen.status === "done") state.closed.add(seen.id);
+    if (!state.closed.has(seen.id)) state.jobs.set(seen.id, { ...seen, tries: 0 });
     return;
   }
   const ahead = RANK[seen.status] >= RANK[known.status];

@@ -29,20 +29,17 @@ function foldOne(state: State, fact: Fact, changes: Changes): boolean {
   const jobs = jobsInReach(state, fact);
   const machineName = "machine" in fact ? fact.machine : "";
   const machine = state.machines.get(machineName);
-  const wasKnown = isKnown(state, fact);
+  const open = Array.from(jobs.keys()).filter((id) => !state.closed.has(id));
+  const wasDrained = fact.kind === "host-drained" && state.drained.has(fact.host);
   apply(state, fact);
 
   const news = Array.from(jobs, ([id, before]) => noteJob(changes, before, state.jobs.get(id)));
   news.push(noteMachine(changes, machine, state.machines.get(machineName), fact.at));
-  if (!wasKnown && fact.kind === "job-closed") news.push(noteClosed(changes, fact, jobs.get(fact.job)));
-  if (!wasKnown && fact.kind === "host-drained") news.push(noteHost(changes, fact));
+  for (const id of open) {
+    if (state.closed.has(id)) news.push(noteClosed(changes, id, fact.at, jobs.get(id)));
+  }
+  if (fact.kind === "host-drained" && wasDrained !== fact.drained) news.push(noteHost(changes, fact));
   return news.includes(true);
-}
-
-/** A job that is closed, or a host that is drained or open, as the fact says already. */
-function isKnown({ closed, drained }: State, fact: Fact): boolean {
-  if (fact.kind === "job-closed") return closed.has(fact.job);
-  return fact.kind === "host-drained" && drained.has(fact.host) === fact.drained;
 }
 
 /** The jobs that a fact may change, as they were. NB: whose failure a retired machine was, only the reducer knows. */
@@ -61,13 +58,10 @@ function noteJob(changes: Changes, before: Job | undefined, after: Job | undefin
   return true;
 }
 
-function noteClosed(
-  changes: Changes,
-  { job, at }: { job: number; at: number },
-  before: Job | undefined,
-): true {
-  const row = before ? jobRow(before) : { id: job, repo: null, status: null, doc: null };
-  changes.jobs.set(job, { ...row, closed_at: at });
+/** NB: a job whose end was the first that was heard of it has never been open. */
+function noteClosed(changes: Changes, id: number, at: number, before: Job | undefined): true {
+  const row = before ? jobRow(before) : { id, repo: null, status: null, doc: null };
+  changes.jobs.set(id, { ...row, closed_at: at });
   return true;
 }
 

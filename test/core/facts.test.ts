@@ -68,6 +68,12 @@ describe("a job", () => {
     expect(end).toMatchObject({ status: "done", conclusion: "success", ranOn: M1 });
   });
 
+  test("whose end is the first that is heard of it stays closed, also when its beginning is told later", () => {
+    const state = folded(seen({ status: "done" }), seen(), seen({ status: "running" }));
+
+    expect(state.jobs.size).toBe(0);
+  });
+
   test("that is held back may be queued again, and the other way round", () => {
     expect(folded(seen(), seen({ status: "waiting" })).jobs.get(1)?.status).toBe("waiting");
     expect(folded(seen({ status: "waiting" }), seen()).jobs.get(1)?.status).toBe("queued");
