@@ -77,7 +77,7 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
   function tell(fact: Fact): void {
     if (fact.kind === "machine-forgotten") observer.noteForgotten(fact.machine);
     if (fact.kind === "machine-forgotten") resting.delete(fact.machine);
-    if (fact.kind === "job-closed") resting.delete(jobKey(fact.job));
+    if (fact.kind === "job-closed") forgetJob(fact.job);
     if (fact.kind === "machine-created")
       log.info({ machine: fact.machine, job: fact.forJob }, "machine created");
     if (fact.kind === "machine-retired")
@@ -86,7 +86,11 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
     if (fact.kind === "job-given-up") log.warn({ job: fact.job }, "job given up");
   }
 
-  /** Begins an effect, unless one for the same machine or job is under way or rests. Answers when to look again. */
+  function forgetJob(job: number): void {
+    for (const step of ["publish", "look-up"] as const) resting.delete(jobKey(step, job));
+  }
+
+  /** Begins an effect, unless one for the same machine, or the same one for the job, is under way or rests. Answers when to look again. */
   function begin(effect: Effect): number {
     const key = keyOf(effect);
     const rest = resting.get(key);
@@ -132,9 +136,11 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
   };
 }
 
-const keyOf = (effect: Effect): string => ("machine" in effect ? effect.machine : jobKey(effect.job));
+/** A machine has one step at a time. What is asked and what is told of a job have nothing to do with each other. */
+const keyOf = (effect: Effect): string =>
+  "machine" in effect ? effect.machine : jobKey(effect.do, effect.job);
 
-const jobKey = (id: number): string => `job ${id}`;
+const jobKey = (step: "publish" | "look-up", id: number): string => `${step} ${id}`;
 
 type Bell = { ring: Ring; rungOr: (at: number, clock: Clock) => Promise<void> };
 

@@ -207,6 +207,24 @@ describe("an event that never comes", () => {
     expect(rig.store.state.jobs.size + rig.store.state.machines.size + rig.host.vms.size).toBe(0);
   });
 
+  test("is asked for again and again, which does not hold up what the check run has to tell", async () => {
+    const rig = await running();
+    await tell(rig, jobSeen(rig));
+    await guestAsks(rig);
+    await jobStarts(rig);
+    rig.github.jobs.set(1, aJobSeen({ status: "running", ranOn: M1 }));
+    await runnerEnds(rig);
+    await pass(rig, minutes(10));
+    expect(lastSaid(rig)).toMatchObject({ digest: "running" });
+
+    await tell(
+      rig,
+      jobSeen(rig, { status: "done", conclusion: "failure", ranOn: M1, doneAt: rig.clock.now() }),
+    );
+
+    expect(lastSaid(rig)).toMatchObject({ digest: "done/failure" });
+  });
+
   test("of a guest is made up for by its VM's end", async () => {
     const rig = await running({ machines: [working({ repo: REPO })] });
     rig.host.vms.set(M1, "off");
