@@ -71,6 +71,7 @@ describe("a VM", () => {
     expect(belief(destroyed, { vm: "up", vmAskedAt: ago(seconds(2)) }).vm).toBe("none");
     expect(belief(destroyed, { vm: "unknown" }).vm).toBe("none");
     expect(belief(destroyed, { vm: "none", vmAskedAt: NOW, vmMissingSince: NOW }).vm).toBe("none");
+    expect(belief(destroyed, { vm: "up", vmAskedAt: ago(seconds(1)) }).vm).toBe("none");
     expect(belief(destroyed, { vm: "up", vmAskedAt: NOW }).vm).toBe("up");
   });
 
@@ -137,6 +138,14 @@ describe("a runner", () => {
     expect(belief({ ...machine, retired: { at: NOW, why: "surplus" } }, runnerMissing(0)).runner).toBe(
       "unknown",
     );
+  });
+
+  test("that had its one job is not gone by a list of before it was registered", () => {
+    const machine = ended({ configuredAt: ago(seconds(9)), retired: { at: NOW, why: "finished" } });
+    const listed = (at: number) => belief(machine, { runner: "none", runnerAskedAt: at }).runner;
+
+    expect(listed(ago(seconds(9)))).toBe("unknown");
+    expect(listed(ago(seconds(8)))).toBe("none");
   });
 
   test("of a stranger counts from its adoption", () => {

@@ -91,6 +91,16 @@ describe("a job", () => {
     expect(state.jobs.get(1)).toMatchObject({ status: "done", ranOn: M1 });
   });
 
+  test("keeps its times when a later webhook lacks them", () => {
+    const state = folded(
+      seen({ status: "running", startedAt: ago(seconds(5)) }),
+      seen({ status: "done", doneAt: ago(seconds(1)) }),
+      seen({ status: "done" }),
+    );
+
+    expect(state.jobs.get(1)).toMatchObject({ startedAt: ago(seconds(5)), doneAt: ago(seconds(1)) });
+  });
+
   test("that was closed is not opened again by a late webhook", () => {
     const state = folded(seen(), { kind: "job-closed", at: NOW, job: 1 }, seen({ status: "running" }));
 
@@ -141,6 +151,18 @@ describe("a machine", () => {
 
     expect(state.machines.get(M1)?.retired).toEqual({ at: ago(seconds(1)), why: "surplus" });
     expect(state.streaks.size).toBe(0);
+  });
+
+  test("that a person retires leaves for that reason, whatever it left for before, and once", () => {
+    const state = folded(
+      created(),
+      retired("surplus", ago(seconds(3))),
+      retired("operator", ago(seconds(2))),
+      retired("operator", ago(seconds(1))),
+      retired("drained"),
+    );
+
+    expect(state.machines.get(M1)?.retired).toEqual({ at: ago(seconds(2)), why: "operator" });
   });
 
   test("has each of its times from the first that told of it", () => {
