@@ -1,4 +1,3 @@
-import { createHash, randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import { withLimit } from "./clock.ts";
 import type { Fact } from "./core/facts.ts";
@@ -8,6 +7,7 @@ import type { Catalogue, Failure, Host, Image, Machine, MachineName, Why } from 
 import type { Effect } from "./core/world.ts";
 import type { Observer } from "./observe.ts";
 import type { Clock, Driver, GitHub, Guests, Store } from "./ports.ts";
+import { hashToken, makeToken } from "./token.ts";
 
 export type ActorParts = {
   catalogue: Catalogue;
@@ -49,7 +49,7 @@ export function actor(parts: ActorParts): Actor {
     if (!place)
       return retire(machine, "boot-failed", `Its host or its image is not in the catalogue any more.`);
     const { host, image } = place;
-    const token = randomBytes(32).toString("base64url");
+    const token = makeToken();
     const lifeSeconds = Math.ceil((image.limits.bootMs + image.limits.jobMs + LIFE_MARGIN_MS) / 1000);
     const seed = { machine: machine.name, url: host.guestUrl, ca: parts.ca, token, lifeSeconds };
     await record({
@@ -151,6 +151,7 @@ export function actor(parts: ActorParts): Actor {
   }
 
   async function publish({ job: id, digest, story }: Extract<Effect, { do: "publish" }>): Promise<"done"> {
+    for (const other of attempted) if (!store.state.jobs.has(other)) attempted.delete(other);
     const job = store.state.jobs.get(id);
     if (!job) return "done";
     const known = job.check?.id ?? (job.queuedAt < since || attempted.has(id) ? "find" : "new");
@@ -193,9 +194,6 @@ export function actor(parts: ActorParts): Actor {
     }
   };
 }
-
-/** Only the hash of a guest's token is stored. */
-export const hashToken = (token: string): string => createHash("sha256").update(token).digest("hex");
 
 function placeOf(machine: Machine, catalogue: Catalogue): { host: Host; image: Image } | undefined {
   const host = catalogue.hosts.find(({ name }) => name === machine.host);

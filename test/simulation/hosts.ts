@@ -1,6 +1,6 @@
-import { hashToken } from "../../src/act.ts";
 import type { Fact } from "../../src/core/facts.ts";
 import type { Driver, Registration, StartOrder, VmSeen } from "../../src/ports.ts";
+import { hashToken } from "../../src/token.ts";
 import type { SimGitHub, SimJob } from "./github.ts";
 import { CATALOGUE, callOver, type Sim } from "./sim.ts";
 
