@@ -62,10 +62,11 @@ export function observer(parts: ObserverParts): Observer {
     );
   }
   const repos = new Map<RepoName, Source<RunnerSeen>>();
-  for (const name of parts.repositories) {
+  const addRepo = (name: RepoName) => {
     const list = (signal: AbortSignal) => parts.github.runners(name, signal);
     repos.set(name, source({ name, list, limitMs: RUNNERS_LIMIT_MS, clock, ring, log }));
-  }
+  };
+  for (const name of parts.repositories) addRepo(name);
   const onlineAt = new Map<MachineName, number>();
   const removedAt = new Map<MachineName, number>();
   const forgottenAt = new Map<MachineName, number>();
@@ -101,10 +102,13 @@ export function observer(parts: ObserverParts): Observer {
       const read = parseName(controller, name);
       if (read !== "not ours") found.set(name, { name, image: read.image, ...found.get(name), ...where });
     };
-    for (const [host, from] of hosts)
+    for (const [host, from] of hosts) {
+      if (!isTrusted(from)) continue;
       for (const name of from.things().keys()) consider(name, from.askedAt(), { host });
+    }
     // NB: a runner tells nothing of its host; only when no host has its VM is it a stranger of its own.
     for (const [repo, from] of isSurveyed() ? repos : []) {
+      if (!isTrusted(from)) continue;
       for (const name of from.things().keys()) {
         if ((removedAt.get(name) ?? 0) < (from.askedAt() ?? 0)) consider(name, from.askedAt(), { repo });
       }
@@ -125,6 +129,8 @@ export function observer(parts: ObserverParts): Observer {
     },
     askRunners: (names) => {
       const wanted = new Set(names);
+      // NB: machines may outlive their repository's entry in the catalogue; its runners have to go all the same.
+      for (const name of wanted) if (!repos.has(name)) addRepo(name);
       return askDue(repos, (name) => (wanted.has(name) ? RUNNERS_MS : QUIET_RUNNERS_MS), clock.now());
     },
     runnerOf: (name) => {

@@ -29,17 +29,23 @@ export type SourceParts<T> = {
   log: Logger;
 };
 
-/** After a failure a source is left alone this long. */
+/** After a failure a source is left alone this long, and twice as long after each further one, */
 const RETRY_MS = 10_000;
+/** up to this, or to its ordinary pace if that is slower: a repository may have removed the App for good. */
+const RETRY_MAX_MS = 60_000;
+/** A thing that has been missing for so long is remembered no more: GitHub lists the runners of others, too, each under a new name. */
+const REMEMBER_MS = 60 * 60_000;
 
+/** Keeps what a place said last, and since when it lacks what it had. */
 export function source<T extends { name: string }>(parts: SourceParts<T>): Source<T> {
   const { clock, log, ring } = parts;
-  /** For each thing ever listed: since when it is missing, if it is. */
+  /** For each thing that was listed: since when it is missing, if it is. */
   const missing = new Map<string, number | undefined>();
   let firstAskedAt: number | undefined;
   let things: ReadonlyMap<string, T> = new Map();
   let askedAt: number | undefined;
   let failedAt: number | undefined;
+  let failures = 0;
   let triedAt: number | undefined;
   let isAsking = false;
 
@@ -50,19 +56,33 @@ export function source<T extends { name: string }>(parts: SourceParts<T>): Sourc
     try {
       const found = await withLimit(clock, parts.limitMs, parts.list);
       things = new Map(found.map((thing) => [thing.name, thing]));
-      for (const [name, since] of missing) if (!things.has(name)) missing.set(name, since ?? startedAt);
-      for (const name of things.keys()) missing.set(name, undefined);
+      noteMissing(startedAt);
       firstAskedAt ??= startedAt;
       askedAt = startedAt;
       failedAt = undefined;
+      failures = 0;
     } catch (error) {
       failedAt = clock.now();
+      failures += 1;
       log.warn({ source: parts.name, err: error }, "a source could not be asked");
     } finally {
       isAsking = false;
       ring();
     }
   }
+
+  /** NB: for a thing that is remembered no more, the first list of all counts, which is older still. */
+  function noteMissing(now: number): void {
+    for (const [name, since] of missing) {
+      if (things.has(name)) continue;
+      if (since !== undefined && now - since > REMEMBER_MS) missing.delete(name);
+      else missing.set(name, since ?? now);
+    }
+    for (const name of things.keys()) missing.set(name, undefined);
+  }
+
+  const retryMs = (everyMs: number): number =>
+    Math.min(RETRY_MS * 2 ** (failures - 1), Math.max(everyMs, RETRY_MAX_MS));
 
   return {
     ask: () => {
@@ -75,7 +95,9 @@ export function source<T extends { name: string }>(parts: SourceParts<T>): Sourc
     hasFailed: () => failedAt !== undefined,
     nextAt: (everyMs) => {
       if (isAsking) return Number.POSITIVE_INFINITY;
-      return failedAt === undefined ? (triedAt ?? Number.NEGATIVE_INFINITY) + everyMs : failedAt + RETRY_MS;
+      return failedAt === undefined
+        ? (triedAt ?? Number.NEGATIVE_INFINITY) + everyMs
+        : failedAt + retryMs(everyMs);
     },
     forget: (name) => void missing.delete(name),
   };
