@@ -32,6 +32,8 @@ const ROUNDS = 5;
 /** After an effect failed, or changed nothing, it rests: first this long, then twice as long each time. */
 const REST_MS = 2000;
 const REST_MAX_MS = 60_000;
+/** A check run that GitHub does not take holds nobody up, and there may be one for each job of a repository. */
+const REST_MAX_PUBLISH_MS = 10 * 60_000;
 
 export function reconciler(parts: ReconcilerParts): Reconciler {
   const { store, observer, clock, log } = parts;
@@ -104,21 +106,26 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
     const about = "machine" in effect ? { machine: effect.machine } : { job: effect.job };
     try {
       const answer = await parts.act(effect);
-      if (answer === "not-yet") return rest(key, undefined);
+      if (answer === "not-yet") return rest(effect, undefined);
       log.info({ ...about, step: effect.do, tookMs: clock.now() - startedAt }, "step done");
       resting.delete(key);
     } catch (error) {
       log.warn({ ...about, step: effect.do, err: error }, "step failed, will be tried again");
-      rest(key, error instanceof GitHubUnavailable ? error.retryAt : undefined);
+      rest(effect, error instanceof GitHubUnavailable ? error.retryAt : undefined);
     } finally {
       underWay.delete(key);
       bell.ring();
     }
   }
 
-  function rest(key: string, retryAt: number | undefined): void {
+  /** NB: what it is about may be over by now; nobody would wake it up. */
+  function rest(effect: Effect, retryAt: number | undefined): void {
+    const { jobs, machines } = store.state;
+    if (!("machine" in effect ? machines.has(effect.machine) : jobs.has(effect.job))) return;
+    const key = keyOf(effect);
     const tries = (resting.get(key)?.tries ?? 0) + 1;
-    const restMs = Math.min(REST_MS * 2 ** (tries - 1), REST_MAX_MS);
+    const maxMs = effect.do === "publish" ? REST_MAX_PUBLISH_MS : REST_MAX_MS;
+    const restMs = Math.min(REST_MS * 2 ** (tries - 1), maxMs);
     resting.set(key, { tries, until: Math.max(retryAt ?? 0, clock.now() + restMs) });
   }
 

@@ -30,5 +30,9 @@ export const ASK_IN_DOUBT_MS = 10 * SECOND;
 export const ASK_FIRST_MS = 20 * SECOND;
 /** How often GitHub is asked about a runner that is known to work. */
 export const ASK_AT_WORK_MS = 5 * MINUTE;
+/** GitHub drops an ephemeral runner that it has not heard of for so long. See: GitHub docs, self-hosted runners reference. */
+export const DROPPED_MS = 24 * 60 * MINUTE;
+/** How long the last word of a job's check run is tried. Then the job is closed without it: GitHub will not take it any more. */
+export const REPORT_MS = 24 * 60 * MINUTE;
 /** How long an event may be late before GitHub is asked about the job. */
 export const LATE_EVENT_MS = 15 * SECOND;

@@ -1,6 +1,6 @@
 import { believe } from "./believe.ts";
 import type { State } from "./facts.ts";
-import { LAST_WRITE_MS, LATE_EVENT_MS } from "./patience.ts";
+import { LAST_WRITE_MS, LATE_EVENT_MS, REPORT_MS } from "./patience.ts";
 import { groupDemand, type Matcher, matcher, nothingTaken, type Room, take } from "./pools.ts";
 import { digestOf, isLastDigest } from "./report.ts";
 import { sizePools } from "./size.ts";
@@ -117,7 +117,7 @@ const rowOf = ({ name, image, host, repo }: Stranger, { catalogue, now }: World)
 
 function planJobs(world: World, match: Matcher, story: (job: Job) => Story, draft: Draft): void {
   for (const job of world.state.jobs.values()) {
-    if (isOver(job, match)) {
+    if (isOver(job, match, world.since, draft)) {
       draft.facts.push({ kind: "job-closed", at: world.now, job: job.id });
       continue;
     }
@@ -133,8 +133,12 @@ function planJobs(world: World, match: Matcher, story: (job: Job) => Story, draf
 const isOurs = (job: Job, match: Matcher): boolean =>
   job.check !== undefined || match(job).image !== undefined;
 
-const isOver = (job: Job, match: Matcher): boolean =>
-  job.status === "done" && (job.check ? isLastDigest(job.check.digest) : !isOurs(job, match));
+/** NB: a check run that GitHub refuses for good (no right to write it, no such commit any more) must not keep its job for ever. */
+function isOver(job: Job, match: Matcher, since: number, draft: Draft): boolean {
+  if (job.status !== "done") return false;
+  const isTold = job.check ? isLastDigest(job.check.digest) : !isOurs(job, match);
+  return isTold || draft.isDue(Math.max(job.doneAt ?? 0, since) + REPORT_MS);
+}
 
 /** A job that ran on a machine that is over, and whose end was not told in time. */
 function planLookUp(job: Job, { machines }: State, draft: Draft): void {

@@ -1,6 +1,6 @@
 import { type Belief, SURE } from "./believe.ts";
 import type { Fact } from "./facts.ts";
-import { ASK_AT_WORK_MS, ASK_FIRST_MS, ASK_IN_DOUBT_MS } from "./patience.ts";
+import { ASK_AT_WORK_MS, ASK_FIRST_MS, ASK_IN_DOUBT_MS, DROPPED_MS } from "./patience.ts";
 import { RULES } from "./rules.ts";
 import type { ImageLimits, Job, Machine, Patience, Seen, Why } from "./types.ts";
 import type { Effect } from "./world.ts";
@@ -92,10 +92,22 @@ export function turn(machine: Machine, belief: Belief, context: TurnContext): Tu
       // NB: the row waits for its job's last words, which tell the machine's times.
       if (context.job) return {};
       return { fact: { kind: "machine-forgotten", at: context.now, machine: machine.name } };
-    case "wait":
     case "look-again":
+      return giveUpLooking(machine, belief, context);
+    case "wait":
       return {};
   }
+}
+
+/**
+ * NB: a repository that has removed the App will never tell what became of a runner. Without its VM the runner is dropped by GitHub
+ * itself, and the row need not wait for it any longer than that.
+ */
+function giveUpLooking(machine: Machine, { runner }: Belief, { job, now }: TurnContext): Turn {
+  if (machine.destroyedAt === undefined || runner !== "unknown" || job) return {};
+  return onceAfter(machine.destroyedAt + DROPPED_MS, now, {
+    fact: { kind: "machine-forgotten", at: now, machine: machine.name },
+  });
 }
 
 /**
