@@ -46,7 +46,7 @@ export type Client = {
   as(installation?: number): Promise<ProbotOctokit["rest"]>;
   /** Acts as the installation that the repository belongs to. */
   inRepo<T>(repo: RepoName, signal: AbortSignal, act: (place: InRepo) => Promise<T>): Promise<T>;
-  /** Notes which installation a repository belongs to, which spares a call. */
+  /** Notes which installation a webhook said that a repository belongs to, which spares a call. */
   learn(repo: RepoName, installation: number): void;
 };
 
@@ -55,6 +55,8 @@ export function newClient(options: ClientOptions): Client {
   const { appId, privateKey, apiUrl, clock, log, callMs = CALL_MS } = options;
   refuseBadKey(privateKey);
   const installations = new Map<string, number>();
+  /** By repository and installation: those that turned out to be of the past. */
+  const outdated = new Set<string>();
   const quiet = discreet(log);
   const probot = new Probot({
     appId,
@@ -71,17 +73,24 @@ export function newClient(options: ClientOptions): Client {
     probot,
     as: async (installation) => (await probot.auth(installation)).rest,
     learn(repo, installation) {
-      if (installation > 0) installations.set(repo.toLowerCase(), installation);
+      const key = repo.toLowerCase();
+      // NB: an open job bears the id of the time when it was seen, and would bring a former installation back again and again.
+      if (installation <= 0 || installations.has(key) || outdated.has(`${key} ${installation}`)) return;
+      installations.set(key, installation);
     },
     async inRepo(repo, signal, act) {
       const at = { ...split(repo), request: { signal } };
-      const installation = installations.get(repo.toLowerCase()) ?? (await lookUp(client, at));
-      client.learn(repo, installation);
+      const key = repo.toLowerCase();
+      const installation = installations.get(key) ?? (await lookUp(client, at));
+      installations.set(key, installation);
       try {
         return await act({ rest: await client.as(installation), at, installation });
       } catch (error) {
         // NB: an App that was installed anew has another id, and the old one's rights are gone.
-        if (error instanceof NoToken || error instanceof Refused) installations.delete(repo.toLowerCase());
+        if (error instanceof NoToken || error instanceof Refused) {
+          outdated.add(`${key} ${installation}`);
+          if (installations.get(key) === installation) installations.delete(key);
+        }
         throw error;
       }
     },

@@ -105,6 +105,21 @@ describe("a call", () => {
     expect(await github.runners(REPO, NO_LIMIT)).toEqual([]);
   });
 
+  test("does not go back to the former installation, which jobs of that time still name", async () => {
+    const { github, gh } = await startPort();
+    const [former = 0] = gh.world.installations.keys();
+    gh.uninstall(REPO);
+    gh.addRepository("SpinW/other");
+    const repo = gh.world.repos.get(REPO.toLowerCase());
+    if (repo) install(gh.world, repo);
+    const publish = () => github.publish(aJob({ installation: former }), aCheckRun(), "new", NO_LIMIT);
+    await failureOf(publish());
+
+    await publish();
+
+    expect(gh.checkRuns(REPO)).toHaveLength(1);
+  });
+
   test("to a repository that the App is not installed on is refused, and looked up anew each time", async () => {
     const { github, gh } = await startPort();
     gh.addRepository("SpinW/other", { installed: false });
