@@ -118,13 +118,31 @@ describe("a sweep", () => {
     expect(known()?.status).toBe("done");
   });
 
-  test("does not look up jobs that are done, or of other repositories", async () => {
-    const { github } = sweeping({
-      ours: [aJob({ ...old, status: "done" }), aJob({ ...old, id: 2, repo: "octo/other" })],
-    });
+  test("does not look up jobs that are done", async () => {
+    const { github } = sweeping({ ours: [aJob({ ...old, status: "done" })] });
     await settled();
 
     expect(github.calls("job")).toBe(0);
+  });
+
+  test("looks up the open jobs of a repository that left the catalogue: nobody else would tell of their end", async () => {
+    const left = { ...old, repo: "octo/left" };
+    const { github, known } = sweeping({
+      theirs: [aJobSeen({ ...left, status: "done", conclusion: "success" })],
+      ours: [aJob(left), aJob({ ...left, id: 2 })],
+    });
+    await settled();
+
+    expect(known(1)).toMatchObject({ status: "done", conclusion: "success" });
+    expect(known(2)).toMatchObject({ status: "done", conclusion: "gone" });
+    expect(github.calls("openJobs")).toBe(1);
+  });
+
+  test("does not take a running job for gone where its repository is perhaps only hidden", async () => {
+    const { known } = sweeping({ ours: [aJob({ ...old, repo: "octo/left", status: "running" })] });
+    await settled();
+
+    expect(known()?.status).toBe("running");
   });
 
   test("knows a repository also in another spelling", async () => {
@@ -166,6 +184,30 @@ describe("a sweep", () => {
     await clock.advance(minutes(5));
     await settled();
     expect([known(2)?.status, known(3)?.status]).toEqual(["done", "done"]);
+  });
+
+  test("goes on with the other jobs when GitHub stumbles over one of them", async () => {
+    const { known, kept } = sweeping({
+      ours: [aJob({ ...old, id: 2 }), aJob({ ...old, id: 3 })],
+      trouble: (github) => github.fails("job", new GitHubUnavailable("500")),
+    });
+    await settled();
+
+    expect(known(2)?.status).toBe("queued");
+    expect(known(3)?.status).toBe("done");
+    expect(kept.lines).toMatchObject([{ job: 2, msg: "a job could not be looked up" }]);
+  });
+
+  test("asks no more when GitHub stumbles over three in a row", async () => {
+    const { github } = sweeping({
+      ours: [2, 3, 4, 5].map((id) => aJob({ ...old, id })),
+      trouble: (github) => {
+        for (let time = 0; time < 3; time += 1) github.fails("job", new GitHubUnavailable("500"));
+      },
+    });
+    await settled();
+
+    expect(github.calls("job")).toBe(3);
   });
 
   test("that gets no answer goes on after a minute", async () => {

@@ -19,6 +19,7 @@ const EVERY_MS = 5 * 60_000;
 const LIMIT_MS = 60_000;
 /** A job that was queued a moment ago may not be in the list yet. */
 const YOUNG_MS = 60_000;
+const MOST_FAILURES = 3;
 
 /**
  * Asks GitHub at the start and every few minutes which jobs are open, and writes the same facts as a webhook would.
@@ -29,6 +30,7 @@ export async function sweepJobs(parts: SweepParts, signal: AbortSignal): Promise
   const { clock, everyMs = EVERY_MS } = parts;
   while (!signal.aborted) {
     for (const repo of parts.repositories) await sweepRepository(repo, parts, signal);
+    await lookUpAll(jobsElsewhere(parts), parts, signal);
     await clock.until(clock.now() + everyMs, signal);
   }
 }
@@ -37,17 +39,33 @@ async function sweepRepository(repo: RepoName, parts: SweepParts, signal: AbortS
   if (signal.aborted) return;
   try {
     const startedAt = parts.clock.now();
-    const ask = <T>(question: (signal: AbortSignal) => Promise<T>) =>
-      withLimit(parts.clock, LIMIT_MS, question);
-    const listed = await ask((limited) => parts.github.openJobs(repo, limited));
+    const listed = await withLimit(parts.clock, LIMIT_MS, (limited) => parts.github.openJobs(repo, limited));
     await writeNews(listed, parts);
     const ids = new Set(listed.map(({ id }) => id));
-    const missing = openJobsOf(repo, parts.state()).filter(
-      ({ id, queuedAt }) => !ids.has(id) && startedAt - queuedAt >= YOUNG_MS,
+    const missing = openJobs(parts.state()).filter(
+      (job) => isOf(repo, job) && !ids.has(job.id) && startedAt - job.queuedAt >= YOUNG_MS,
     );
-    for (const job of missing) await writeNews([await ask((limited) => lookUp(job, parts, limited))], parts);
+    await lookUpAll(missing, parts, signal);
   } catch (error) {
     if (!signal.aborted) parts.log.warn({ repo, err: error }, "the open jobs could not be listed");
+  }
+}
+
+/** Looks each job up by itself: one that GitHub stumbles over does not hide the others. A few in a row are GitHub's own trouble. */
+async function lookUpAll(jobs: readonly Job[], parts: SweepParts, signal: AbortSignal): Promise<void> {
+  let failures = 0;
+  for (const job of jobs) {
+    if (signal.aborted || failures >= MOST_FAILURES) return;
+    try {
+      await writeNews(
+        [await withLimit(parts.clock, LIMIT_MS, (limited) => lookUp(job, parts, limited))],
+        parts,
+      );
+      failures = 0;
+    } catch (error) {
+      failures += 1;
+      parts.log.warn({ repo: job.repo, job: job.id, err: error }, "a job could not be looked up");
+    }
   }
 }
 
@@ -68,12 +86,23 @@ function isNews(seen: JobSeen, { jobs, closed }: State): boolean {
   return known.status !== seen.status || (known.ranOn === undefined && seen.ranOn !== undefined);
 }
 
-const openJobsOf = (repo: RepoName, { jobs }: State): Job[] =>
-  Array.from(jobs.values()).filter(
-    (job) => job.repo.toLowerCase() === repo.toLowerCase() && job.status !== "done",
-  );
+const openJobs = ({ jobs }: State): Job[] =>
+  Array.from(jobs.values()).filter(({ status }) => status !== "done");
 
-async function lookUp(job: Job, { github, clock }: SweepParts, signal: AbortSignal): Promise<JobSeen> {
+const isOf = (repo: RepoName, job: Job): boolean => job.repo.toLowerCase() === repo.toLowerCase();
+
+/** Jobs whose repository has left the catalogue: no webhook of theirs is read any more, and they have to end all the same. */
+const jobsElsewhere = ({ repositories, state }: SweepParts): Job[] =>
+  openJobs(state()).filter((job) => !repositories.some((repo) => isOf(repo, job)));
+
+/** NB: GitHub says so too of a repository that it hides from us. A job that runs must not end by that: its VM would be destroyed. */
+async function lookUp(
+  job: Job,
+  { github, clock, repositories }: SweepParts,
+  signal: AbortSignal,
+): Promise<JobSeen> {
   const found = await github.job(job.repo, job.id, signal);
+  const isServed = repositories.some((repo) => isOf(repo, job));
+  if (found === "gone" && job.status === "running" && !isServed) return job;
   return found === "gone" ? { ...job, status: "done", conclusion: "gone", doneAt: clock.now() } : found;
 }
