@@ -130,6 +130,8 @@ function storyWords(job: Job, story: Story, now: number): string {
       return `runs on ${job.ranOn ?? "a runner that GitHub has not named yet"}`;
     case "given-up":
       return `given up after ${job.tries} failed machines`;
+    case "unserved":
+      return "not served any more";
     case "done":
       return `done: ${job.conclusion ?? "unknown"}`;
   }

@@ -68,6 +68,8 @@ function explainStory(job: Job, story: Story, now: number): string[] {
       return [`It runs on ${job.ranOn ?? "a runner whose name GitHub has not told yet"}.`];
     case "given-up":
       return job.gaveUpAt === undefined ? [] : [`It was given up after ${job.tries} machines that failed.`];
+    case "unserved":
+      return [];
     case "done":
       return [`It is done: ${job.conclusion ?? "unknown"}.`];
   }

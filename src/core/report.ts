@@ -34,7 +34,8 @@ export function digestOf(job: Job, story: Story): string {
     case "running":
       return "running";
     case "given-up":
-      return "given-up";
+    case "unserved":
+      return story.is;
     case "done":
       return `done/${job.conclusion ?? "unknown"}`;
   }
@@ -65,6 +66,8 @@ export function report(job: Job, story: Story, digest: string, now: number): Che
         title,
         summary,
       };
+    case "unserved":
+      return { ...base, status: "completed", conclusion: "neutral", completedAt: now, title, summary };
     case "done":
       return {
         ...base,
@@ -101,6 +104,8 @@ function titleOf(job: Job, story: Story, now: number): string {
       return `Running on ${imageWords(job, story.machine)}`;
     case "given-up":
       return `Given up after ${job.tries} failed machines: ${job.failure?.why ?? "unknown"}`;
+    case "unserved":
+      return "Not served by Mayfly any more";
     case "done":
       return doneTitle(job, story.machine);
   }
@@ -131,6 +136,8 @@ function headline(job: Job, story: Story, now: number): string {
       return `The job runs on ${code(job.ranOn ?? "")}.`;
     case "given-up":
       return `No machine for this job came up in ${job.tries} tries, so Mayfly makes no more. GitHub ends the job after 24 hours; cancel it, or run it again once the cause is mended.`;
+    case "unserved":
+      return "No image fits the job's labels any more: Mayfly's catalogue has changed. GitHub ends the job after 24 hours; cancel it, or have its labels served again.";
     case "done":
       return doneHeadline(job);
   }

@@ -11,6 +11,8 @@ export type Story = { machine?: Machine | undefined } & (
   | { is: "booting" }
   | { is: "running" }
   | { is: "given-up" }
+  /** No image of the catalogue fits it, or none any more. */
+  | { is: "unserved" }
   | { is: "done" }
 );
 
@@ -38,7 +40,7 @@ export function storyteller(context: StoryContext): (job: Job) => Story {
       case "done":
         return { is: job.status, machine };
       case "queued":
-        return waiting.get(job.id) ?? { is: "given-up" };
+        return waiting.get(job.id) ?? { is: job.gaveUpAt === undefined ? "unserved" : "given-up" };
     }
   };
 }

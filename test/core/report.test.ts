@@ -149,6 +149,15 @@ describe("a check run", () => {
     });
   });
 
+  test("of a job that the catalogue serves no more is not red: it says why nothing comes", () => {
+    expect(told(aJob(), { is: "unserved" })).toMatchObject({
+      status: "completed",
+      conclusion: "neutral",
+      title: "Not served by Mayfly any more",
+      summary: expect.stringContaining("No image fits the job's labels any more"),
+    });
+  });
+
   test("of a job that was given up is red, and names the cause and what to do", () => {
     const job = aJob({ tries: 3, gaveUpAt: ago(1000), failure: aFailure() });
 
@@ -266,6 +275,7 @@ describe("what comes from outside", () => {
     ["boots", (job) => [job, { is: "booting", machine: booting() }]],
     ["runs", (job) => [{ ...job, status: "running", ranOn: EVIL }, { is: "running" }]],
     ["was given up", (job) => [{ ...job, gaveUpAt: NOW }, { is: "given-up" }]],
+    ["is not served any more", (job) => [job, { is: "unserved" }]],
     ["is done", (job) => [{ ...job, ...done({ ranOn: EVIL, conclusion: EVIL }) }, { is: "done" }]],
     [
       "is done on a machine that failed",

@@ -94,6 +94,10 @@ describe("a job's story", () => {
     ]);
   });
 
+  test("does not say that a job was given up whose image has left the catalogue", () => {
+    expect(stories({ jobs: someJobs(1), catalogue: { images: [] } })).toEqual(["unserved"]);
+  });
+
   test("with room says that a machine is about to be ordered", () => {
     expect(stories({ jobs: someJobs(1) })).toEqual(["1 next"]);
   });
