@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import { answerWhy } from "./control/answer.ts";
 import { overviewOf } from "./control/overview.ts";
+import type { Fact } from "./core/facts.ts";
 import { nearestWord } from "./core/labels.ts";
 import type { World } from "./core/world.ts";
 import { type Clock, type Ring, SetupError, type Store } from "./ports.ts";
@@ -80,7 +81,10 @@ function unknownJob(id: number, { catalogue }: World): string {
   return `Nothing is known of job ${id}. Either GitHub has not told of it yet (lost webhooks are made up for within a few minutes), or its repository is not served, or it is too old. Served are ${served}.`;
 }
 
-async function destroyMachine(c: Context, { store, clock, log, ring }: ControlParts): Promise<Response> {
+async function destroyMachine(
+  c: Context,
+  { store, world, clock, log, ring }: ControlParts,
+): Promise<Response> {
   const name = c.req.param("name") ?? "";
   const machine = store.state.machines.get(name);
   if (!machine) return refuse(c, 404, unknown("machine", name, [...store.state.machines.keys()]));
@@ -91,9 +95,19 @@ async function destroyMachine(c: Context, { store, clock, log, ring }: ControlPa
       `Machine ${name} is leaving already, since it was retired as ${machine.retired?.why}.`,
     );
   }
-  await store.record([{ kind: "machine-retired", at: clock.now(), machine: name, why: "operator" }]);
+  const at = clock.now();
+  const retired: Fact = { kind: "machine-retired", at, machine: name, why: "operator" };
+  const isHostKnown = world().catalogue.hosts.some((host) => host.name === machine.host);
+  // NB: there is no driver that could tell whether the VM is still there, so a person's word has to do.
+  await store.record(isHostKnown ? [retired] : [retired, { kind: "vm-destroyed", at, machine: name }]);
   log.info({ machine: name, why: "operator" }, "machine retired");
   ring();
+  if (!isHostKnown) {
+    return done(
+      c,
+      `Machine ${name} is taken off the books. Its host ${machine.host} is not in the catalogue any more, so look there yourself whether its VM is gone.`,
+    );
+  }
   return done(c, `Machine ${name} will be destroyed now, with whatever runs in it.`);
 }
 

@@ -111,6 +111,15 @@ describe("the controller, told to destroy a machine", () => {
     expect(store.state.machines.get(M1)?.retired?.why).toBe("operator");
   });
 
+  test("takes one off the books whose host left the catalogue, so that its row can end", async () => {
+    const { tell, store } = await controller({ ...created(M1), host: "lab9" } as Fact);
+
+    const sentence = await tell(`/machines/${M1}/destroy`);
+
+    expect(sentence).toContain("Its host lab9 is not in the catalogue any more");
+    expect(store.state.machines.get(M1)).toMatchObject({ retired: { why: "operator" }, destroyedAt: NOW });
+  });
+
   test("tells the name that was perhaps meant", async () => {
     const { tell } = await controller(created(M1), created(M2));
 
