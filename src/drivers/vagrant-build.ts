@@ -5,7 +5,7 @@ import type { Clock, StartOrder } from "../ports.ts";
 import { readTail } from "./files.ts";
 import { slots } from "./slots.ts";
 import type { Boxes } from "./vagrant-box.ts";
-import { type Child, type Ending, signalGroup } from "./vagrant-child.ts";
+import { type Child, type Ending, GRACE_MS, signalGroup } from "./vagrant-child.ts";
 import { dropSeed, fillUpload, type MachineFolder, writeRun, writeSeedDisk } from "./vagrant-folder.ts";
 import type { Hypervisor } from "./vagrant-hypervisor.ts";
 import { type Bootstrap, vagrantOrder } from "./vagrant-order.ts";
@@ -37,8 +37,6 @@ export class Halt extends Error {
   }
 }
 
-/** From the polite signal to the other one. Vagrant takes up to 12 s to remove a half-made VM. */
-const GRACE_MS = 20_000;
 const BOOTSTRAPPED = "mayfly: the guest program was started";
 
 export function builder(parts: BuilderParts): Builder {

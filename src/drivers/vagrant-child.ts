@@ -65,12 +65,21 @@ export function signalGroup({ pid }: ChildRecord, signal: NodeJS.Signals): void 
 }
 
 const LOOK_MS = 50;
+/** From the polite signal to the other one. Vagrant takes up to 12 s to remove a half-made VM. */
+export const GRACE_MS = 20_000;
 
 /** Ends a process that an earlier controller started, and waits until it is gone. */
-export async function endStray(record: ChildRecord, clock: Clock, signal: AbortSignal): Promise<void> {
+export async function endStray(
+  record: ChildRecord,
+  how: NodeJS.Signals,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const graceEndsAt = clock.now() + GRACE_MS;
+  if (await isAlive(record)) signalGroup(record, how);
   while (await isAlive(record)) {
     signal.throwIfAborted();
-    signalGroup(record, "SIGKILL");
+    if (clock.now() >= graceEndsAt) signalGroup(record, "SIGKILL");
     await clock.until(clock.now() + LOOK_MS, signal);
   }
 }

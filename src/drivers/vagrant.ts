@@ -54,7 +54,7 @@ export function vagrantDriver(parts: DriverParts): Driver {
       await work.halt(name, hypervisor.endsBuildsWith);
       const machine = machines.of(name);
       const run = await readRun(machine);
-      if (run) await endStray(run, clock, signal);
+      if (run) await endStray(run, hypervisor.endsBuildsWith, clock, signal);
       await hypervisor.remove({ name, order: machine.order, dotFolder: run?.dotFolder }, signal);
       if (run) await rm(run.dotFolder, { recursive: true, force: true });
       await machines.remove(name);

@@ -26,7 +26,7 @@ const PROJECT = join(import.meta.dirname, "../..");
 export async function freshHost(): Promise<VagrantOptions> {
   const root = await mkdtemp(join(tmpdir(), "mayfly-vagrant-"));
   await chmod(root, 0o711);
-  for (const folder of ["bin", "state/domains", "state/volumes"])
+  for (const folder of ["bin", "state/domains", "state/volumes", "state/vbox", "state/other"])
     await mkdir(join(root, folder), { recursive: true });
   for (const stub of await readdir(STUBS)) await copyFile(join(STUBS, stub), join(root, "bin", stub));
   await writeFile(join(root, "stub.box"), boxImage());

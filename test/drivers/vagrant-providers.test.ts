@@ -1,0 +1,137 @@
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { Clock } from "../../src/ports.ts";
+import { fakeClock } from "../support/clock.ts";
+import { calls, expectMade, expectSeen, fresh, newName, seen, soon, startOf } from "./vagrant-hand.ts";
+
+describe("virtualbox", () => {
+  const onVirtualBox = () => fresh({ host: { provider: "virtualbox" } });
+
+  test("a VM is up, its seed went over SSH, and destroyed it leaves nothing", async () => {
+    const { bench } = await onVirtualBox();
+    const name = await startOf(bench, "stub");
+    await expectMade(bench, name);
+    const order = await readFile(join(bench.folder, "machines", name, "order.json"), "utf8");
+
+    await bench.driver.destroy(name, soon());
+
+    expect(JSON.parse(order)).toMatchObject({ bootstrap: { to: "/tmp/mayfly" } });
+    expect(await readdir(join(bench.state, "vbox"))).toEqual([]);
+    expect(await bench.leftovers(name)).toEqual([]);
+  });
+
+  test("a VM whose folder is lost is listed and destroyed", async () => {
+    const { bench } = await onVirtualBox();
+    const name = await startOf(bench, "stub");
+    await expectMade(bench, name);
+    for (const lost of ["machines", "dot"]) await rm(join(bench.folder, lost), { recursive: true });
+
+    const listed = await seen(bench, name);
+    await bench.driver.destroy(name, soon());
+
+    expect(listed).toMatchObject({ state: "up" });
+    expect(await readdir(join(bench.state, "vbox"))).toEqual([]);
+  });
+
+  test.each([
+    ["running", "up"],
+    ["poweroff", "off"],
+    ["aborted", "broken"],
+    ["gurumeditation", "broken"],
+    ["restoring", "building"],
+    ["no such word", "unknown"],
+    ["constructor", "unknown"],
+  ])("%s is %s", async (word, state) => {
+    const { bench } = await onVirtualBox();
+    const name = newName();
+    await writeFile(join(bench.state, "vbox", name), word);
+
+    expect(await seen(bench, name)).toMatchObject({ state });
+  });
+
+  test("VMs of others are neither listed nor touched", async () => {
+    const { bench } = await onVirtualBox();
+    await writeFile(join(bench.state, "vbox", "somebody's desktop"), "running");
+
+    expect(await bench.driver.list(soon())).toEqual([]);
+  });
+
+  test("a VirtualBox that cannot be asked is an error, never an empty list", async () => {
+    const { bench, options } = await onVirtualBox();
+    await writeFile(
+      join(options.root, "bin/VBoxManage"),
+      "#!/bin/sh\necho 'VBoxSVC is not there' >&2\nexit 1\n",
+    );
+
+    await expect(bench.driver.list(soon())).rejects.toThrow("VBoxSVC is not there");
+    expect((await bench.driver.check(soon())).join()).toContain("VirtualBox cannot be used");
+  });
+});
+
+describe("providers that only Vagrant knows", () => {
+  const onQemu = (clock?: Clock) => fresh({ host: { provider: "qemu" }, ...(clock && { clock }) });
+
+  test("a VM is up, and destroyed it leaves nothing", async () => {
+    const { bench } = await onQemu();
+    const name = await startOf(bench, "stub");
+    await expectMade(bench, name);
+
+    await bench.driver.destroy(name, soon());
+
+    expect(await readdir(join(bench.state, "other"))).toEqual([]);
+    expect(await bench.leftovers(name)).toEqual([]);
+  });
+
+  test("a machine that another Vagrant works on is destroyed when that has ended", async () => {
+    const { bench } = await onQemu();
+    const name = await startOf(bench, "stub");
+    await expectMade(bench, name);
+    await writeFile(join(bench.state, "locked"), "");
+
+    await bench.driver.destroy(name, soon());
+
+    expect(await readdir(join(bench.state, "other"))).toEqual([]);
+    expect(await calls(bench, "destroy")).toHaveLength(2);
+  });
+
+  test("a VM whose folder is lost is found in Vagrant's index and destroyed", async () => {
+    const { bench } = await onQemu();
+    const name = await startOf(bench, "stub");
+    await expectMade(bench, name);
+    await rm(join(bench.folder, "machines"), { recursive: true });
+
+    const listed = await seen(bench, name);
+    await bench.driver.destroy(name, soon());
+
+    expect(listed).toMatchObject({ state: "up" });
+    expect(await readdir(join(bench.state, "other"))).toEqual([]);
+  });
+
+  test.each([
+    ["stopped", "off"],
+    ["aborted", "broken"],
+    ["no such word", "unknown"],
+    ["constructor", "unknown"],
+  ])("%s is %s", async (word, state) => {
+    const clock = fakeClock();
+    const { bench } = await onQemu(clock);
+    const name = await startOf(bench, "stub");
+    await expectMade(bench, name);
+    await writeFile(join(bench.state, "other", name), word);
+    await clock.advance(20_000);
+
+    expect(await seen(bench, name)).toMatchObject({ state });
+  });
+
+  test("Vagrant is asked about a machine once in a while only, for it takes a second of CPU", async () => {
+    const { bench } = await onQemu();
+    const name = await startOf(bench, "stub");
+    await expectMade(bench, name);
+    const before = (await calls(bench, "status")).length;
+
+    for (let look = 0; look < 3; look += 1) await expectSeen(bench, name, { state: "up" });
+
+    expect((await calls(bench, "status")).length).toBe(before);
+  });
+});
