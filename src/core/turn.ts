@@ -52,10 +52,8 @@ export function turn(machine: Machine, belief: Belief, context: TurnContext): Tu
       return retireAfter(seen.heardAt ?? machine.askedAt, patience.lostMs, "guest-lost", machine, context);
     case "connect":
       return retireAfter(machine.configuredAt, patience.connectMs, "runner-timeout", machine, context);
-    case "drop": {
-      const lastSign = Math.max(seen.runnerOnlineAt ?? 0, machine.workingAt ?? 0, machine.configuredAt ?? 0);
-      return retireAfter(lastSign, patience.lostMs, "runner-lost", machine, context);
-    }
+    case "drop":
+      return drop(machine, context);
     case "vanish":
       return retireAfter(
         seen.vmMissingSince ?? machine.startedAt,
@@ -97,6 +95,16 @@ export function turn(machine: Machine, belief: Belief, context: TurnContext): Tu
     case "wait":
       return {};
   }
+}
+
+/** NB: a runner that registers itself is not listed before that; so long it is merely late. */
+function drop(machine: Machine, context: TurnContext): Turn {
+  const { seen, patience } = context;
+  const lastSign = Math.max(seen.runnerOnlineAt ?? 0, machine.workingAt ?? 0);
+  if (lastSign === 0)
+    return retireAfter(machine.configuredAt, patience.connectMs, "runner-timeout", machine, context);
+  const since = Math.max(lastSign, machine.configuredAt ?? 0);
+  return retireAfter(since, patience.lostMs, "runner-lost", machine, context);
 }
 
 /**

@@ -125,9 +125,13 @@ describe("a machine that was given its registration", () => {
     const late = working({ configuredAt: ago(minutes(30)), workingAt: ago(lostMs - 1000) });
 
     expect(turnOf(late, cell)).toBe("wake in 1 s");
-    expect(turnOf(configured({ configuredAt: ago(lostMs - 2000) }), belief("up", "none", "configured"))).toBe(
-      "wake in 2 s",
-    );
+  });
+
+  test("whose runner was never online is not said to have lost it: one that registers itself is listed late", () => {
+    const cell = belief("up", "none", "configured");
+
+    expect(turnOf(configured({ configuredAt: ago(connectMs - 1000) }), cell)).toBe("wake in 1 s");
+    expect(turnOf(configured({ configuredAt: ago(connectMs) }), cell)).toBe("retire runner-timeout");
   });
 
   test("is not lost while its host cannot be asked", () => {
