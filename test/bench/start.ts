@@ -17,6 +17,10 @@ const { values } = parseArgs({
   allowNegative: true,
 });
 const runs = Number(values.runs);
+if (!Number.isInteger(runs) || runs < 1) {
+  console.error("bench:start: --runs takes a whole number from 1");
+  process.exit(2);
+}
 const names = WAYS.filter((name) => name !== "original" || values.original);
 const [load = 0] = loadavg();
 

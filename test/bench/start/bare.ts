@@ -90,7 +90,7 @@ async function define(
   await writeFile(file("disk"), rename(template.disk));
   await writeFile(file("seed"), seedDisk(seed), { mode: 0o600 });
   await virsh("vol-create", pool, file("disk"));
-  await virsh("vol-create-as", pool, `${name}-seed.img`, "64K", "--format", "raw");
-  await virsh("vol-upload", "--pool", pool, `${name}-seed.img`, file("seed"));
+  await virsh("vol-create-as", pool, `${name}-vdz.raw`, "64K", "--format", "raw");
+  await virsh("vol-upload", "--pool", pool, `${name}-vdz.raw`, file("seed"));
   await virsh("define", file("domain"));
 }

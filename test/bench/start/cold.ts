@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
@@ -9,6 +11,8 @@ import { type Starts, virsh } from "./virsh.ts";
 import { LIMIT_MS, type Measured, stagesOf, unlessAborted, type Way } from "./way.ts";
 
 const LOOK_MS = 500;
+/** From one job to whatever is measured next. NB: Mayfly gets ready for the next job 20 s after an order, which takes CPU. */
+const REST_MS = 30_000;
 
 export type ColdParts = {
   site: Site;
@@ -19,7 +23,7 @@ export type ColdParts = {
 };
 
 /**
- * Mayfly, as it is: from the webhook of a queued job to the runner's first session. The first machine, for which the box is taken in,
+ * Mayfly, as it is and at rest: from the webhook of a queued job to the runner's first session. The first machine, for which the box is taken in,
  * is made here; what it was made of is the template for bare ones.
  */
 export async function coldWay(parts: ColdParts): Promise<{ way: Way; template: Template }> {
@@ -27,6 +31,7 @@ export async function coldWay(parts: ColdParts): Promise<{ way: Way; template: T
   const first = await serveOne(parts, "sleep 5");
   const template = await readTemplate(first.machine);
   await untilNothingIsLeft(site, first.job, signal);
+  await sleep(REST_MS, undefined, { signal });
   return { way: { name: "cold", measure: (abort) => measure({ ...parts, signal: abort }) }, template };
 }
 
@@ -34,6 +39,7 @@ async function measure(parts: ColdParts): Promise<Measured> {
   const { job, machine, queuedAt, onlineAt } = await serveOne(parts, "true");
   const runningAt = await parts.starts.of(machine);
   await untilNothingIsLeft(parts.site, job, parts.signal);
+  await sleep(Math.max(0, queuedAt + REST_MS - Date.now()), undefined, { signal: parts.signal });
   const at = timesOf(join(parts.site.data, "mayfly.sqlite"), machine);
   return stagesOf(queuedAt, {
     "VM ordered": at("machine-started"),
@@ -60,10 +66,22 @@ async function serveOne({ site, broken, signal }: ColdParts, script: string): Pr
     github.until(() => online() !== undefined, LIMIT_MS),
     AbortSignal.any([signal, broken]),
   ).catch(async (cause: unknown) => {
-    throw new Error(`no runner came: ${await mayfly("why", `${job}`)}`, { cause });
+    throw new Error(`no runner came\n${await mayfly("why", `${job}`)}\n${await readEvidence(site.data)}`, {
+      cause,
+    });
   });
   const onlineAt = Date.now();
   return { job, machine: online()?.name ?? "", queuedAt, onlineAt };
+}
+
+/** All that Mayfly has kept of machines that failed. */
+async function readEvidence(data: string): Promise<string> {
+  const folder = join(data, "evidence");
+  const paths = existsSync(folder) ? await readdir(folder, { recursive: true }) : [];
+  const texts = paths
+    .filter((path) => path.endsWith(".log"))
+    .map(async (path) => `--- ${path}\n${await readFile(join(folder, path), "utf8")}`);
+  return (await Promise.all(texts)).join("\n");
 }
 
 async function untilNothingIsLeft(
