@@ -108,13 +108,10 @@ describe("a sweep", () => {
     expect(github.calls("job")).toBe(2);
   });
 
-  test("does not look up a job that was queued a moment ago: the list may lag", async () => {
-    const { clock, github, known } = sweeping({ ours: [aJob({ queuedAt: NOW - seconds(59) })] });
+  test("looks up a job that the list lacks however young it is: it may have run while nobody listened", async () => {
+    const { known } = sweeping({ ours: [aJob({ queuedAt: NOW - seconds(5) })] });
     await settled();
-    expect(github.calls("job")).toBe(0);
 
-    await clock.advance(minutes(5));
-    await settled();
     expect(known()?.status).toBe("done");
   });
 

@@ -97,6 +97,8 @@ const RANK: Record<JobSeen["status"], number> = { waiting: 0, queued: 0, running
 
 /** A job's status only moves forward. What a later look adds (a runner's name, a time) is kept either way. */
 function seeJob(state: State, seen: JobSeen): void {
+  if (seen.ranOn)
+    changeMachine(state, seen.ranOn, (machine) => ({ ...machine, job: machine.job ?? seen.id }));
   const known = state.jobs.get(seen.id);
   if (!known) {
     // NB: GitHub may tell of a job's end before it tells of its beginning.

@@ -1,11 +1,11 @@
 import { believe } from "./believe.ts";
-import type { State } from "./facts.ts";
-import { LAST_WRITE_MS, LATE_EVENT_MS, REPORT_MS } from "./patience.ts";
-import { groupDemand, type Matcher, matcher, nothingTaken, type Room, take } from "./pools.ts";
+import { poolKey, type State } from "./facts.ts";
+import { LAST_WRITE_MS, LATE_EVENT_MS, REPORT_MS, UNTOLD_LOOK_UPS } from "./patience.ts";
+import { type Demand, groupDemand, type Matcher, matcher, nothingTaken, type Room, take } from "./pools.ts";
 import { digestOf, isLastDigest } from "./report.ts";
 import { sizePools } from "./size.ts";
 import { type Story, storyteller } from "./story.ts";
-import { askRunnerAt, isGone, type TurnContext, turn } from "./turn.ts";
+import { askRunnerAt, isGone, type TurnContext, turn, untoldSince } from "./turn.ts";
 import type { ImageLimits, Job, Machine, MachineName, Stranger } from "./types.ts";
 import { type Draft, type Member, newDraft, type Plan, type World } from "./world.ts";
 
@@ -19,6 +19,7 @@ export function plan(world: World): Plan {
   planStrangers(world, draft);
   const story = storyteller({ members, demand, room });
   sizePools({ world, members, demand, room, draft });
+  planUntold(members, demand, draft);
   planJobs(world, match, story, draft);
   return draft;
 }
@@ -138,6 +139,16 @@ function isOver(job: Job, match: Matcher, since: number, draft: Draft): boolean 
   if (job.status !== "done") return false;
   const isTold = job.check ? isLastDigest(job.check.digest) : !isOurs(job, match);
   return isTold || draft.isDue(Math.max(job.doneAt ?? 0, since) + REPORT_MS);
+}
+
+/** A machine had a job that GitHub has not told of: one of those that seem to wait. */
+function planUntold(members: readonly Member[], demand: ReadonlyMap<string, Demand>, draft: Draft): void {
+  for (const { machine } of members) {
+    const since = untoldSince(machine);
+    if (since === undefined || !draft.isDue(since + LATE_EVENT_MS)) continue;
+    const waiting = demand.get(poolKey(machine))?.waiting ?? [];
+    for (const { id } of waiting.slice(0, UNTOLD_LOOK_UPS)) draft.effects.push({ do: "look-up", job: id });
+  }
 }
 
 /** A job that ran on a machine that is over, and whose end was not told in time. */

@@ -1,6 +1,6 @@
 import { type Belief, SURE } from "./believe.ts";
 import type { Fact } from "./facts.ts";
-import { ASK_AT_WORK_MS, ASK_FIRST_MS, ASK_IN_DOUBT_MS, DROPPED_MS } from "./patience.ts";
+import { ASK_AT_WORK_MS, ASK_FIRST_MS, ASK_IN_DOUBT_MS, DROPPED_MS, UNTOLD_MS } from "./patience.ts";
 import { RULES } from "./rules.ts";
 import type { ImageLimits, Job, Machine, Patience, Seen, Why } from "./types.ts";
 import type { Effect } from "./world.ts";
@@ -89,7 +89,9 @@ export function turn(machine: Machine, belief: Belief, context: TurnContext): Tu
       if (!isGone(machine)) return { effect: { do: "destroy", machine: machine.name } };
       // NB: the row waits for its job's last words, which tell the machine's times.
       if (context.job) return {};
-      return { fact: { kind: "machine-forgotten", at: context.now, machine: machine.name } };
+      return onceAfter((untoldSince(machine) ?? 0) + UNTOLD_MS, context.now, {
+        fact: { kind: "machine-forgotten", at: context.now, machine: machine.name },
+      });
     case "look-again":
       return giveUpLooking(machine, belief, context);
     case "wait":
@@ -124,6 +126,12 @@ function giveUpLooking(machine: Machine, { runner }: Belief, { job, now }: TurnC
  */
 export const isGone = (machine: Machine): boolean =>
   machine.destroyedAt !== undefined || (machine.startedAt === undefined && !machine.adopted);
+
+/** Since when a job is known to have run here that GitHub has not told of; undefined: there is none. */
+export const untoldSince = (machine: Machine): number | undefined => {
+  if (machine.job !== undefined || machine.adopted) return undefined;
+  return machine.outcome?.ranJob ? machine.endedAt : machine.workingAt;
+};
 
 const isSure = (machine: Machine): boolean => machine.retired !== undefined && SURE.has(machine.retired.why);
 

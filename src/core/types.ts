@@ -91,6 +91,8 @@ export type Machine = {
   createdAt: number;
   /** The job that made us order it. NB: any job of its pool may run in it; see `Job.ranOn`. */
   forJob?: number | undefined;
+  /** The job that GitHub said it got. */
+  job?: number | undefined;
   adopted?: boolean | undefined;
   /** Written before the driver is told, so that a name is never started twice. */
   startedAt?: number | undefined;

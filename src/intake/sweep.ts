@@ -17,8 +17,6 @@ export type SweepParts = {
 
 const EVERY_MS = 5 * 60_000;
 const LIMIT_MS = 60_000;
-/** A job that was queued a moment ago may not be in the list yet. */
-const YOUNG_MS = 60_000;
 const MOST_FAILURES = 3;
 
 /**
@@ -38,13 +36,10 @@ export async function sweepJobs(parts: SweepParts, signal: AbortSignal): Promise
 async function sweepRepository(repo: RepoName, parts: SweepParts, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   try {
-    const startedAt = parts.clock.now();
     const listed = await withLimit(parts.clock, LIMIT_MS, (limited) => parts.github.openJobs(repo, limited));
     await writeNews(listed, parts);
     const ids = new Set(listed.map(({ id }) => id));
-    const missing = openJobs(parts.state()).filter(
-      (job) => isOf(repo, job) && !ids.has(job.id) && startedAt - job.queuedAt >= YOUNG_MS,
-    );
+    const missing = openJobs(parts.state()).filter((job) => isOf(repo, job) && !ids.has(job.id));
     await lookUpAll(missing, parts, signal);
   } catch (error) {
     if (!signal.aborted) parts.log.warn({ repo, err: error }, "the open jobs could not be listed");

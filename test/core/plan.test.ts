@@ -7,8 +7,10 @@ import {
   DEFAULT_PATIENCE,
   LAST_WRITE_MS,
   LATE_EVENT_MS,
+  UNTOLD_MS,
 } from "../../src/core/patience.ts";
 import { plan } from "../../src/core/plan.ts";
+import type { Machine } from "../../src/core/types.ts";
 import type { World } from "../../src/core/world.ts";
 import {
   ASKING,
@@ -194,6 +196,29 @@ describe("a job", () => {
     expect(doneIn(parts(LATE_EVENT_MS - 1000))).not.toContain("look-up 1");
     expect(plan(aWorld(parts(LATE_EVENT_MS - 1000))).wakeAt).toBe(NOW + 1000);
     expect(doneIn({ jobs: [running], machines: [working()] })).toEqual([]);
+  });
+
+  test("that seems to wait is looked up, when a machine of its pool had a job that nobody told of", () => {
+    const parts = (ms: number, told: Partial<Machine> = {}) => ({
+      jobs: [aJob({ id: 1 }), aJob({ id: 2, queuedAt: ago(1) })],
+      machines: [working({ workingAt: ago(ms), ...told })],
+    });
+
+    expect(doneIn(parts(LATE_EVENT_MS))).toEqual(expect.arrayContaining(["look-up 1", "look-up 2"]));
+    expect(doneIn(parts(LATE_EVENT_MS - 1000))).not.toContain("look-up 1");
+    expect(doneIn(parts(LATE_EVENT_MS, { job: 3 }))).not.toContain("look-up 1");
+  });
+
+  test("keeps the row of a machine that had it until GitHub has told of it, for a minute at most", () => {
+    const parts = (ms: number) => ({
+      machines: [
+        ended({ retired: { at: ago(ms), why: "finished" }, endedAt: ago(ms), destroyedAt: ago(ms - 1) }),
+      ],
+      seen: { [M1]: { vm: "none", vmAskedAt: NOW, ...runnerMissing(0) } as const },
+    });
+
+    expect(kinds(parts(UNTOLD_MS - 1000))).not.toContain("machine-forgotten");
+    expect(kinds(parts(UNTOLD_MS))).toContain("machine-forgotten");
   });
 
   test("that is none of ours is looked up too, if it got one of our machines", () => {
