@@ -99,7 +99,7 @@ const METADATA = z.object({
 
 /**
  * The images in a box and what vagrant-libvirt calls their volumes.
- * See: vagrant-libvirt 0.11.2 and 0.12.2, action/handle_box_image.rb. A box of the first format has one image, `box.img`.
+ * See: vagrant-libvirt 0.11.2, action/handle_box_image.rb. A box of the first format has one image, `box.img`.
  */
 async function imagesOf({ order, boxFolder }: Preparation): Promise<BoxImage[]> {
   const { name, version } = order.box;

@@ -21,8 +21,8 @@ export async function survey(controller: string, signal: AbortSignal): Promise<S
 
 const DOMAIN = /^Domain: '(.+)'$/;
 const STATE = /^\s+state\.(state|reason)=(\d+)$/;
-/** vagrant-libvirt names a machine's overlay `<name>.img`, further ones `<name>_1.img`; the seed's disk is ours. */
-const VOLUME = /^\s+(\S+?)((?:_\d+|-seed)?\.img)\s+\//;
+/** vagrant-libvirt names a machine's overlay `<name>.img`, further ones `<name>_1.img`; the seed's disk is `<name>-vdz.raw`. */
+const VOLUME = /^\s+(\S+?)((?:_\d+)?\.img|-vdz\.raw)\s+\//;
 
 /** Reads what `domstats` and `vol-list` print, one after the other. */
 export function readSurvey(controller: string, text: string): Survey {

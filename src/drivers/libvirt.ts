@@ -11,6 +11,8 @@ import {
   type Preparation,
 } from "./vagrant-hypervisor.ts";
 
+/** NB: what vagrant-libvirt itself calls a raw disk vdz that it was given no name for. A volume of that name is taken as it is. */
+const SEED_VOLUME = "-vdz.raw";
 const SEED_DISK_BYTES = 64 * 1024;
 /** A call of Vagrant's may still be at work in libvirtd when Vagrant itself has been ended: what it makes is found by the next round. */
 const ROUNDS = 3;
@@ -30,8 +32,9 @@ export function libvirt(parts: HypervisorParts): Hypervisor {
     survey: async (signal) => (await survey(controller, signal)).found,
     prepare: async (preparation, signal) => {
       await base.ready(preparation, signal);
-      const seedVolume = await uploadSeed(preparation, signal);
-      return { ...LIBVIRT, hypervisor: host.hypervisor, seedVolume };
+      await uploadSeed(preparation, signal);
+      const seedDisk = preparation.seedDisk !== undefined;
+      return { ...LIBVIRT, hypervisor: host.hypervisor, seedDisk };
     },
     remove: async ({ name }, signal) => {
       let left = await survey(controller, signal);
@@ -60,15 +63,11 @@ async function removeOnce(name: MachineName, left: Survey, signal: AbortSignal):
 }
 
 /** Puts the seed's disk into the pool as a volume: libvirt then lets QEMU have it, whatever guards the host's files. */
-async function uploadSeed(
-  { seedDisk, order, log }: Preparation,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  if (seedDisk === undefined) return undefined;
-  const volume = `${order.name}-seed.img`;
+async function uploadSeed({ seedDisk, order, log }: Preparation, signal: AbortSignal): Promise<void> {
+  if (seedDisk === undefined) return;
+  const volume = `${order.name}${SEED_VOLUME}`;
   const { pool } = LIBVIRT;
   await virsh(["vol-create-as", pool, volume, `${SEED_DISK_BYTES}`, "--format", "raw"], { signal, log });
   await virsh(["vol-upload", "--pool", pool, volume, seedDisk], { signal, log });
   await rm(seedDisk);
-  return volume;
 }

@@ -16,17 +16,20 @@ test("a VM whose folder is lost is listed, and destroyed with its disks", async 
   expect(await bench.leftovers(name)).toEqual([]);
 });
 
-test.each(["", "_1", "-seed"])("a disk without a VM (name%s.img) is listed and removed", async (ending) => {
-  const { bench } = await fresh();
-  const name = newName();
-  await writeFile(join(bench.state, "volumes", `${name}${ending}.img`), "");
+test.each([".img", "_1.img", "-vdz.raw"])(
+  "a disk without a VM (name%s) is listed and removed",
+  async (ending) => {
+    const { bench } = await fresh();
+    const name = newName();
+    await writeFile(join(bench.state, "volumes", `${name}${ending}`), "");
 
-  const before = await seen(bench, name);
-  await bench.driver.destroy(name, soon());
+    const before = await seen(bench, name);
+    await bench.driver.destroy(name, soon());
 
-  expect(before).toMatchObject({ state: "off", text: "only a disk is left" });
-  expect(await bench.driver.list(soon())).toEqual([]);
-});
+    expect(before).toMatchObject({ state: "off", text: "only a disk is left" });
+    expect(await bench.driver.list(soon())).toEqual([]);
+  },
+);
 
 test("disks of others are neither listed nor removed", async () => {
   const { bench } = await fresh();

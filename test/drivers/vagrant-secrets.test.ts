@@ -12,7 +12,7 @@ test("no file of the host keeps the seed once the VM is up, and none is open to 
 
   await expect
     .poll(() => filesWith(options.root, `token-of-${name}`))
-    .toEqual([join(bench.state, "volumes", `${name}-seed.img`)]);
+    .toEqual([join(bench.state, "volumes", `${name}-vdz.raw`)]);
   expect((await stat(join(bench.folder, "machines", name))).mode & 0o077).toBe(0);
 });
 
@@ -21,7 +21,7 @@ test("the seed's volume has the form that the guest looks for", async () => {
   const name = await startOf(bench, "stub");
   await expectSeen(bench, name, { state: "up" });
 
-  const disk = await readFile(join(bench.state, "volumes", `${name}-seed.img`));
+  const disk = await readFile(join(bench.state, "volumes", `${name}-vdz.raw`));
 
   const [mark, seed, rest] = disk.toString().split("\n");
   expect(disk).toHaveLength(64 * 1024);

@@ -74,7 +74,7 @@ test("a VM boots, finds its seed and wipes it; destroyed, it leaves nothing", as
 
   await bench.driver.start(bench.order(name), limit());
   await expect.poll(guests.hasCalled, waiting).toBe(true);
-  const disk = await readFile(await virsh("vol-path", "--pool", "default", `${name}-seed.img`));
+  const disk = await readFile(await virsh("vol-path", "--pool", "default", `${name}-vdz.raw`));
   const { "console.log": said } = await bench.driver.evidence(name, limit());
   await bench.driver.destroy(name, limit());
 
