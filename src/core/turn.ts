@@ -101,12 +101,11 @@ export function turn(machine: Machine, belief: Belief, context: TurnContext): Tu
 
 /** NB: a runner that registers itself is not listed before that; so long it is merely late. */
 function drop(machine: Machine, context: TurnContext): Turn {
-  const { seen, patience } = context;
-  const lastSign = Math.max(seen.runnerOnlineAt ?? 0, machine.workingAt ?? 0);
-  if (lastSign === 0)
-    return retireAfter(machine.configuredAt, patience.connectMs, "runner-timeout", machine, context);
-  const since = Math.max(lastSign, machine.configuredAt ?? 0);
-  return retireAfter(since, patience.lostMs, "runner-lost", machine, context);
+  const { workingAt, configuredAt } = machine;
+  const { connectMs, lostMs } = context.patience;
+  const lastSign = Math.max(context.seen.runnerOnlineAt ?? 0, workingAt ?? 0);
+  if (lastSign === 0) return retireAfter(configuredAt, connectMs, "runner-timeout", machine, context);
+  return retireAfter(Math.max(lastSign, configuredAt ?? 0), lostMs, "runner-lost", machine, context);
 }
 
 /**
