@@ -1,7 +1,19 @@
 import { describe, expect, test } from "vitest";
 import type { Effect } from "../src/core/world.ts";
 import { GitHubUnavailable } from "../src/ports.ts";
-import { ago, aJob, aJobSeen, booting, configured, ended, M1, M2, NOW, seconds } from "./support/build.ts";
+import {
+  ago,
+  aJob,
+  aJobSeen,
+  booting,
+  configured,
+  ended,
+  M1,
+  M2,
+  minutes,
+  NOW,
+  seconds,
+} from "./support/build.ts";
 import { settled } from "./support/clock.ts";
 import { ringRig } from "./support/ring.ts";
 
@@ -159,9 +171,17 @@ describe("to look a job up", () => {
     await expect(rig.act({ do: "look-up", job: 1 })).resolves.toBe("not-yet");
   });
 
+  test("is to be done again while the job is so young that GitHub may not know of it yet", async () => {
+    const rig = ringRig();
+    rig.store.state.jobs.set(1, aJob({ queuedAt: ago(seconds(59)) }));
+
+    await expect(rig.act({ do: "look-up", job: 1 })).resolves.toBe("not-yet");
+    expect(rig.store.state.jobs.get(1)?.status).toBe("queued");
+  });
+
   test("of which GitHub knows nothing any more ends it", async () => {
     const rig = ringRig();
-    rig.store.state.jobs.set(1, aJob({ status: "running", ranOn: M1 }));
+    rig.store.state.jobs.set(1, aJob({ status: "running", ranOn: M1, queuedAt: ago(minutes(9)) }));
 
     await expect(rig.act({ do: "look-up", job: 1 })).resolves.toBe("done");
 

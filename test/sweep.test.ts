@@ -109,10 +109,24 @@ describe("a sweep", () => {
   });
 
   test("looks up a job that the list lacks however young it is: it may have run while nobody listened", async () => {
-    const { known } = sweeping({ ours: [aJob({ queuedAt: NOW - seconds(5) })] });
+    const young = { queuedAt: NOW - seconds(5) };
+    const { known } = sweeping({
+      theirs: [aJobSeen({ ...young, status: "done" })],
+      ours: [aJob(young)],
+    });
     await settled();
 
     expect(known()?.status).toBe("done");
+  });
+
+  test("does not believe that a job is gone which was queued a moment ago: the API may lag", async () => {
+    const { clock, known } = sweeping({ ours: [aJob({ queuedAt: NOW - seconds(59) })] });
+    await settled();
+    expect(known()?.status).toBe("queued");
+
+    await clock.advance(minutes(5));
+    await settled();
+    expect(known()).toMatchObject({ status: "done", conclusion: "gone" });
   });
 
   test("does not look up jobs that are done", async () => {

@@ -36,6 +36,11 @@ export const DROPPED_MS = 24 * 60 * MINUTE;
 export const REPORT_MS = 24 * 60 * MINUTE;
 /** How long an event may be late before GitHub is asked about the job. */
 export const LATE_EVENT_MS = 15 * SECOND;
+/**
+ * GitHub's API may lag behind its own webhooks: that it knows nothing of a job this young proves nothing.
+ * See: github-aws-runners/terraform-aws-github-runner 2459.
+ */
+export const YOUNG_MS = MINUTE;
 /** How long a machine's row waits to hear which job ran there. */
 export const UNTOLD_MS = MINUTE;
 /** Which job it was, only GitHub knows; it hands out the oldest ones first, so these are looked up. */

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { withLimit } from "../clock.ts";
 import type { Fact, State } from "../core/facts.ts";
+import { YOUNG_MS } from "../core/patience.ts";
 import type { Job, JobSeen, RepoName } from "../core/types.ts";
 import type { Clock, GitHub, Ring } from "../ports.ts";
 
@@ -90,7 +91,10 @@ const isOf = (repo: RepoName, job: Job): boolean => job.repo.toLowerCase() === r
 const jobsElsewhere = ({ repositories, state }: SweepParts): Job[] =>
   openJobs(state()).filter((job) => !repositories.some((repo) => isOf(repo, job)));
 
-/** NB: GitHub says so too of a repository that it hides from us. A job that runs must not end by that: its VM would be destroyed. */
+/**
+ * NB: GitHub also says "gone" of a job that it does not know yet, and of a repository that it hides from us. A job that runs must
+ * not end by that: its VM would be destroyed.
+ */
 async function lookUp(
   job: Job,
   { github, clock, repositories }: SweepParts,
@@ -98,6 +102,7 @@ async function lookUp(
 ): Promise<JobSeen> {
   const found = await github.job(job.repo, job.id, signal);
   const isServed = repositories.some((repo) => isOf(repo, job));
-  if (found === "gone" && job.status === "running" && !isServed) return job;
+  const isYoung = clock.now() - job.queuedAt < YOUNG_MS;
+  if (found === "gone" && (isYoung || (job.status === "running" && !isServed))) return job;
   return found === "gone" ? { ...job, status: "done", conclusion: "gone", doneAt: clock.now() } : found;
 }
