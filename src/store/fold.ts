@@ -27,7 +27,7 @@ export function fold(state: State, facts: readonly Fact[]): Changes {
 /** Answers whether the fact changed anything. */
 function foldOne(state: State, fact: Fact, changes: Changes): boolean {
   const jobs = jobsInReach(state, fact);
-  const machineName = "machine" in fact ? fact.machine : "";
+  const machineName = subjectsOf(fact).machine ?? "";
   const machine = state.machines.get(machineName);
   const open = Array.from(jobs.keys()).filter((id) => !state.closed.has(id));
   const wasDrained = fact.kind === "host-drained" && state.drained.has(fact.host);
