@@ -18,3 +18,6 @@ export type VirshOptions = { signal: AbortSignal; log?: string | undefined; limi
  */
 export const virsh = (args: readonly string[], options: VirshOptions): Promise<Output> =>
   run(["virsh", "-c", LIBVIRT.uri, "-q", ...args], { ...options, limitMs: options.limitMs ?? LIMIT_MS });
+
+/** A word for a command that stands with others in one argument. See: virsh(1), "Generic commands": quotes as in a shell. */
+export const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;

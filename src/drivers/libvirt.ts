@@ -3,7 +3,7 @@ import type { MachineName } from "../core/types.ts";
 import { baseVolumes } from "./libvirt-base.ts";
 import { checkLibvirt } from "./libvirt-check.ts";
 import { type Survey, survey } from "./libvirt-survey.ts";
-import { LIBVIRT, virsh } from "./libvirt-virsh.ts";
+import { LIBVIRT, quote, virsh } from "./libvirt-virsh.ts";
 import {
   forgetIndex,
   type Hypervisor,
@@ -31,8 +31,12 @@ export function libvirt(parts: HypervisorParts): Hypervisor {
     endsBuildsWith: "SIGKILL",
     survey: async (signal) => (await survey(controller, signal)).found,
     prepare: async (preparation, signal) => {
-      await base.ready(preparation, signal);
-      await uploadSeed(preparation, signal);
+      // NB: settled, so that nothing is at work on the pool any more when a failure is told.
+      const made = await Promise.allSettled([
+        base.ready(preparation, signal),
+        uploadSeed(preparation, signal),
+      ]);
+      for (const one of made) if (one.status === "rejected") throw one.reason;
       const seedDisk = preparation.seedDisk !== undefined;
       return { ...LIBVIRT, hypervisor: host.hypervisor, seedDisk };
     },
@@ -66,8 +70,8 @@ async function removeOnce(name: MachineName, left: Survey, signal: AbortSignal):
 async function uploadSeed({ seedDisk, order, log }: Preparation, signal: AbortSignal): Promise<void> {
   if (seedDisk === undefined) return;
   const volume = `${order.name}${SEED_VOLUME}`;
-  const { pool } = LIBVIRT;
-  await virsh(["vol-create-as", pool, volume, `${SEED_DISK_BYTES}`, "--format", "raw"], { signal, log });
-  await virsh(["vol-upload", "--pool", pool, volume, seedDisk], { signal, log });
+  const create = `vol-create-as ${LIBVIRT.pool} ${volume} ${SEED_DISK_BYTES} --format raw`;
+  const upload = `vol-upload --pool ${LIBVIRT.pool} ${volume} ${quote(seedDisk)}`;
+  await virsh([`${create}; ${upload}`], { signal, log });
   await rm(seedDisk);
 }

@@ -52,6 +52,7 @@ export function builder(parts: BuilderParts): Builder {
       child.give(await prepare(order, folder, parts, signal));
       await finish(child, { folder, limitMs: order.image.limits.bootMs, clock, signal });
     } catch (error) {
+      // NB: also after its own end, for what it has started may still be there.
       await halt(child, signal.reason instanceof Halt ? signal.reason.how : "SIGKILL", clock);
       throw error;
     } finally {
@@ -69,30 +70,36 @@ async function prepare(
   signal: AbortSignal,
 ): Promise<string> {
   const { hypervisor, host } = parts;
-  const {
-    name,
-    version,
-    folder: boxFolder,
-  } = await parts.boxes.ready(order.image.box, { signal, log: folder.log });
+  const ready = await parts.boxes.ready(order.image.box, { signal, log: folder.log });
+  const box = { name: ready.name, version: ready.version };
   const bySsh = !order.image.prepared || !hypervisor.takesSeedDisk;
+  const bootstrap = bySsh ? bootstrapOf(order, folder, parts) : undefined;
   if (bySsh) await fillUpload(folder, order.seed, join(parts.project, "guest"));
   else await writeSeedDisk(folder, order.seed);
-  const bootstrap = bySsh ? bootstrapOf(folder, parts) : undefined;
-  const box = { name, version };
   const common = vagrantOrder(order, { box, console: folder.console, bootstrap });
   const seedDisk = bySsh ? undefined : folder.seedDisk;
-  const settings = await hypervisor.prepare({ order: common, boxFolder, seedDisk, log: folder.log }, signal);
+  const settings = await hypervisor.prepare(
+    { order: common, boxFolder: ready.folder, seedDisk, log: folder.log },
+    signal,
+  );
   const text = JSON.stringify({ ...common, [host.provider]: settings });
   await writeFile(folder.order, text, { mode: 0o600 });
   return text;
 }
 
-const bootstrapOf = (folder: MachineFolder, { project, runnerMirror }: BuilderParts): Bootstrap => ({
-  folder: folder.upload,
-  to: "/tmp/mayfly",
-  script: join(project, "vagrant", "bootstrap_linux.sh"),
-  env: runnerMirror === undefined ? {} : { MAYFLY_RUNNER_MIRROR: runnerMirror },
-});
+function bootstrapOf(order: StartOrder, folder: MachineFolder, parts: BuilderParts): Bootstrap {
+  const { os, name } = order.image;
+  if (os !== "linux")
+    throw new Error(
+      `The box of image ${name} must hold the guest program (\`prepared: true\`): ${os} cannot be given it.`,
+    );
+  return {
+    folder: folder.upload,
+    to: "/tmp/mayfly",
+    script: join(parts.project, "vagrant", "bootstrap_linux.sh"),
+    env: parts.runnerMirror === undefined ? {} : { MAYFLY_RUNNER_MIRROR: parts.runnerMirror },
+  };
+}
 
 type Watch = { folder: MachineFolder; limitMs: number; clock: Clock; signal: AbortSignal };
 

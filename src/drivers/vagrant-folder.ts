@@ -89,11 +89,12 @@ export async function dropSeed(folder: MachineFolder): Promise<void> {
 
 async function readRecord<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
   const text = await ifThere(readFile(path, "utf8"));
-  return text === undefined ? undefined : schema.parse(JSON.parse(text));
+  // NB: a power cut may leave an empty file. No VM and no process has outlived it.
+  return text === undefined || text === "" ? undefined : schema.parse(JSON.parse(text));
 }
 
 /** NB: whoever reads it while it is written gets the old record or the new one, never half of one. */
 async function replaceFile(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text, { mode: 0o600, flush: true });
+  await writeFile(`${path}.new`, text, { mode: 0o600 });
   await rename(`${path}.new`, path);
 }
