@@ -186,6 +186,7 @@ function pruneOldThings({ config, clock, log, onClose }: Site, store: Store, kep
       log.error({ err }, "what is old could not be deleted"),
     );
   };
+  prune();
   const timer = setInterval(prune, PRUNE_MS);
   onClose(() => clearInterval(timer));
 }
