@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,7 +32,9 @@ export function describeMainJob({ driver, limitMs, boxes, brokenImage }: MainJob
     await chmod(folder, 0o711);
     opened.push(() => rm(folder, { recursive: true, force: true }));
     const box = (await boxes?.())?.good;
-    const site = await startSite({ driver, folder, controller: name, box, ...more });
+    // The same tests may run in another clone at the same time, and a name is good for one controller on a machine.
+    const controller = `${name}${randomBytes(2).toString("hex")}`;
+    const site = await startSite({ driver, folder, controller, box, ...more });
     opened.push(() => site.close());
     return site;
   }
