@@ -138,12 +138,15 @@ export function until(world: World, predicate: () => boolean, timeoutMs: number)
   });
 }
 
-/** Does something later, unless it is cancelled by the function it returns or the emulator is closed. */
+/**
+ * Does something later, unless it is cancelled by the function it returns or the emulator is closed.
+ * NB: it keeps no process alive: a long poll that the closing ends begins one more wait, of up to a day.
+ */
 export function later(world: World, ms: number, action: () => void): () => void {
   const timer = setTimeout(() => {
     world.timers.delete(timer);
     action();
-  }, ms);
+  }, ms).unref();
   world.timers.add(timer);
   return () => {
     clearTimeout(timer);
