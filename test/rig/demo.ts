@@ -1,6 +1,9 @@
+import { mkdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { clock } from "../../src/core/markdown.ts";
+import { SetupError } from "../../src/ports.ts";
+import { type Hold, holdFile } from "../../src/store/lock.ts";
 import { buildBox } from "./box/build-box.ts";
 import type { CheckRun, Job } from "./github/model.ts";
 import { type LogEntry, SITE_LABELS, type Site, startSite } from "./site.ts";
@@ -36,6 +39,9 @@ const INTERRUPTED = 130;
 export async function runDemo({ driver, stay }: DemoOptions): Promise<number> {
   const tell = newTeller();
   const folder = join(tmpdir(), `mayfly-demo-${driver}`);
+  await mkdir(folder, { recursive: true, mode: 0o711 });
+  const hold = holdForDemo(join(folder, "demo.lock"));
+  await forgetJobs(join(folder, "data"));
   const box = driver === "vagrant" ? await buildBox("tiny", (text) => tell("box", text)) : undefined;
   tell("demo", `all it writes is in ${folder}`);
   const site = await startSite({
@@ -54,17 +60,48 @@ export async function runDemo({ driver, stay }: DemoOptions): Promise<number> {
     );
     const isWell = await Promise.race([play(site, tell), interrupted]);
     if (isWell === "interrupted") {
+      tell("demo", "interrupted. VMs that are up now are destroyed by the next demo, or end by themselves");
       await site.close();
       // What the demo still waits for will not come.
       process.exit(INTERRUPTED);
     }
-    if (stay) console.log(`\nStill running. Look at ${site.github.url} and end it with Ctrl-C.`);
+    if (stay) console.log(stillRunning(site));
     if (stay) await interrupted;
     return isWell ? 0 : 1;
   } finally {
     await site.close();
+    hold.release();
   }
 }
+
+/** NB: a second demo would write its mayfly.yml over that of the first, whose controller may have to be started again. */
+function holdForDemo(file: string): Hold {
+  try {
+    return holdFile(file);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    throw new SetupError(`Another demo holds ${file}. Wait for its end, or end it with Ctrl-C.`);
+  }
+}
+
+/**
+ * Takes away what an earlier demo knew: its jobs were those of another emulated GitHub, which ended with it.
+ * VMs that it left, because it was killed, are found as strangers, and destroyed.
+ */
+async function forgetJobs(data: string): Promise<void> {
+  await mkdir(data, { recursive: true, mode: 0o711 });
+  const store = join(data, "mayfly.sqlite");
+  // NB: the controller of a demo that was killed a moment ago may still be ending.
+  const hold = holdForDemo(`${store}.lock`);
+  for (const file of [store, `${store}-wal`, `${store}-shm`]) await rm(file, { force: true });
+  hold.release();
+}
+
+const stillRunning = ({ github, repo, config }: Site): string =>
+  `
+Still running, until Ctrl-C. Look at ${github.url}, and ask Mayfly:
+  script/mayfly --config ${config} ps
+  script/mayfly --config ${config} why ${github.jobs(repo)[0]?.id}`;
 
 async function play(site: Site, tell: Teller): Promise<boolean> {
   const { github, repo } = site;
@@ -153,7 +190,7 @@ const STEPS: Readonly<Record<string, string>> = {
 function tellLog(tell: Teller, { msg, machine, step, why, text, tookMs }: LogEntry): void {
   if (msg === "machine created" || msg === "stranger adopted") tell("machine", `${machine}: ${msg}`);
   if (msg === "machine retired") tell("machine", `${machine}: retired, ${why}`);
-  if (msg === "machine failed") tell("machine", `${machine}: failed, ${why}. ${text}`);
+  if (msg === "machine failed") tell("machine", `${machine}: failed, ${why}${text ? `: ${text}` : ""}`);
   const done = typeof step === "string" && msg === "step done" ? STEPS[step] : undefined;
   if (done)
     tell("machine", `${machine}: ${done}${step === "destroy" ? ` in ${Number(tookMs) / 1000} s` : ""}`);
@@ -172,7 +209,7 @@ function watch({ github, repo }: Site, tell: Teller): () => void {
       note(
         `job ${job.id}`,
         "job",
-        `"${job.name}" is ${job.conclusion ?? job.status}${job.runner ? ` on ${job.runner.name}` : ""}`,
+        `"${job.name}" is ${job.conclusion ?? job.status}${job.runner && job.status !== "queued" ? ` on ${job.runner.name}` : ""}`,
       );
     }
     for (const check of github.checkRuns(repo)) {

@@ -184,7 +184,9 @@ function keepRunning({ config, env, log, onLog, onDeath }: KeeperParts): Keeper 
   });
 
   function spawnController(): ChildProcess {
-    const started = spawn(process.execPath, [CLI, "--config", config, "start"], {
+    // NB: with a site that is killed its controller ends too. See: setpriv(1), prctl(2), PR_SET_PDEATHSIG.
+    const controller = [process.execPath, CLI, "--config", config, "start"];
+    const started = spawn("setpriv", ["--pdeathsig", "TERM", ...controller], {
       env,
       cwd: PROJECT,
       stdio: ["ignore", "pipe", "pipe"],
