@@ -62,7 +62,7 @@ function newProgram(answer: (code: number) => void): Command {
   program
     .command("demo")
     .description(
-      "show it all on this machine, with an emulated GitHub: three jobs, three VMs, nothing left behind",
+      "show it all on this machine, with an emulated GitHub: three jobs, a VM for each that runs, nothing left behind",
     )
     .addOption(
       new Option("--driver <driver>", "vagrant boots real VMs; fake runs a program instead")

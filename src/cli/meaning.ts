@@ -10,7 +10,7 @@ export function meaningOf({ catalogue, github, web, guests, data, evidenceDays }
     [`Controller ${controller}`],
     [
       [
-        `  jobs from ${github.webUrl}, webhooks come in at ${web.host}:${web.port}, VMs call ${guests.host}:${guests.port}`,
+        `  jobs from ${github.webUrl}, webhooks come in at ${web.host}:${web.port}, guests come in at ${guests.host}:${guests.port}`,
       ],
       [`  data in ${data}; history and evidence are kept ${evidenceDays} days`],
     ],
