@@ -9,9 +9,6 @@ const REQUEST_MS = 10_000;
 /** How long requests that are being answered may take when the listener closes. */
 const GRACE_MS = 5_000;
 
-/** Each may hold a webhook of 1 MiB in memory before its signature is known. GitHub and a reverse proxy need a few dozen. */
-const CONNECTIONS = 100;
-
 export type WebListener = {
   /** Base address, with the port that was given by the system if 0 was asked for. */
   url: string;
@@ -29,7 +26,6 @@ export async function startWebListener(options: {
     { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS },
     getRequestListener(options.routes.fetch),
   );
-  server.maxConnections = CONNECTIONS;
   server.listen(port, host);
   try {
     await once(server, "listening");
