@@ -138,9 +138,6 @@ export function describeMainJob({ driver, limitMs, boxes, brokenImage }: MainJob
   });
 }
 
-/** NB: two controllers of one name cannot run on a machine; two runs of these tests may. */
-const unique = (name: string): string => `${name}${process.pid.toString(36)}`.slice(0, 12);
-
 function queue(site: Site, scripts: readonly string[]) {
   const jobs = scripts.map((script, index) => ({
     name: `job ${index + 1}`,
