@@ -22,7 +22,7 @@ if (!Number.isInteger(runs) || runs < 1) {
   process.exit(2);
 }
 const names = WAYS.filter((name) => name !== "original" || values.original);
-const [load = 0] = loadavg();
+const load = { before: loadNow(), highest: loadNow() };
 
 const stop = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const)
@@ -36,7 +36,9 @@ const results = await withLab(names, stop.signal, (lab) => measureInTurn(lab, ru
   },
 );
 console.log(`\n${report(results)}\n`);
-console.log(`load before the start: ${load.toFixed(1)}`);
+console.log(
+  `load of this machine: ${load.before} before, ${load.highest} at most (the bench itself makes about 1)`,
+);
 console.log(JSON.stringify({ ...summary(results), runs, load }));
 // NB: waits that were given up still have their timers.
 process.exit(0);
@@ -49,6 +51,7 @@ async function measureInTurn(lab: Lab, rounds: number, signal: AbortSignal): Pro
       const way = lab.ways[(round + turn) % lab.ways.length];
       if (!way) continue;
       const measured = await way.measure(signal);
+      load.highest = Math.max(load.highest, loadNow());
       results.get(way.name)?.push(measured);
       lab.tell(
         `round ${round + 1} of ${rounds}: ${way.name.padEnd(8)} ${(measured.totalMs / 1000).toFixed(1)} s`,
@@ -56,4 +59,10 @@ async function measureInTurn(lab: Lab, rounds: number, signal: AbortSignal): Pro
     }
   }
   return results;
+}
+
+/** Processes that ran or wanted to, on average over the last minute. */
+function loadNow(): number {
+  const [minute = 0] = loadavg();
+  return Math.round(minute * 10) / 10;
 }

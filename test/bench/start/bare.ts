@@ -86,6 +86,9 @@ async function define(
     .replace(/<uuid>.*<\/uuid>/, "")
     .replace(/<mac address=.*\/>/, "")
     .replaceAll(/'[^']*\/console\.log'/g, `'${file("console")}'`);
+  const volumes = Array.from(domain.matchAll(/<source file='[^']*\/([^'/]+)'/g), ([, volume]) => volume);
+  const seedVolume = volumes.find((volume) => volume !== `${name}.img`);
+  if (seedVolume === undefined) throw new Error(`${template.machine} has no disk for its seed`);
   await writeFile(file("domain"), domain);
   await writeFile(file("disk"), rename(template.disk));
   await writeFile(file("seed"), seedDisk(seed), { mode: 0o600 });
