@@ -53,11 +53,12 @@ test.each(["stub-slow", "stub-deaf"])(
       .toBe(true);
     const before = await strays(options.root);
 
-    await clock.advance(60_000);
-    await clock.awaited();
-    await clock.advance(60_000);
+    const seenLater = async () => {
+      await clock.advance(30_000);
+      return await seen(bench, name);
+    };
 
-    await expectSeen(bench, name, {
+    await expect.poll(seenLater, { timeout: SOON_MS }).toMatchObject({
       state: "broken",
       text: expect.stringContaining("had not ended after 60 s"),
     });
@@ -114,7 +115,7 @@ test("a driver that is closed ends its Vagrants and leaves their machines to the
 
   await bench.driver.close();
 
-  expect(await strays(options.root)).toEqual([]);
+  await expect.poll(() => strays(options.root), { timeout: SOON_MS }).toEqual([]);
   const next = await openBench(options);
   onTestFinished(() => next.driver.close());
   expect(await seen(next, name)).toMatchObject({
