@@ -78,7 +78,11 @@ function member(index: number, catalogue: Catalogue): { machine: Machine; job?: 
     case 19:
       return { machine: configured({ ...place, retired: RETIRED }), looks: aSeen(VM_UP) };
     default:
-      return { machine: working({ ...place, workingAt: ago(minutes(20)) }), job: running, looks: busy };
+      return {
+        machine: working({ ...place, job: running.id, workingAt: ago(minutes(20)) }),
+        job: running,
+        looks: busy,
+      };
   }
 }
 
