@@ -10,7 +10,7 @@ import { dropSeed, fillUpload, type MachineFolder, writeRun, writeSeedDisk } fro
 import type { Hypervisor } from "./vagrant-hypervisor.ts";
 import { type Bootstrap, vagrantOrder } from "./vagrant-order.ts";
 import { failure } from "./vagrant-said.ts";
-import type { WaitingVagrants } from "./vagrant-waiting.ts";
+import type { Waiting, WaitingVagrants } from "./vagrant-waiting.ts";
 
 export type BuilderParts = {
   host: Host;
@@ -45,21 +45,32 @@ export function builder(parts: BuilderParts): Builder {
 
   return async (order, folder, signal) => {
     const leave = await places.take(signal);
-    const child = await parts.vagrants.take();
     try {
-      await writeRun(folder, { ...child.record, dotFolder: child.dotFolder });
-      await rename(child.log, folder.log);
-      child.give(await prepare(order, folder, parts, signal));
-      await finish(child, { folder, limitMs: order.image.limits.bootMs, clock, signal });
-    } catch (error) {
-      // NB: also after its own end, for what it has started may still be there.
-      await halt(child, signal.reason instanceof Halt ? signal.reason.how : "SIGKILL", clock);
-      throw error;
+      await buildWith(await parts.vagrants.take(), order, {
+        folder,
+        limitMs: order.image.limits.bootMs,
+        clock,
+        signal,
+      });
     } finally {
       await dropSeed(folder);
       leave();
     }
   };
+
+  async function buildWith(child: Waiting, order: StartOrder, watch: Watch): Promise<void> {
+    const { folder, signal } = watch;
+    try {
+      await writeRun(folder, { ...child.record, dotFolder: child.dotFolder });
+      await rename(child.log, folder.log);
+      child.give(await prepare(order, folder, parts, signal));
+      await finish(child, watch);
+    } catch (error) {
+      // NB: also after its own end, for what it has started may still be there.
+      await halt(child, signal.reason instanceof Halt ? signal.reason.how : "SIGKILL", clock);
+      throw error;
+    }
+  }
 }
 
 /** Readies the box, the disks and the seed while Ruby starts; answers what `vagrant up` waits for. */
