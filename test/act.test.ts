@@ -154,6 +154,18 @@ describe("to configure a guest", () => {
     expect(rig.github.runners.size).toBe(0);
   });
 
+  test.each([
+    ["repository", { repo: "octo/gone" }],
+    ["image", { image: "gone" }],
+  ])("registers nothing for a machine whose %s left the catalogue", async (_, changes) => {
+    const rig = ringRig({ machines: [ready(changes)] });
+    void rig.guests.claim(M1);
+
+    await expect(rig.act(on("configure"))).resolves.toBe("not-yet");
+
+    expect(rig.github.runners.size).toBe(0);
+  });
+
   test("takes the registration back if the guest hung up meanwhile", async () => {
     const rig = ringRig({ machines: [ready()] });
     void rig.guests.claim(M1);

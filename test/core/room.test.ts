@@ -186,6 +186,23 @@ describe("repositories share what there is", () => {
     ).toEqual([OTHER, OTHER, REPO, OTHER]);
   });
 
+  test("and of two that have the same number the one with the oldest job goes first", () => {
+    const late = someJobs(1, { queuedAt: ago(seconds(5)) });
+    const early = theirs(1).map((job) => ({ ...job, queuedAt: ago(seconds(6)) }));
+
+    expect(repos({ jobs: [...late, ...early], catalogue: both({ machines: 1 }) })).toEqual([OTHER]);
+  });
+
+  test("and each gets machines of all the images that its jobs want", () => {
+    const catalogue = {
+      images: [anImage(), anImage({ name: "big", labels: ["our-big"] })],
+      repositories: [aRepository({ images: ["plain", "big"] })],
+    };
+    const jobs = [aJob(), ...someJobs(2).map((job) => ({ ...job, id: job.id + 10, labels: ["our-big"] }))];
+
+    expect(orders({ jobs, catalogue }).map(({ image }) => image)).toEqual(["big", "big", "plain"]);
+  });
+
   test("and what one may not use the other gets", () => {
     const catalogue = {
       ...both({ machines: 4 }),
@@ -259,6 +276,7 @@ describe("a pool whose machines fail", () => {
     expect(ordered({ jobs, streaks: streak(PROBE_AFTER - 1, backoffMaxMs) })).toBe(5);
     expect(ordered({ jobs, streaks: streak(PROBE_AFTER, backoffMaxMs) })).toBe(1);
     expect(ordered({ jobs, streaks: streak(PROBE_AFTER, backoffMaxMs), machines: [booting()] })).toBe(0);
+    expect(ordered({ jobs, streaks: streak(PROBE_AFTER, backoffMaxMs), machines: [configured()] })).toBe(0);
   });
 
   test("does not hold up the other pools", () => {

@@ -173,6 +173,9 @@ describe("a registration", () => {
 
   test("is not handed out without a job that waits", () => {
     expect(registrations({ jobs: [], ...asking(ready()) })).toEqual([]);
+    expect(
+      registrations({ jobs: [], ...asking(configured(), ready({ name: M2 }), ready({ name: M3 })) }),
+    ).toEqual([]);
   });
 
   test("is not handed out for a job that another runner is there for already", () => {
