@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseName } from "../core/name.ts";
 import type { MachineName } from "../core/types.ts";
-import type { Driver, VmSeen } from "../ports.ts";
+import type { Driver } from "../ports.ts";
 import { printable } from "./exec.ts";
 import { readTail } from "./files.ts";
 import { hypervisorOf } from "./hypervisors.ts";
@@ -14,8 +14,7 @@ import { builds } from "./vagrant-builds.ts";
 import { checkVagrant } from "./vagrant-check.ts";
 import { endStray, isAlive } from "./vagrant-child.ts";
 import { machineFolders, readEnd, readRun } from "./vagrant-folder.ts";
-import type { Found } from "./vagrant-hypervisor.ts";
-import { lookOf, withoutKind } from "./vagrant-look.ts";
+import { merge, type Story } from "./vagrant-look.ts";
 import { readable } from "./vagrant-said.ts";
 import { waitingVagrants } from "./vagrant-waiting.ts";
 
@@ -28,21 +27,23 @@ export function vagrantDriver(parts: DriverParts): Driver {
   const { env, machines, hypervisor, vagrants, work } = workshop(parts);
   const isOurs = (name: string) => parseName(controller, name) !== "not ours";
 
-  async function look(name: MachineName, found: Found | undefined): Promise<VmSeen> {
+  async function storyOf(name: MachineName): Promise<Story> {
     const machine = machines.of(name);
     const [run, end] = await Promise.all([readRun(machine), readEnd(machine)]);
     const isBuilding = work.isUnderWay(name) || (!end && run !== undefined && (await isAlive(run)));
-    return { name, ...lookOf({ found, isBuilding, end }) };
+    return { isBuilding, end };
+  }
+
+  const names = async () => (await machines.names()).filter(isOurs);
+
+  async function stories(): Promise<Map<MachineName, Story>> {
+    const read = (await names()).map(async (name) => [name, await storyOf(name)] as const);
+    return new Map(await Promise.all(read));
   }
 
   return {
-    list: async (signal) => {
-      const [found, names] = await Promise.all([hypervisor.survey(signal), machines.names()]);
-      const seen = new Map<MachineName, VmSeen>();
-      for (const [name, there] of found) seen.set(name, { name, ...withoutKind(there) });
-      for (const name of names.filter(isOurs)) seen.set(name, await look(name, found.get(name)));
-      return [...seen.values()];
-    },
+    // WARN: not all at once. A build that ends, or begins, while the hypervisor is asked would make its VM look gone, or left over.
+    list: async (signal) => merge(await stories(), await hypervisor.survey(signal), await names()),
 
     start: async (order) => {
       if (!isOurs(order.name)) throw new Error(`${order.name} is no name for this controller's machines`);
