@@ -10,10 +10,10 @@ import { hypervisorOf } from "./hypervisors.ts";
 import type { DriverParts } from "./parts.ts";
 import { boxes } from "./vagrant-box.ts";
 import { builder } from "./vagrant-build.ts";
-import { builds } from "./vagrant-builds.ts";
+import { type Builds, builds } from "./vagrant-builds.ts";
 import { checkVagrant } from "./vagrant-check.ts";
 import { endStray, isAlive } from "./vagrant-child.ts";
-import { machineFolders, readEnd, readRun } from "./vagrant-folder.ts";
+import { type MachineFolder, machineFolders, readEnd, readRun } from "./vagrant-folder.ts";
 import { merge, type Story } from "./vagrant-look.ts";
 import { readable } from "./vagrant-said.ts";
 import { waitingVagrants } from "./vagrant-waiting.ts";
@@ -27,17 +27,12 @@ export function vagrantDriver(parts: DriverParts): Driver {
   const { env, machines, hypervisor, vagrants, work } = workshop(parts);
   const isOurs = (name: string) => parseName(controller, name) !== "not ours";
 
-  async function storyOf(name: MachineName): Promise<Story> {
-    const machine = machines.of(name);
-    const [run, end] = await Promise.all([readRun(machine), readEnd(machine)]);
-    const isBuilding = work.isUnderWay(name) || (!end && run !== undefined && (await isAlive(run)));
-    return { isBuilding, end };
-  }
-
   const names = async () => (await machines.names()).filter(isOurs);
 
   async function stories(): Promise<Map<MachineName, Story>> {
-    const read = (await names()).map(async (name) => [name, await storyOf(name)] as const);
+    const read = (await names()).map(
+      async (name) => [name, await storyOf(name, machines.of(name), work)] as const,
+    );
     return new Map(await Promise.all(read));
   }
 
@@ -66,14 +61,7 @@ export function vagrantDriver(parts: DriverParts): Driver {
       ...(await hypervisor.check(signal)),
     ],
 
-    evidence: async (name) => {
-      const { console, log } = machines.of(name);
-      const files = [
-        ["console.log", printable(await readTail(console))],
-        ["vagrant.log", readable(await readTail(log))],
-      ] as const;
-      return Object.fromEntries(files.filter(([, text]) => text.trim() !== ""));
-    },
+    evidence: (name) => evidenceOf(machines.of(name)),
 
     close: async () => {
       await work.close();
@@ -82,6 +70,21 @@ export function vagrantDriver(parts: DriverParts): Driver {
   };
 }
 
+async function storyOf(name: MachineName, machine: MachineFolder, work: Builds): Promise<Story> {
+  const [run, end] = await Promise.all([readRun(machine), readEnd(machine)]);
+  const isBuilding = work.isUnderWay(name) || (!end && run !== undefined && (await isAlive(run)));
+  return { isBuilding, end };
+}
+
+async function evidenceOf({ console, log }: MachineFolder): Promise<Record<string, string>> {
+  const files = [
+    ["console.log", printable(await readTail(console))],
+    ["vagrant.log", readable(await readTail(log))],
+  ] as const;
+  return Object.fromEntries(files.filter(([, text]) => text.trim() !== ""));
+}
+
+/** What the driver's verbs are made of. */
 function workshop(parts: DriverParts) {
   const { host, controller, folder, project, clock, log } = parts;
   const vagrantHome = join(folder, "vagrant");
