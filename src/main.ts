@@ -145,6 +145,7 @@ function makeDrivers({ config, clock, log, ring, onClose }: Site): Map<string, D
       log: log.child({ driver: host.driver, host: host.name }),
       ring,
       project: PROJECT,
+      runnerMirror: process.env.MAYFLY_RUNNER_MIRROR,
       clock,
     });
     drivers.set(host.name, driver);
