@@ -80,6 +80,7 @@ describe("GitHub is asked about runners", () => {
 
     expect(asked(before)).toEqual([]);
     expect(asked(after)).toEqual([REPO]);
+    expect(asked({ ...after, seen: { [M1]: { runnerAskedAt: ago(seconds(5)) } } })).toEqual([REPO]);
     expect(asked({ ...after, seen: { [M1]: { runnerAskedAt: NOW } } })).toEqual([]);
   });
 
