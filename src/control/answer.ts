@@ -43,7 +43,11 @@ export function factWords(fact: Fact): string {
     case "job-seen":
       return jobWords(fact.job);
     case "job-given-up":
-      return "the job was given up";
+      return `the job was given up. ${fact.cause}`;
+    case "job-retried":
+      return `${fact.by} asked for the job to be tried again`;
+    case "run-cancelled":
+      return "GitHub was asked to cancel the job's run";
     case "job-closed":
       return "the job's story was closed";
     case "check-published":
@@ -76,6 +80,10 @@ export function factWords(fact: Fact): string {
       return `machine ${fact.machine} is over`;
     case "host-drained":
       return `host ${fact.host} was ${fact.drained ? "drained" : "opened again"}`;
+    case "repository-access":
+      return `the App was ${fact.granted ? "installed on" : "removed from, or suspended on,"} ${fact.repo}`;
+    case "github-limited":
+      return `GitHub refuses calls until ${new Date(fact.until).toISOString()}`;
   }
 }
 

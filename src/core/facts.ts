@@ -6,7 +6,11 @@ import type { Failure, Job, JobSeen, Machine, MachineName, Outcome, Pool, RepoNa
  */
 export type Fact = { at: number } & (
   | { kind: "job-seen"; job: JobSeen }
-  | { kind: "job-given-up"; job: number }
+  | { kind: "job-given-up"; job: number; cause: string }
+  /** A person wants the job to be tried again from the beginning. `by`: the person's login at GitHub. */
+  | { kind: "job-retried"; job: number; by: string }
+  /** GitHub was asked to cancel the run of a job that was given up. */
+  | { kind: "run-cancelled"; job: number }
   | { kind: "job-closed"; job: number }
   | { kind: "check-published"; job: number; check: number; digest: string }
   | {
@@ -30,6 +34,10 @@ export type Fact = { at: number } & (
   | { kind: "vm-destroyed"; machine: MachineName }
   | { kind: "machine-forgotten"; machine: MachineName }
   | { kind: "host-drained"; host: string; drained: boolean }
+  /** The App was installed on a repository of the catalogue, or removed or suspended there. */
+  | { kind: "repository-access"; repo: RepoName; granted: boolean }
+  /** GitHub refuses all calls for an installation until then: a secondary limit. */
+  | { kind: "github-limited"; installation: number; until: number }
 );
 
 /**
@@ -41,9 +49,16 @@ export type State = {
   machines: Map<MachineName, Machine>;
   closed: Set<number>;
   drained: Set<string>;
+  /** Repositories, in lower case, on which the App is not installed, or suspended. */
+  withoutAccess: Set<string>;
+  /** By installation: the last time that GitHub refused all calls for it. */
+  limited: Map<number, Limit>;
   /** By pool (see `poolKey`): failed machines in a row. Kept in memory only, a restart forgives. */
   streaks: Map<string, Streak>;
 };
+
+/** From when until when GitHub refuses calls. */
+export type Limit = { at: number; until: number };
 
 export type Streak = { failures: number; at: number };
 
@@ -54,6 +69,8 @@ export const emptyState = (): State => ({
   machines: new Map(),
   closed: new Set(),
   drained: new Set(),
+  withoutAccess: new Set(),
+  limited: new Map(),
   streaks: new Map(),
 });
 
@@ -63,7 +80,15 @@ export function apply(state: State, fact: Fact): void {
     case "job-seen":
       return seeJob(state, fact.job);
     case "job-given-up":
-      return changeJob(state, fact.job, (job) => ({ ...job, gaveUpAt: job.gaveUpAt ?? fact.at }));
+      return changeJob(state, fact.job, (job) => ({
+        ...job,
+        gaveUpAt: job.gaveUpAt ?? fact.at,
+        gaveUpCause: job.gaveUpCause ?? fact.cause,
+      }));
+    case "job-retried":
+      return retry(state, fact.job);
+    case "run-cancelled":
+      return changeJob(state, fact.job, (job) => ({ ...job, runCancelledAt: fact.at }));
     case "job-closed":
       state.jobs.delete(fact.job);
       state.closed.add(fact.job);
@@ -85,6 +110,12 @@ export function apply(state: State, fact: Fact): void {
       if (fact.drained) state.drained.add(fact.host);
       else state.drained.delete(fact.host);
       return;
+    case "repository-access":
+      if (fact.granted) state.withoutAccess.delete(fact.repo.toLowerCase());
+      else state.withoutAccess.add(fact.repo.toLowerCase());
+      return;
+    case "github-limited":
+      return limit(state, fact);
     case "guest-asked":
       endStreak(state, fact.machine);
       return changeMachine(state, fact.machine, (machine) => learn(machine, fact));
@@ -115,6 +146,26 @@ function seeJob(state: State, seen: JobSeen): void {
     doneAt: known.doneAt ?? seen.doneAt,
     ranOn: known.ranOn ?? seen.ranOn,
   });
+}
+
+/** NB: whoever asks for a retry has mended the image, or hopes so: its pool need not wait either. */
+function retry(state: State, id: number): void {
+  const job = state.jobs.get(id);
+  if (!job) return;
+  if (job.failure) state.streaks.delete(poolKey({ repo: job.repo, image: job.failure.image }));
+  state.jobs.set(id, { ...job, tries: 0, gaveUpAt: undefined, gaveUpCause: undefined });
+}
+
+/** The jobs that are open then have been held up by it, and their check runs will say so. */
+function limit(state: State, { installation, at, until }: Extract<Fact, { kind: "github-limited" }>): void {
+  const before = state.limited.get(installation);
+  if (before && before.until >= until) return;
+  const limited = { at: before && before.until > at ? before.at : at, until };
+  state.limited.set(installation, limited);
+  for (const job of state.jobs.values()) {
+    if (job.installation === installation && job.status !== "done")
+      state.jobs.set(job.id, { ...job, limited });
+  }
 }
 
 function changeJob(state: State, id: number, change: (job: Job) => Job): void {

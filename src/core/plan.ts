@@ -1,5 +1,6 @@
 import { believe } from "./believe.ts";
-import { poolKey, type State } from "./facts.ts";
+import { poolKey } from "./facts.ts";
+import { parseName } from "./name.ts";
 import { LAST_WRITE_MS, LATE_EVENT_MS, REPORT_MS, UNTOLD_LOOK_UPS } from "./patience.ts";
 import { type Demand, groupDemand, type Matcher, matcher, nothingTaken, type Room, take } from "./pools.ts";
 import { digestOf, isLastDigest } from "./report.ts";
@@ -122,11 +123,13 @@ function planJobs(world: World, match: Matcher, story: (job: Job) => Story, draf
       draft.facts.push({ kind: "job-closed", at: world.now, job: job.id });
       continue;
     }
-    planLookUp(job, world.state, draft);
+    planLookUp(job, world, draft);
     if (!isOurs(job, match)) continue;
     if (job.status === "queued" && job.gaveUpAt === undefined && job.tries >= world.patience.tries) {
-      draft.facts.push({ kind: "job-given-up", at: world.now, job: job.id });
+      const cause = `No machine for it came up in ${job.tries} tries.`;
+      draft.facts.push({ kind: "job-given-up", at: world.now, job: job.id, cause });
     }
+    if (job.status === "running" && isLost(job, world)) continue;
     planReport(job, story(job), world.now, draft);
   }
 }
@@ -152,11 +155,17 @@ function planUntold(members: readonly Member[], demand: ReadonlyMap<string, Dema
 }
 
 /** A job that ran on a machine that is over, and whose end was not told in time. */
-function planLookUp(job: Job, { machines }: State, draft: Draft): void {
+function planLookUp(job: Job, world: World, draft: Draft): void {
   if (job.status !== "running" || !job.ranOn) return;
-  const retired = machines.get(job.ranOn)?.retired;
-  if (retired && draft.isDue(retired.at + LATE_EVENT_MS)) draft.effects.push({ do: "look-up", job: job.id });
+  const retired = world.state.machines.get(job.ranOn)?.retired;
+  const overAt = isLost(job, world) ? (job.startedAt ?? job.queuedAt) : retired?.at;
+  if (overAt !== undefined && draft.isDue(overAt + LATE_EVENT_MS))
+    draft.effects.push({ do: "look-up", job: job.id });
 }
+
+/** Its machine was ours, and has no row any more: what was told last of the job is old. */
+const isLost = ({ ranOn }: Job, { state, catalogue }: World): boolean =>
+  ranOn !== undefined && !state.machines.has(ranOn) && parseName(catalogue.controller, ranOn) !== "not ours";
 
 /** The last write waits a little for the VM's end, so that it tells the whole story. */
 function planReport(job: Job, story: Story, now: number, draft: Draft): void {

@@ -75,6 +75,12 @@ export type Job = JobSeen & {
   tries: number;
   failure?: Failure | undefined;
   gaveUpAt?: number | undefined;
+  /** Why, as a sentence. */
+  gaveUpCause?: string | undefined;
+  /** When GitHub was asked to cancel its run, since the job was given up. */
+  runCancelledAt?: number | undefined;
+  /** The last time that GitHub refused all calls for its installation while it was open. */
+  limited?: { at: number; until: number } | undefined;
   /** The check run that tells its story, and the digest of what it says now. */
   check?: { id: number; digest: string } | undefined;
 };

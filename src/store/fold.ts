@@ -1,4 +1,4 @@
-import { apply, type Fact, type State } from "../core/facts.ts";
+import { apply, type Fact, type Limit, type State } from "../core/facts.ts";
 import type { Job, Machine, MachineName } from "../core/types.ts";
 import { subjectsOf } from "./subjects.ts";
 import type { FactRow, JobRow, MachineRow } from "./tables.ts";
@@ -9,7 +9,10 @@ export type Changes = {
   jobs: Map<number, JobRow>;
   machines: Map<MachineName, MachineRow>;
   /** Hosts by the time they were drained; none: drained no more. */
-  hosts: Map<string, number | undefined>;
+  drained: Map<string, number | undefined>;
+  /** Repositories by the time the App lost its access; none: it has it again. */
+  revoked: Map<string, number | undefined>;
+  limited: Map<number, Limit>;
 };
 
 /**
@@ -17,7 +20,14 @@ export type Changes = {
  * A fact that changes nothing (one that was recorded before, or about what is not open) has no row: a history of nothing new would only grow.
  */
 export function fold(state: State, facts: readonly Fact[]): Changes {
-  const changes: Changes = { facts: [], jobs: new Map(), machines: new Map(), hosts: new Map() };
+  const changes: Changes = {
+    facts: [],
+    jobs: new Map(),
+    machines: new Map(),
+    drained: new Map(),
+    revoked: new Map(),
+    limited: new Map(),
+  };
   for (const fact of facts) {
     if (foldOne(state, fact, changes)) changes.facts.push(factRow(fact));
   }
@@ -30,7 +40,7 @@ function foldOne(state: State, fact: Fact, changes: Changes): boolean {
   const machineName = subjectsOf(fact).machine ?? "";
   const machine = state.machines.get(machineName);
   const open = Array.from(jobs.keys()).filter((id) => !state.closed.has(id));
-  const wasDrained = fact.kind === "host-drained" && state.drained.has(fact.host);
+  const standing = standingOf(state, fact);
   apply(state, fact);
 
   const news = Array.from(jobs, ([id, before]) => noteJob(changes, before, state.jobs.get(id)));
@@ -38,13 +48,32 @@ function foldOne(state: State, fact: Fact, changes: Changes): boolean {
   for (const id of open) {
     if (state.closed.has(id)) news.push(noteClosed(changes, id, fact.at, jobs.get(id)));
   }
-  if (fact.kind === "host-drained" && wasDrained !== fact.drained) news.push(noteHost(changes, fact));
+  if (standing !== standingOf(state, fact)) news.push(noteStanding(changes, fact, state));
   return news.includes(true);
+}
+
+/** What is neither a job's nor a machine's, and may change by this fact. */
+function standingOf(state: State, fact: Fact): unknown {
+  if (fact.kind === "host-drained") return state.drained.has(fact.host);
+  if (fact.kind === "repository-access") return state.withoutAccess.has(fact.repo.toLowerCase());
+  return fact.kind === "github-limited" ? state.limited.get(fact.installation) : undefined;
+}
+
+function noteStanding(changes: Changes, fact: Fact, state: State): true {
+  if (fact.kind === "host-drained") changes.drained.set(fact.host, fact.drained ? fact.at : undefined);
+  if (fact.kind === "repository-access")
+    changes.revoked.set(fact.repo.toLowerCase(), fact.granted ? undefined : fact.at);
+  if (fact.kind === "github-limited") {
+    const limit = state.limited.get(fact.installation);
+    if (limit) changes.limited.set(fact.installation, limit);
+  }
+  return true;
 }
 
 /** The jobs that a fact may change, as they were. NB: whose failure a retired machine was, only the reducer knows. */
 function jobsInReach(state: State, fact: Fact): Map<number, Job | undefined> {
   if (fact.kind === "machine-retired") return fact.failure ? new Map(state.jobs) : new Map();
+  if (fact.kind === "github-limited") return new Map(state.jobs);
   if (!("job" in fact)) return new Map();
   const id = typeof fact.job === "number" ? fact.job : fact.job.id;
   return new Map([[id, state.jobs.get(id)]]);
@@ -62,14 +91,6 @@ function noteJob(changes: Changes, before: Job | undefined, after: Job | undefin
 function noteClosed(changes: Changes, id: number, at: number, before: Job | undefined): true {
   const row = before ? jobRow(before) : { id, repo: null, status: null, doc: null };
   changes.jobs.set(id, { ...row, closed_at: at });
-  return true;
-}
-
-function noteHost(
-  changes: Changes,
-  { host, drained, at }: { host: string; drained: boolean; at: number },
-): true {
-  changes.hosts.set(host, drained ? at : undefined);
   return true;
 }
 

@@ -10,12 +10,16 @@ export function subjectsOf(fact: Fact): Subjects {
     case "job-seen":
       return { job: fact.job.id, machine: fact.job.ranOn };
     case "job-given-up":
+    case "job-retried":
+    case "run-cancelled":
     case "job-closed":
     case "check-published":
       return { job: fact.job, machine: undefined };
     case "machine-created":
       return { job: fact.forJob, machine: fact.machine };
     case "host-drained":
+    case "repository-access":
+    case "github-limited":
       return { job: undefined, machine: undefined };
     default:
       return { job: undefined, machine: fact.machine };

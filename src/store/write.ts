@@ -42,7 +42,7 @@ export async function markDeliveries(
   }
 }
 
-/** Writes what facts changed: history rows, and the rows of jobs, machines and hosts, each once. */
+/** Writes what facts changed: history rows, and the rows of jobs, machines and the rest, each once. */
 export async function writeChanges(transaction: Transaction<Tables>, changes: Changes): Promise<void> {
   for (const rows of inParts(changes.facts)) await transaction.insertInto("fact").values(rows).execute();
   for (const rows of inParts([...changes.jobs.values()])) {
@@ -74,16 +74,25 @@ export async function writeChanges(transaction: Transaction<Tables>, changes: Ch
       )
       .execute();
   }
-  for (const [name, at] of changes.hosts) await writeHost(transaction, name, at);
+  for (const [name, at] of changes.drained) await writeName(transaction, "drained_host", { name, at });
+  for (const [name, at] of changes.revoked) await writeName(transaction, "revoked_repository", { name, at });
+  for (const [id, limit] of changes.limited) {
+    await transaction
+      .insertInto("limited_installation")
+      .values({ id, ...limit })
+      .onConflict((conflict) => conflict.column("id").doUpdateSet(limit))
+      .execute();
+  }
 }
 
-async function writeHost(
+/** A name that is in the table since then; none: it is not in it any more. */
+async function writeName(
   transaction: Transaction<Tables>,
-  name: string,
-  at: number | undefined,
+  table: "drained_host" | "revoked_repository",
+  { name, at }: { name: string; at: number | undefined },
 ): Promise<void> {
-  await transaction.deleteFrom("drained_host").where("name", "=", name).execute();
-  if (at !== undefined) await transaction.insertInto("drained_host").values({ name, at }).execute();
+  await transaction.deleteFrom(table).where("name", "=", name).execute();
+  if (at !== undefined) await transaction.insertInto(table).values({ name, at }).execute();
 }
 
 function* inParts<T>(rows: readonly T[]): Generator<T[]> {

@@ -111,8 +111,8 @@ describe("a job", () => {
   test("is given up once, and its check run is the one published last", () => {
     const state = folded(
       seen(),
-      { kind: "job-given-up", at: ago(seconds(2)), job: 1 },
-      { kind: "job-given-up", at: NOW, job: 1 },
+      { kind: "job-given-up", at: ago(seconds(2)), job: 1, cause: "first" },
+      { kind: "job-given-up", at: NOW, job: 1, cause: "second" },
       { kind: "check-published", at: NOW, job: 1, check: 9, digest: "waiting/0" },
       { kind: "check-published", at: NOW, job: 1, check: 9, digest: "booting/0" },
     );

@@ -115,14 +115,21 @@ describe("a job", () => {
     const tries = DEFAULT_PATIENCE.tries;
 
     expect(kinds({ jobs: [aJob({ tries: tries - 1 })] })).toEqual(["machine-created"]);
-    expect(facts({ jobs: [aJob({ tries })] })).toContainEqual({ kind: "job-given-up", at: NOW, job: 1 });
+    expect(facts({ jobs: [aJob({ tries })] })).toContainEqual(
+      expect.objectContaining({
+        kind: "job-given-up",
+        at: NOW,
+        job: 1,
+        cause: expect.stringContaining("3 tries"),
+      }),
+    );
     expect(kinds({ jobs: [aJob({ tries, gaveUpAt: ago(1) })] })).toEqual([]);
     expect(kinds({ jobs: [aJob({ tries, status: "running" })] })).toEqual([]);
   });
 
   test("that was given up gets no further machine, and says so", () => {
     const world = aWorld({ jobs: [aJob({ tries: DEFAULT_PATIENCE.tries })] });
-    apply(world.state, { kind: "job-given-up", at: NOW, job: 1 });
+    apply(world.state, { kind: "job-given-up", at: NOW, job: 1, cause: "no machine came up" });
 
     const planned = settle(world);
 
@@ -153,8 +160,10 @@ describe("a job", () => {
   test("is published only when there is something new", () => {
     const jobs = (digest: string) => [aJob({ status: "running", ranOn: M1, check: { id: 9, digest } })];
 
-    expect(published({ jobs: jobs("booting/0") })).toEqual(["running"]);
-    expect(published({ jobs: jobs("running") })).toEqual([]);
+    const machines = [working()];
+
+    expect(published({ jobs: jobs("booting/0"), machines })).toEqual(["running"]);
+    expect(published({ jobs: jobs("running"), machines })).toEqual([]);
   });
 
   test("has its last words held back a little for its VM's end", () => {
@@ -209,6 +218,16 @@ describe("a job", () => {
 
     expect(kinds(parts(UNTOLD_MS - 1000))).not.toContain("machine-forgotten");
     expect(kinds(parts(UNTOLD_MS))).toContain("machine-forgotten");
+  });
+
+  test("that runs on a machine of ours without a row is looked up, and its check run left as it is", () => {
+    const running = (ms: number, ranOn: string) => [aJob({ status: "running", startedAt: ago(ms), ranOn })];
+
+    expect(doneIn({ jobs: running(LATE_EVENT_MS, M1) })).toEqual(["look-up 1"]);
+    expect(doneIn({ jobs: running(LATE_EVENT_MS - 1000, M1) })).toEqual([]);
+    expect(published({ jobs: running(LATE_EVENT_MS, M1) })).toEqual([]);
+    expect(doneIn({ jobs: running(LATE_EVENT_MS, "somebody-else") })).toEqual([]);
+    expect(published({ jobs: running(LATE_EVENT_MS, "somebody-else") })).toEqual(["running"]);
   });
 
   test("that is none of ours is looked up too, if it got one of our machines", () => {

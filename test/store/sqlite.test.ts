@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Fact } from "../../src/core/facts.ts";
 import { openDatabase } from "../../src/store/database.ts";
-import { aJobSeen, hours, M1, M2, NOW } from "../support/build.ts";
+import { aJobSeen, hours, M1, M2, NOW, REPO } from "../support/build.ts";
 import { describeStore } from "./contract.ts";
 import { created, delivery, drained, failed, seen } from "./facts.ts";
 import { storeFolder } from "./folder.ts";
@@ -132,7 +132,7 @@ describe("the files", () => {
     await checkpoint(options.file);
     const before = statSync(`${options.file}-wal`).size;
 
-    await store.record([{ kind: "job-given-up", at: NOW, job: 5000 }]);
+    await store.record([{ kind: "job-given-up", at: NOW, job: 5000, cause: "" }]);
 
     expect(statSync(`${options.file}-wal`).size - before).toBeLessThan(100_000);
   });
@@ -189,7 +189,11 @@ function anyFact(): fc.Arbitrary<Fact> {
     fc
       .record({ id: job, status, ranOn: fc.option(machine, { nil: undefined }) })
       .map((changes) => ({ kind: "job-seen" as const, at: NOW, job: aJobSeen(changes) })),
-    fc.record({ kind: fc.constantFrom("job-given-up", "job-closed"), at, job }),
+    fc.record({ kind: fc.constantFrom("run-cancelled", "job-closed"), at, job }),
+    fc.record({ kind: fc.constant("job-given-up"), at, job, cause: fc.string() }),
+    fc.record({ kind: fc.constant("job-retried"), at, job, by: fc.string() }),
+    fc.record({ kind: fc.constant("github-limited"), at, installation: fc.constantFrom(77, 78), until: at }),
+    fc.record({ kind: fc.constant("repository-access"), at, repo: fc.constant(REPO), granted: fc.boolean() }),
     fc.record({ kind: fc.constant("check-published"), at, job, check: fc.nat(9), digest: fc.string() }),
     fc.tuple(machine, fc.option(job, { nil: undefined })).map(([name, forJob]) => created(name, forJob)),
     fc.record({
