@@ -160,7 +160,7 @@ async function startIntake(
   { store, github, probot }: { store: Store; github: GitHub; probot: Probot },
 ): Promise<WebListener> {
   const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
-  await probot.load(mayflyApp({ record: store.record, ring, lookUp: github.job, serves, clock, log }));
+  await probot.load(mayflyApp({ record: store.record, ring, github, serves, clock, log }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   onClose(reader.close);
   const { webhookSecrets: secrets } = config.github;

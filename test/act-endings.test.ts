@@ -140,7 +140,7 @@ describe("to publish a check run", () => {
     const rig = ringRig();
     await rig.github.port.publish(
       aJobSeen(),
-      { digest: "x", name: "x", status: "queued", title: "x", summary: "x" },
+      { digest: "x", name: "x", status: "queued", title: "x", summary: "x", actions: [] },
       "new",
       new AbortController().signal,
     );

@@ -82,6 +82,7 @@ function labelWords(repository: Repository, catalogue: Catalogue): string {
   const words = [
     `at most ${machines} machines`,
     `registration by ${registration}`,
+    ...(repository.onGiveUp === "cancel" ? ["runs of jobs that are given up are cancelled"] : []),
     ...warm.map(([image, count]) => `${count} ${image} kept hot`),
   ];
   const lines = [...new Map(rows.map((row) => [row[0], row])).values()];

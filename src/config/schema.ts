@@ -122,7 +122,9 @@ const image = z.strictObject(
         {
           boot: duration.default("10m").describe("From the order to the guest program's first call."),
           job: duration.default("6h").describe("Of one job; then its VM is destroyed."),
-          idle: duration.default("10m").describe("How long a VM that no job needs is kept."),
+          idle: duration
+            .default("0s")
+            .describe("How long a VM that has booted is kept when no job needs it. See also `hot`."),
         },
         { error: map },
       )
@@ -145,6 +147,11 @@ const repository = z.strictObject(
     registration: oneOf(["jit", "token"])
       .default("jit")
       .describe("`token` is for GitHub servers that have no just-in-time configuration."),
+    onGiveUp: oneOf(["wait", "cancel"])
+      .default("wait")
+      .describe(
+        "What becomes of a job that was given up: it waits until somebody cancels it, or GitHub after a day; or its run is cancelled at once.",
+      ),
   },
   { error: map },
 );
@@ -158,6 +165,10 @@ const patience = z.strictObject(
     lost: duration.optional().describe("How long a runner may be offline, or a guest silent."),
     serve: duration.optional().describe("How long a runner may be online without a job although one waits."),
     tries: whole(1, 20).optional().describe("Machines made for one job that may fail before it is given up."),
+    giveUp: duration
+      .optional()
+      .describe("How long a job waits for an image whose machines all fail before it is given up."),
+    wait: duration.optional().describe("How long a job waits, whatever the reason, before it is given up."),
     backoff: duration
       .optional()
       .describe("How long a pool waits after a failed machine; twice as long each time."),

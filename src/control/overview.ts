@@ -85,7 +85,7 @@ function hostViews({ catalogue, reachable, state }: World, machines: readonly Ma
 
 /** Pools that have a machine, a job that waits, or machines to keep hot. */
 function poolViews({ catalogue, state }: World, machines: readonly Machine[]): PoolView[] {
-  const demand = groupDemand(state.jobs.values(), matcher(catalogue));
+  const demand = groupDemand(state, matcher(catalogue));
   const machinesOf = Map.groupBy(machines, poolKey);
   const pools = catalogue.repositories.flatMap(({ name: repo, images, hot }) =>
     images.map((image) => ({ repo, image, hot: hot[image] ?? 0 })),
@@ -129,9 +129,11 @@ function storyWords(job: Job, story: Story, now: number): string {
     case "running":
       return `runs on ${job.ranOn ?? "a runner that GitHub has not named yet"}`;
     case "given-up":
-      return `given up after ${job.tries} failed machines`;
+      return `given up. ${job.gaveUpCause ?? ""}`.trim();
     case "unserved":
       return "not served any more";
+    case "no-access":
+      return "the App is not installed there any more";
     case "done":
       return `done: ${job.conclusion ?? "unknown"}`;
   }

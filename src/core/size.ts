@@ -1,7 +1,7 @@
 import { poolKey } from "./facts.ts";
 import { findRepository } from "./labels.ts";
 import { orderFairly } from "./order.ts";
-import type { Demand, Room } from "./pools.ts";
+import { type Demand, hasAccess, type Room } from "./pools.ts";
 import type { Catalogue, Pool } from "./types.ts";
 import { type Draft, type Member, type Supply, supplyOf, untoldUntil, type World } from "./world.ts";
 
@@ -30,10 +30,11 @@ export type SizeContext = {
  */
 export function sizePools({ world, members, demand, room, draft }: SizeContext): void {
   const membersOf = Map.groupBy(members, ({ machine }) => poolKey(machine));
-  const pools = gatherPools(world.catalogue, membersOf, demand);
+  const pools = gatherPools(world, membersOf, demand);
   const sized: Sized[] = [];
   for (const [key, group] of membersOf) if (!pools.has(key)) retireAll(group, world, draft);
-  for (const [key, pool] of pools) sized.push(sizePool(pool, supplyOf(membersOf.get(key) ?? [], world.now)));
+  for (const [key, pool] of pools)
+    sized.push(sizePool(pool, supplyOf(membersOf.get(key) ?? [], world.now), world));
   for (const pool of sized) {
     for (const member of pool.supply.begun) draft.isDue(untoldUntil(member));
     configure(pool, draft);
@@ -44,13 +45,14 @@ export function sizePools({ world, members, demand, room, draft }: SizeContext):
 
 /** Pools that have jobs, machines, or machines to be kept hot; without those whose image or repository left the catalogue. */
 function gatherPools(
-  catalogue: Catalogue,
+  { catalogue, state }: World,
   membersOf: ReadonlyMap<string, readonly Member[]>,
   demand: ReadonlyMap<string, Demand>,
 ): Map<string, Demand> {
   const pools = new Map(demand);
   for (const [first] of membersOf.values()) if (first) addPool(pools, first.machine, catalogue);
   for (const { name, hot } of catalogue.repositories) {
+    if (!hasAccess({ repo: name }, state)) continue;
     for (const image of Object.keys(hot)) addPool(pools, { repo: name, image }, catalogue);
   }
   return pools;
@@ -70,10 +72,11 @@ function retireAll(members: readonly Member[], { now }: World, draft: Draft): vo
   }
 }
 
-function sizePool(demand: Demand, supply: Supply): Sized {
+function sizePool(demand: Demand, supply: Supply, { state }: World): Sized {
   const open = Math.max(0, demand.waiting.length - supply.begun.length);
   const shortOfJobs = open - supply.coming.length - supply.handed.length;
-  const hot = demand.repository.hot[demand.image.name] ?? 0;
+  const { name, hot: wanted } = demand.repository;
+  const hot = hasAccess({ repo: name }, state) ? (wanted[demand.image.name] ?? 0) : 0;
   return { ...demand, supply, open, shortOfJobs, short: shortOfJobs + hot };
 }
 
@@ -92,14 +95,14 @@ const byAge = (a: Member, b: Member): number =>
   (a.machine.askedAt ?? a.machine.createdAt) - (b.machine.askedAt ?? b.machine.createdAt);
 
 /**
- * Machines that no job needs: first those that have not booted yet, then the youngest; idle runners only if GitHub agrees.
+ * Machines that no job needs: first those that have not booted yet, at once, then the youngest; idle runners only if GitHub agrees.
  * NB: an idle runner too many is no reason to retire a machine that is kept hot.
  */
 function releaseSurplus({ image, supply, short, open }: Sized, world: World, draft: Draft): void {
   const unneeded = Math.max(0, supply.handed.length - open);
   const surplus = supply.coming.toSorted(byUse).slice(0, Math.max(0, -short - unneeded));
   for (const { machine } of surplus) {
-    if (!draft.isDue((machine.askedAt ?? machine.createdAt) + image.limits.idleMs)) continue;
+    if (machine.askedAt !== undefined && !draft.isDue(machine.askedAt + image.limits.idleMs)) continue;
     draft.facts.push({ kind: "machine-retired", at: world.now, machine: machine.name, why: "surplus" });
   }
   const idle = supply.handed.filter(({ belief }) => belief.runner === "idle");

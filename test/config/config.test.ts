@@ -28,7 +28,7 @@ describe("a small catalogue", () => {
       memoryMiB: 4096,
       hosts: ["lab1"],
       machines: 4,
-      limits: { bootMs: minutes(10), jobMs: hours(6), idleMs: minutes(10) },
+      limits: { bootMs: minutes(10), jobMs: hours(6), idleMs: 0 },
     });
     expect(catalogue.repositories).toMatchObject([{ machines: 4, hot: {}, registration: "jit" }]);
     expect(rest).toEqual({

@@ -42,7 +42,7 @@ async function start(place?: Awaited<ReturnType<typeof aPlace>>) {
   const app = mayflyApp({
     record: store.record,
     ring: () => {},
-    lookUp: github.job,
+    github,
     serves: () => true,
     clock: systemClock,
     log,
