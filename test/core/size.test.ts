@@ -5,6 +5,7 @@ import type { Machine } from "../../src/core/types.ts";
 import {
   ASKING,
   ago,
+  aHost,
   aJob,
   aMachine,
   anImage,
@@ -213,6 +214,11 @@ describe("a registration", () => {
 
 describe("machines that no job needs", () => {
   const idleFor = (idleMs: number) => ({ images: [anImage({ limits: { ...anImage().limits, idleMs } })] });
+  const OTHER = "octo/other";
+  const idle = { ...anImage().limits, idleMs: minutes(60) };
+  const spareImage = (changes = {}) => anImage({ limits: idle, ...changes });
+  const big = anImage({ name: "big", labels: ["our-big"] });
+  const spareRepository = (changes = {}) => aRepository({ images: ["plain", "big"], ...changes });
   const four = [
     ready({ name: M1, askedAt: ago(minutes(3)) }),
     ready({ name: M2, askedAt: ago(minutes(2)) }),
@@ -236,6 +242,31 @@ describe("machines that no job needs", () => {
     expect(retirements({ ...parts, catalogue: idleFor(minutes(4)) })).toEqual([]);
     expect(plan(aWorld({ ...parts, catalogue: idleFor(minutes(4)) })).wakeAt).toBe(NOW + minutes(1));
     expect(retirements({ ...parts, catalogue: idleFor(minutes(3)) })).toEqual([`${M1} surplus`]);
+  });
+
+  test.each([
+    ["of another image on its host", { hosts: [aHost({ machines: 1 })] }, { labels: ["our-big"] }],
+    [
+      "of another image of its repository",
+      { repositories: [spareRepository({ machines: 1 })] },
+      { labels: ["our-big"] },
+    ],
+    ["of another repository with its image", { images: [spareImage({ machines: 1 }), big] }, { repo: OTHER }],
+  ])("are not kept for that while a job waits for their place: one %s", (_, catalogue, job) => {
+    const both = {
+      images: [spareImage(), big],
+      repositories: [spareRepository(), spareRepository({ name: OTHER })],
+    };
+    const parts = { machines: [ready()], seen: { [M1]: ASKING }, jobs: [aJob(job)] };
+
+    expect(retirements({ ...parts, catalogue: { ...both, ...catalogue } })).toEqual([`${M1} surplus`]);
+    expect(retirements({ ...parts, catalogue: both })).toEqual([]);
+  });
+
+  test("that have not booted yet are not kept at all", () => {
+    const parts = { machines: [booting()], seen: { [M1]: VM_UP } };
+
+    expect(retirements({ ...parts, catalogue: idleFor(minutes(4)) })).toEqual([`${M1} surplus`]);
   });
 
   test("are released at GitHub first if they were handed a registration", () => {
