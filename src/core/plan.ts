@@ -69,7 +69,7 @@ function planMachines(world: World, draft: Draft): Member[] {
       job,
       seen,
     };
-    members.push({ ...member, isLeaving: planMachine(member, context, draft) });
+    members.push({ ...member, ...planMachine(member, context, draft) });
     if (context.hasAccess && isAskDue(member, context, draft)) askAbout(machine, world, draft);
   }
   return members;
@@ -78,12 +78,11 @@ function planMachines(world: World, draft: Draft): Member[] {
 /** For machines whose image left the catalogue. */
 const FALLBACK_LIMITS: ImageLimits = { bootMs: 10 * 60_000, jobMs: 6 * 3_600_000, idleMs: 0 };
 
-/** Answers whether the machine is retired, or about to be. */
 function planMachine(
-  { machine, belief }: Pick<Member, "machine" | "belief">,
+  { machine, belief, job }: Pick<Member, "machine" | "belief" | "job">,
   context: TurnContext,
   draft: Draft,
-): boolean {
+): Pick<Member, "isLeaving" | "isFailing"> {
   if (machine.upAt === undefined && belief.vm === "up") {
     draft.facts.push({ kind: "vm-up", at: context.now, machine: machine.name });
   }
@@ -91,7 +90,11 @@ function planMachine(
   if (fact) draft.facts.push(fact);
   if (effect) draft.effects.push(effect);
   if (wakeAt !== undefined) draft.isDue(wakeAt);
-  return machine.retired !== undefined || fact?.kind === "machine-retired" || effect?.do === "retire";
+  const isRetiring = effect?.do === "retire";
+  return {
+    isLeaving: machine.retired !== undefined || fact?.kind === "machine-retired" || isRetiring,
+    isFailing: isRetiring && machine.workingAt === undefined && !job,
+  };
 }
 
 function isAskDue(

@@ -93,7 +93,7 @@ function retireAsSurplus({ name }: Machine, { now }: World, draft: Draft): void 
 
 function sizePool(demand: Demand, supply: Supply, { state }: World): Sized {
   const open = Math.max(0, demand.waiting.length - supply.begun.length);
-  const shortOfJobs = open - supply.coming.length - supply.handed.length;
+  const shortOfJobs = open - supply.coming.length - supply.handed.length - supply.failing.length;
   const { name, hot: wanted } = demand.repository;
   const hot = hasAccess({ repo: name }, state) ? (wanted[demand.image.name] ?? 0) : 0;
   return { ...demand, supply, open, shortOfJobs, short: shortOfJobs + hot };
@@ -114,7 +114,7 @@ const byAge = (a: Member, b: Member): number =>
   (a.machine.askedAt ?? a.machine.createdAt) - (b.machine.askedAt ?? b.machine.createdAt);
 
 /**
- * Machines that no job needs: first those that have not booted yet, at once, then the youngest; idle runners only if GitHub agrees.
+ * Machines that no job needs: first those that have not booted yet, at once, then the youngest; those with a registration only if GitHub agrees.
  * NB: an idle runner too many is no reason to retire a machine that is kept hot.
  * Answers those that the image's idle time keeps.
  */
@@ -127,13 +127,15 @@ function releaseSurplus({ image, supply, short, open }: Sized, world: World, dra
       spare.push(machine);
     else retireAsSurplus(machine, world, draft);
   }
-  const idle = supply.handed.filter(({ belief }) => belief.runner === "idle");
-  for (const { machine } of idle.slice(0, unneeded)) {
-    if (!draft.isDue((machine.configuredAt ?? 0) + world.patience.settleMs)) continue;
+  // NB: whether one of them has a job by now only GitHub knows, and it refuses to remove a runner that has.
+  for (const { machine } of supply.handed.toSorted(byRunner).slice(0, unneeded))
     draft.effects.push({ do: "release", machine: machine.name });
-  }
   return spare;
 }
+
+/** Runners that are known to be idle first. */
+const byRunner = (a: Member, b: Member): number =>
+  Number(b.belief.runner === "idle") - Number(a.belief.runner === "idle") || byAge(b, a);
 
 const byUse = (a: Member, b: Member): number =>
   Number(a.machine.askedAt !== undefined) - Number(b.machine.askedAt !== undefined) || byAge(b, a);

@@ -57,11 +57,12 @@ function tellPool(
   members: readonly Member[],
   room: Room,
 ): [number, Story][] {
-  const { coming, handed, begun } = supplyOf(members, room.now);
+  const { coming, handed, begun, failing } = supplyOf(members, room.now);
   const supply = [
     ...begun,
     ...handed,
     ...coming.toSorted((a, b) => a.machine.createdAt - b.machine.createdAt),
+    ...failing,
   ];
   const found = waiting.length > supply.length ? findRoom(room, repository, image) : undefined;
   const blocked = found && isBlocked(found) ? found : undefined;
