@@ -14,7 +14,6 @@ import { type Evidence, evidence } from "./evidence.ts";
 import { githubPort } from "./github/port.ts";
 import { openAuthority } from "./guest/authority.ts";
 import { type GuestListener, startGuestListener } from "./guest/listener.ts";
-import { startWebListener, type WebListener } from "./intake/listener.ts";
 import { startReader } from "./intake/reader.ts";
 import { sweepJobs } from "./intake/sweep.ts";
 import { webhookRoutes } from "./intake/webhook.ts";
@@ -22,6 +21,7 @@ import { observer } from "./observe.ts";
 import type { Clock, Driver, GitHub, Ring, Store } from "./ports.ts";
 import { type Reconciler, reconciler } from "./reconcile.ts";
 import { openStore } from "./store/sqlite.ts";
+import { startWebListener, type WebListener } from "./web/listener.ts";
 
 /** Mayfly, running. */
 export type Mayfly = {

@@ -1,7 +1,7 @@
 import { createPrivateKey } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { signatureCheck } from "../intake/signature.ts";
 import { SetupError } from "../ports.ts";
+import { signatureCheck } from "../webhook/signature.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
