@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Headers, Refusal } from "../webhook/accept.ts";
 
 /** smee.io gives the body as parsed JSON; `mayfly relay` adds the raw one, as base64. */
-const shape = z.looseObject({ body: z.unknown(), rawBody: z.string().optional() });
+const shape = z.looseObject({ body: z.unknown().optional(), rawBody: z.string().optional() });
 
 const NO_MESSAGE: Refusal = { status: 400, text: "the message is none of a relay" };
 

@@ -55,10 +55,12 @@ export function follow(url: string, options: Partial<RelayOptions> & { clock?: C
   const { log, lines, text } = keptLog();
   const clock = fakeClock();
   const rung = { wake: 0, lookSoon: 0 };
+  let offered = 0;
   const relay = followRelay({
     url,
     secrets: [SECRET],
     keep: async (delivery) => {
+      offered += 1;
       const answer = kept.has(delivery.id) ? "known" : "new";
       if (answer === "new") kept.set(delivery.id, delivery);
       return answer;
@@ -76,5 +78,5 @@ export function follow(url: string, options: Partial<RelayOptions> & { clock?: C
   });
   onTestFinished(relay.close);
   const payloads = () => [...kept.values()].map(({ payload }) => payload);
-  return { relay, clock, payloads, kept, rung, lines, logged: text };
+  return { relay, clock, payloads, kept, offered: () => offered, rung, lines, logged: text };
 }
