@@ -1,24 +1,17 @@
-import type { Logger } from "pino";
-import type { Clock, RelayHealth, Ring, Store } from "../ports.ts";
+import type { RelayHealth, Ring } from "../ports.ts";
 import { acceptWebhook, LARGEST_MESSAGE } from "../webhook/accept.ts";
 import { refusalLog } from "../webhook/refusals.ts";
 import { signatureCheck } from "../webhook/signature.ts";
 import { inflow } from "./inflow.ts";
 import { type Line, openLine } from "./relay-line.ts";
 import { readMessage } from "./relay-message.ts";
+import type { WebhookOptions } from "./webhook.ts";
 
-export type RelayOptions = {
+export type RelayOptions = WebhookOptions & {
   /** The channel's address: smee.io's or that of a `mayfly relay`. Whoever knows it can listen, so it is a secret. */
   url: string;
-  /** Secrets that may sign a webhook. */
-  secrets: readonly string[];
-  keep: Store["keep"];
-  /** Rung for each webhook that is new. */
-  wake: Ring;
   /** Rung whenever webhooks may have been lost or spoilt, so that GitHub is asked what they were. Cheap; a hundred rings are one look. */
   lookSoon: Ring;
-  clock: Clock;
-  log: Logger;
   /** From 0 to 1. */
   random?: () => number;
 };

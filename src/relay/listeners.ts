@@ -23,6 +23,7 @@ const HEADERS = {
   // Proxies must neither keep, pack nor hold back what goes by. See: nginx, ngx_http_proxy_module, proxy_buffering.
   "cache-control": "no-store, no-transform",
   "x-accel-buffering": "no",
+  connection: "close",
 };
 const READY = Buffer.from("event: ready\ndata: {}\n\n");
 

@@ -21,8 +21,14 @@ export type TestRelay = Front & {
   logged: () => string;
 };
 
+type OurRelay = TestRelay & {
+  listeners: () => number;
+  /** The relay itself ends; its port stays. */
+  end: () => void;
+};
+
 /** Our own relay. Its pings are told by hand. */
-export async function ourRelay(options: Partial<ServerOptions> = {}): Promise<TestRelay> {
+export async function ourRelay(options: Partial<ServerOptions> = {}): Promise<OurRelay> {
   const { log, text } = keptLog();
   const clock = fakeClock();
   const relay = relayServer({ token: TOKEN, secrets: [], clock, log, ...options });
@@ -31,7 +37,8 @@ export async function ourRelay(options: Partial<ServerOptions> = {}): Promise<Te
     relay.close();
     await front.close();
   });
-  return { ...faced(front), ping: () => clock.advance(30_000), logged: text };
+  const ping = () => clock.advance(30_000);
+  return { ...faced(front), ping, logged: text, listeners: relay.listeners, end: relay.close };
 }
 
 /** A relay that does to bodies what smee.io does. */
