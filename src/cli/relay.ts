@@ -13,10 +13,13 @@ export async function relay({ listen }: { listen: string }): Promise<void> {
   const address = readAddress(listen);
   const log = newLog({ level, secrets: [token, ...secrets] });
   const server = relayServer({ token, secrets, clock: systemClock, log });
-  const ending = Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
-  const web = await startWebListener({ listen: address, routes: server.routes });
+  const told = Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
+  const web = await startWebListener({ listen: address, routes: server.routes }).catch((error: unknown) => {
+    server.close();
+    throw error;
+  });
   log.info({ url: web.url, checksSignatures: secrets.length > 0 }, "the relay is running");
-  const [signal] = await ending;
+  const [signal] = await told;
   log.info({ why: signal }, "the relay is ending");
   server.close();
   await web.close();

@@ -196,7 +196,9 @@ export const CATALOGUE_SCHEMA = z.strictObject(
     relay: z
       .strictObject(
         {
-          url: url
+          // NB: what is wrong with it is said in relay.ts, which does not quote it.
+          url: z
+            .string({ error: "must be an address" })
             .optional()
             .describe(
               "Where webhooks are listened for when GitHub cannot reach this machine: a channel of smee.io or of your own mayfly relay. Whoever knows it can listen too, so RELAY_URL in the environment is the better place, and comes first.",

@@ -1,0 +1,51 @@
+import { describe, expect, test, vi } from "vitest";
+import { mayfly, site, start } from "./cli-site.ts";
+import { ourRelay, TOKEN } from "./support/relay.ts";
+
+describe("a controller with a relay", () => {
+  test("says in ps and in its metrics how the line is, and in no place what the channel is", async () => {
+    const relay = await ourRelay();
+    const { host } = new URL(relay.url);
+    const { config, env } = site();
+    const running = await start(config, { ...env, RELAY_URL: relay.url });
+    const ask = async (...args: string[]) => (await mayfly([...args, "--config", config], env)).stdout;
+    await running.log({ msg: "relay connected" });
+    await relay.ping();
+    await vi.waitFor(async () => expect(await ask("ps")).toContain("last ping 0 s ago"), 10_000);
+
+    const text = await ask("ps");
+    const { relay: health } = JSON.parse(await ask("ps", "--json"));
+    const metrics = await running.get("/metrics");
+    await relay.cut();
+    const lost = await running.log({ msg: "relay lost, will be tried again" });
+    const after = await ask("ps");
+
+    expect(text).toMatch(new RegExp(`^RELAY ${host}: connected, last ping \\d s ago, last event none yet\n`));
+    expect(health).toMatchObject({ relay: host, isConnected: true, spoilt: 0 });
+    expect(metrics).toContain("mayfly_relay_connected 1\n");
+    expect(metrics).toContain('mayfly_host_machines{host="lab1"} 0\n');
+    expect(after).toContain(`RELAY ${host}: not connected, last ping `);
+    expect(JSON.stringify([text, health, metrics, lost, after])).not.toContain(TOKEN);
+    expect(await running.end()).toBe(0);
+  }, 30_000);
+
+  test("starts, and works, when the relay is down", async () => {
+    const { config, env } = site();
+
+    const running = await start(config, { ...env, RELAY_URL: "http://127.0.0.1:1/a-channel-of-nobody" });
+
+    await running.sendJob("queued");
+    await running.log({ msg: "job seen", status: "queued" });
+    expect(await running.end()).toBe(0);
+  });
+
+  test("says nothing of a relay if there is none", async () => {
+    const { config, env } = site();
+    const running = await start(config, env);
+
+    const { stdout } = await mayfly(["ps", "--config", config], env);
+
+    expect(stdout).not.toContain("RELAY");
+    expect(await running.end()).toBe(0);
+  });
+});
