@@ -1,24 +1,24 @@
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { follow, ourRelay } from "../support/relay.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { follow, ourRelay, soon } from "../support/relay.ts";
 import { signed } from "../support/webhook.ts";
 
 type Follower = ReturnType<typeof follow>;
 
 const losses = ({ lines }: Follower) => lines.filter(({ msg }) => String(msg).startsWith("relay lost"));
 
-const connected = ({ relay }: Follower) => vi.waitFor(() => expect(relay.health().isConnected).toBe(true));
+const connected = ({ relay }: Follower) => soon(() => expect(relay.health().isConnected).toBe(true));
 
 describe("a relay that is down", () => {
   test.each([
     ["1 s", 1, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]],
     ["half of that, by chance", 0, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]],
   ])("is tried again after %s, twice as long each time, up to a minute", async (_, chance, waits) => {
-    const follower = follow("http://127.0.0.1:1/channel", { random: () => chance });
+    const follower = follow(await nowhere(), { random: () => chance });
 
     for (const [index, waitMs] of waits.entries()) {
-      await vi.waitFor(() => expect(losses(follower)).toHaveLength(index + 1));
+      await soon(() => expect(losses(follower)).toHaveLength(index + 1));
       await follower.clock.advance(waitMs);
     }
 
@@ -31,10 +31,10 @@ describe("a relay that is down", () => {
   });
 
   test("is told of once at the usual level of the log, however long it is down", async () => {
-    const follower = follow("http://127.0.0.1:1/channel");
+    const follower = follow(await nowhere());
 
     for (let index = 0; index < 5; index += 1) {
-      await vi.waitFor(() => expect(losses(follower)).toHaveLength(index + 1));
+      await soon(() => expect(losses(follower)).toHaveLength(index + 1));
       await follower.clock.advance(Number(losses(follower).at(-1)?.againMs));
     }
 
@@ -42,8 +42,8 @@ describe("a relay that is down", () => {
   });
 
   test("holds nobody up who wants to end", async () => {
-    const follower = follow("http://127.0.0.1:1/channel");
-    await vi.waitFor(() => expect(losses(follower)).toHaveLength(1));
+    const follower = follow(await nowhere());
+    await soon(() => expect(losses(follower)).toHaveLength(1));
 
     await follower.relay.close();
     await follower.clock.advance(600_000);
@@ -58,7 +58,7 @@ describe("a line that was good for a while", () => {
     const follower = follow(relay.url);
     await relay.cut();
     for (let index = 0; index < 3; index += 1) {
-      await vi.waitFor(() => expect(losses(follower)).toHaveLength(index + 1));
+      await soon(() => expect(losses(follower)).toHaveLength(index + 1));
       if (index === 2) await relay.mend();
       await follower.clock.advance(Number(losses(follower).at(-1)?.againMs));
     }
@@ -66,7 +66,7 @@ describe("a line that was good for a while", () => {
 
     await follower.clock.advance(30_000);
     relay.drop();
-    await vi.waitFor(() => expect(losses(follower)).toHaveLength(4));
+    await soon(() => expect(losses(follower)).toHaveLength(4));
 
     expect(losses(follower).map(({ againMs }) => againMs)).toEqual([500, 1_000, 2_000, 500]);
   });
@@ -77,7 +77,7 @@ describe("a line that was good for a while", () => {
     for (let index = 0; index < 3; index += 1) {
       await connected(follower);
       relay.drop();
-      await vi.waitFor(() => expect(losses(follower)).toHaveLength(index + 1));
+      await soon(() => expect(losses(follower)).toHaveLength(index + 1));
       await follower.clock.advance(Number(losses(follower).at(-1)?.againMs));
     }
 
@@ -91,15 +91,15 @@ describe("a relay that keeps messages", () => {
     const follower = follow(relay.url);
     await connected(follower);
     await relay.post('{"n":1}');
-    await vi.waitFor(() => expect(follower.payloads()).toHaveLength(1));
+    await soon(() => expect(follower.payloads()).toHaveLength(1));
 
     relay.drop();
-    await vi.waitFor(() => expect(losses(follower)).toHaveLength(1));
+    await soon(() => expect(losses(follower)).toHaveLength(1));
     const whileDown = [await relay.post('{"n":2}'), await relay.post('{"n":3}')];
     const keptWhileDown = follower.payloads();
     await follower.clock.advance(500);
 
-    await vi.waitFor(() => expect(follower.payloads()).toEqual(['{"n":1}', '{"n":2}', '{"n":3}']));
+    await soon(() => expect(follower.payloads()).toEqual(['{"n":1}', '{"n":2}', '{"n":3}']));
     expect(whileDown).toEqual([503, 503]);
     expect(keptWhileDown).toEqual(['{"n":1}']);
     expect(follower.offered()).toBe(3);
@@ -111,7 +111,7 @@ describe("a relay that keeps messages", () => {
 
     const follower = follow(relay.url);
 
-    await vi.waitFor(() => expect(follower.payloads()).toEqual(['{"n":1}']));
+    await soon(() => expect(follower.payloads()).toEqual(['{"n":1}']));
   });
 });
 
@@ -136,7 +136,7 @@ describe("a relay that means ill", () => {
 
     line.write(`data: ${message}\n\n`);
     line.write(`data: ${withBody("{}")}\n\n`);
-    await vi.waitFor(() => expect(follower.payloads()).toEqual(["{}"]));
+    await soon(() => expect(follower.payloads()).toEqual(["{}"]));
 
     expect(follower.relay.health()).toMatchObject({ spoilt: 1, restarts: 0, isConnected: true });
   });
@@ -147,7 +147,7 @@ describe("a relay that means ill", () => {
     const line = await relay.line();
 
     for (let sent = 0; sent < 5; sent += 1) line.write(`data: ${"x".repeat(1024 * 1024)}\n`);
-    await vi.waitFor(() => expect(losses(follower)).toHaveLength(1));
+    await soon(() => expect(losses(follower)).toHaveLength(1));
 
     expect(losses(follower)[0]?.why).toContain("too large");
   });
@@ -160,7 +160,7 @@ describe("a relay that means ill", () => {
     for (let sent = 0; sent < 9; sent += 1)
       line.write(`data: ${withBody(`{"a":"${"x".repeat(900_000)}"}`)}\r\n\r\n`);
 
-    await vi.waitFor(() => expect(follower.payloads()).toHaveLength(9));
+    await soon(() => expect(follower.payloads()).toHaveLength(9));
     expect(follower.relay.health().restarts).toBe(0);
   });
 
@@ -169,7 +169,7 @@ describe("a relay that means ill", () => {
     const relay = await oddRelay((response) => response.writeHead(302, { location: other.url }).end());
     const follower = follow(relay.url);
 
-    await vi.waitFor(() => expect(losses(follower)).toHaveLength(1));
+    await soon(() => expect(losses(follower)).toHaveLength(1));
 
     expect(other.lines()).toBe(0);
   });
@@ -180,9 +180,9 @@ describe("a relay that means ill", () => {
     const line = await relay.line();
 
     line.write(`id: \u{1F41B}\ndata: ${withBody("{}")}\n\n`);
-    await vi.waitFor(() => expect(follower.payloads()).toHaveLength(1));
+    await soon(() => expect(follower.payloads()).toHaveLength(1));
     line.end();
-    await vi.waitFor(() => expect(losses(follower)).toHaveLength(1));
+    await soon(() => expect(losses(follower)).toHaveLength(1));
     await follower.clock.advance(500);
 
     await connected(follower);
@@ -204,13 +204,20 @@ test("webhooks that pour in are read on from the relay only when those before ar
     slowLine.write(message());
     quickLine.write(message());
   }
-  await vi.waitFor(() => expect(quick.payloads()).toHaveLength(count), 10_000);
+  await soon(() => expect(quick.payloads()).toHaveLength(count));
   const heldBytes = slowLine.writableLength;
   disk.resolve("new");
 
-  await vi.waitFor(() => expect(slow.rung.wake).toBe(count), 10_000);
+  await soon(() => expect(slow.rung.wake).toBe(count));
   expect(heldBytes).toBeGreaterThan(50 * message().length);
 });
+
+/** Where nobody listens any more. */
+async function nowhere(): Promise<string> {
+  const relay = await ourRelay();
+  await relay.cut();
+  return relay.url;
+}
 
 /** A message as a relay sends it, of a body that is signed well. */
 function withBody(body: string): string {

@@ -1,5 +1,5 @@
-import { describe, expect, test, vi } from "vitest";
-import { follow, ourRelay, relayLikeSmee, type TestRelay, TOKEN } from "../support/relay.ts";
+import { describe, expect, test } from "vitest";
+import { follow, ourRelay, relayLikeSmee, soon, type TestRelay, TOKEN } from "../support/relay.ts";
 import { signed } from "../support/webhook.ts";
 
 const BODY = JSON.stringify({ action: "queued", name: "a name that nobody may read in the log" });
@@ -8,16 +8,14 @@ const WRONG = "a secret that is not GitHub's";
 type Follower = ReturnType<typeof follow>;
 
 const connected = ({ relay }: Follower) =>
-  vi.waitFor(() =>
-    expect(relay.health()).toMatchObject({ isConnected: true, lastPingAt: expect.any(Number) }),
-  );
+  soon(() => expect(relay.health()).toMatchObject({ isConnected: true, lastPingAt: expect.any(Number) }));
 
 const keptBodies = ({ payloads }: Follower, bodies: readonly string[]) =>
-  vi.waitFor(() => expect(payloads()).toEqual(bodies));
+  soon(() => expect(payloads()).toEqual(bodies));
 
 /** Waits until the line was lost so often, and lets time go on until it is opened again. */
 async function reopened(follower: Follower, times = 1): Promise<void> {
-  await vi.waitFor(() => expect(losses(follower)).toHaveLength(times));
+  await soon(() => expect(losses(follower)).toHaveLength(times));
   await follower.clock.advance(Number(losses(follower).at(-1)?.againMs));
 }
 
@@ -120,7 +118,7 @@ describe.each<[string, () => Promise<TestRelay>]>([
     for (let ping = 0; ping < 4; ping += 1) {
       await follower.clock.advance(60_000);
       await relay.ping();
-      await vi.waitFor(() => expect(follower.relay.health().lastPingAt).toBe(follower.clock.now()));
+      await soon(() => expect(follower.relay.health().lastPingAt).toBe(follower.clock.now()));
     }
 
     expect(relay.asked()).toBe(1);
@@ -132,7 +130,7 @@ describe.each<[string, () => Promise<TestRelay>]>([
     await relay.cut();
     const follower = follow(relay.url);
     await reopened(follower, 1);
-    await vi.waitFor(() => expect(losses(follower)).toHaveLength(2));
+    await soon(() => expect(losses(follower)).toHaveLength(2));
 
     await relay.mend();
     await reopened(follower, 2);
@@ -155,11 +153,11 @@ describe.each<[string, () => Promise<TestRelay>]>([
     const asked = follower.rung.lookSoon;
 
     await relay.post(BODY);
-    await vi.waitFor(() => expect(follower.logged()).toContain("disk full"));
+    await soon(() => expect(follower.logged()).toContain("disk full"));
     isFull = false;
     await relay.post(BODY);
 
-    await vi.waitFor(() => expect(follower.rung).toEqual({ wake: 1, lookSoon: asked + 1 }));
+    await soon(() => expect(follower.rung).toEqual({ wake: 1, lookSoon: asked + 1 }));
   });
 
   test("is kept to its end before the line closes", async () => {
@@ -197,7 +195,7 @@ describe.each<[string, () => Promise<TestRelay>]>([
 
     await relay.post(BODY);
     await relay.post(BODY, signed(BODY, "workflow_job", WRONG));
-    await vi.waitFor(() => expect(follower.relay.health().spoilt).toBe(1));
+    await soon(() => expect(follower.relay.health().spoilt).toBe(1));
     await relay.cut();
     await reopened(follower);
 
@@ -238,7 +236,7 @@ describe("a body with", () => {
     const asked = follower.rung.lookSoon;
 
     await relay.post(body);
-    await vi.waitFor(() => expect(follower.relay.health().spoilt).toBe(1));
+    await soon(() => expect(follower.relay.health().spoilt).toBe(1));
 
     expect(follower.payloads()).toEqual([]);
     expect(follower.rung).toEqual({ wake: 0, lookSoon: asked + 1 });

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { mayfly } from "../cli-site.ts";
-import { follow, TOKEN } from "../support/relay.ts";
+import { follow, soon, TOKEN } from "../support/relay.ts";
 import { SECRET, signed } from "../support/webhook.ts";
 
 const CLI = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
@@ -41,12 +41,12 @@ describe("mayfly relay", () => {
   test("passes on what is posted to its token, word for word", async () => {
     const relay = await start();
     const follower = follow(relay.url);
-    await vi.waitFor(() => expect(follower.relay.health().isConnected).toBe(true));
+    await soon(() => expect(follower.relay.health().isConnected).toBe(true));
 
     const answers = [await relay.post(`/${TOKEN}`), await relay.post("/another-token-of-nobody")];
 
     expect(answers).toEqual([200, 404]);
-    await vi.waitFor(() => expect(follower.payloads()).toEqual([BODY]));
+    await soon(() => expect(follower.payloads()).toEqual([BODY]));
   });
 
   test("refuses at the door what GitHub did not sign, if it knows the secret", async () => {
@@ -66,12 +66,12 @@ describe("mayfly relay", () => {
     async (signal) => {
       const relay = await start();
       const follower = follow(relay.url);
-      await vi.waitFor(() => expect(follower.relay.health().isConnected).toBe(true));
+      await soon(() => expect(follower.relay.health().isConnected).toBe(true));
 
       const exit = await relay.end(signal);
 
       expect(exit).toEqual([0, null]);
-      await vi.waitFor(() => expect(follower.relay.health().isConnected).toBe(false));
+      await soon(() => expect(follower.relay.health().isConnected).toBe(false));
       expect(relay.logged()).toContain("the relay is ending");
       expect(relay.logged()).not.toContain(TOKEN);
     },

@@ -1,5 +1,5 @@
 import { getRequestListener } from "@hono/node-server";
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import { followRelay, type RelayOptions } from "../../src/intake/relay.ts";
 import type { Clock, Delivery } from "../../src/ports.ts";
 import { relayServer, type RelayOptions as ServerOptions } from "../../src/relay/server.ts";
@@ -10,6 +10,9 @@ import { keptLog } from "./log.ts";
 import { SECRET, signed } from "./webhook.ts";
 
 export const TOKEN = "a-token-that-only-tests-know";
+
+/** Waits until it is so: what goes over a socket takes its time, on a busy machine more. */
+export const soon = <T>(check: () => T | Promise<T>): Promise<T> => vi.waitFor(check, 10_000);
 
 /** A relay to post to and to listen to. */
 export type TestRelay = Front & {
