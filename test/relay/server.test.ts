@@ -115,7 +115,7 @@ describe("a listener", () => {
     expect(relay.logged()).toContain("it is too slow");
   });
 
-  test("hears the end of the relay, and of nothing after it", async () => {
+  test("hears the end of the relay, and whoever comes later hears it too", async () => {
     const { log } = keptLog();
     const clock = fakeClock();
     const relay = await ourRelay({ log, clock });
@@ -123,7 +123,9 @@ describe("a listener", () => {
 
     relay.end();
     await line.closed;
+    const late = await fetch(relay.url);
 
+    expect(await late.text()).toBe("");
     expect(await relay.post("{}")).toBe(503);
   });
 });
