@@ -140,5 +140,18 @@ export type Clock = {
   until(at: number, signal: AbortSignal): Promise<void>;
 };
 
+/** How the line to the relay is. Times are epoch milliseconds. */
+export type RelayHealth = {
+  /** The relay's host only: the rest of its address is a secret. */
+  relay: string;
+  isConnected: boolean;
+  lastPingAt: number | undefined;
+  lastEventAt: number | undefined;
+  /** Messages that were not what GitHub had signed. */
+  spoilt: number;
+  /** How often the line was opened again. */
+  restarts: number;
+};
+
 /** Tells the ring that something may have changed. Cheap; a hundred rings are one pass. */
 export type Ring = () => void;

@@ -85,6 +85,7 @@ export async function start(config: string, env: Record<string, string>) {
 
   return {
     log,
+    get: async (path: string) => (await fetch(`${web}${path}`)).text(),
     /** Sends GitHub's own example of a job, with our repository and labels; a completed one was cancelled. */
     sendJob: async (action: "queued" | "completed") => {
       const example = EXAMPLES.find((each) => each.action === "queued");

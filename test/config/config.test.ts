@@ -150,6 +150,32 @@ describe("a configuration", () => {
   });
 });
 
+describe("the relay", () => {
+  const text = changed("controller: lab", "controller: lab\nrelay: { url: https://smee.io/of-the-file }");
+  const read = (env: Record<string, string>) =>
+    readConfig({ file: catalogueFile(text), env: { ...ENV, ...env } });
+
+  test("is that of the file", () => {
+    expect(read({})).toMatchObject({ relayUrl: "https://smee.io/of-the-file", relayHost: "smee.io" });
+  });
+
+  test("is that of the environment first", () => {
+    const config = read({ RELAY_URL: "http://127.0.0.1:4000/of-the-environment" });
+
+    expect(config).toMatchObject({
+      relayUrl: "http://127.0.0.1:4000/of-the-environment",
+      relayHost: "127.0.0.1:4000",
+    });
+  });
+
+  test("has a channel, which is not shown to those who only want to know the settings", () => {
+    const shown = settings(text, { RELAY_URL: "https://relay.lab.example/of-the-environment" });
+
+    expect(shown.relayHost).toBe("relay.lab.example");
+    expect(JSON.stringify(shown)).not.toContain("of-the");
+  });
+});
+
 describe("the data folder", () => {
   test("is found although something else in the file is wrong", () => {
     const file = catalogueFile(`data: data\n${changed("machines: 4", "machines: none")}`);

@@ -10,6 +10,7 @@ import { stringify } from "yaml";
 import type { BuiltBox } from "./box/build-box.ts";
 import { type EmulatedGitHub, startGitHub } from "./github/server.ts";
 import { issuedSecrets } from "./github/world.ts";
+import { type SiteRelay, startSiteRelay } from "./relay/site-relay.ts";
 
 /** What a site is made with. */
 export type SiteOptions = {
@@ -25,6 +26,8 @@ export type SiteOptions = {
   image?: Record<string, unknown> | undefined;
   /** Laid over mayfly.yml. */
   settings?: Record<string, unknown> | undefined;
+  /** Webhooks go through a relay, and no other way. */
+  relay?: boolean | undefined;
   /** Each line that the controller logs. */
   onLog?: ((entry: LogEntry) => void) | undefined;
   /** The controller ended without being told to, and is started again. */
@@ -36,6 +39,8 @@ export type LogEntry = Record<string, unknown> & { msg?: string; time?: number }
 /** An emulated GitHub and a real Mayfly that serves it, as a process of its own. */
 export type Site = {
   github: EmulatedGitHub;
+  /** Where the option asked for one. */
+  relay: SiteRelay | undefined;
   repo: string;
   labels: readonly string[];
   config: string;
@@ -71,9 +76,10 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   await mkdir(folder, { recursive: true, mode: 0o711 });
   const [webPort, guestPort] = [await freePort(), await freePort()];
   const webhookSecret = randomBytes(24).toString("hex");
+  const relay = options.relay ? await startSiteRelay() : undefined;
   const github = await startGitHub({
     runnerHost,
-    webhook: { url: `http://127.0.0.1:${webPort}/webhook`, secret: webhookSecret },
+    webhook: { url: relay?.url ?? `http://127.0.0.1:${webPort}/webhook`, secret: webhookSecret },
   });
   github.addRepository(SITE_REPO, { private: true });
   await writeFile(
@@ -86,15 +92,21 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     APP_ID: String(github.app.id),
     PRIVATE_KEY: github.app.privateKey,
     WEBHOOK_SECRET: webhookSecret,
+    ...(relay && { RELAY_URL: relay.url }),
     NODE_ENV: "production",
   };
   const controller = keepRunning({ config, env, log: join(folder, "mayfly.log"), ...options });
-  await controller.ready.catch(async (error: unknown) => {
+  const closeOthers = async () => {
     await github.close();
+    await relay?.close();
+  };
+  await controller.ready.catch(async (error: unknown) => {
+    await closeOthers();
     throw error;
   });
   return {
     github,
+    relay,
     repo: SITE_REPO,
     labels: SITE_LABELS,
     config,
@@ -104,10 +116,10 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     mayfly: async (...args) =>
       (await run(process.execPath, [CLI, "--config", config, ...args], { env, cwd: PROJECT })).stdout,
     leftovers: () => leftovers(options, data),
-    secrets: () => [github.app.privateKey, webhookSecret, ...issuedSecrets],
+    secrets: () => [github.app.privateKey, webhookSecret, ...(relay ? [relay.token] : []), ...issuedSecrets],
     close: async () => {
       await controller.stop();
-      await github.close();
+      await closeOthers();
     },
   };
 }
