@@ -35,7 +35,8 @@ function sweeping({ theirs = [], ours = [], closed = [], repositories = [REPO], 
   for (const job of theirs) github.jobs.set(job.id, job);
   for (const job of ours) store.state.jobs.set(job.id, job);
   let rings = 0;
-  const ended = sweepJobs(
+  for (const repo of repositories) github.installed.add(repo);
+  const { ended, soon } = sweepJobs(
     {
       github: github.port,
       repositories,
@@ -50,7 +51,7 @@ function sweeping({ theirs = [], ours = [], closed = [], repositories = [REPO], 
     stop.signal,
   );
   const known = (id = 1) => store.state.jobs.get(id);
-  return { clock, github, store, kept, ended, known, rings: () => rings };
+  return { clock, github, store, kept, ended, soon, known, rings: () => rings };
 }
 
 const old = { queuedAt: NOW - minutes(30) };

@@ -29,6 +29,11 @@ export function jobFromWebhook(payload: unknown): JobSeen {
 
 /** The job that one of our check runs is about; `undefined` if it is not one of ours. Throws `ZodError` if it is no check run. */
 export function jobOfCheckRun(payload: unknown): number | undefined {
-  const id = Number(checkRun.parse(payload).check_run.external_id || Number.NaN);
+  return jobOfCheck(checkRun.parse(payload).check_run.external_id);
+}
+
+/** The same of the id that a check run bears, which every App writes in its own way. */
+export function jobOfCheck(externalId: string | null | undefined): number | undefined {
+  const id = Number(externalId || Number.NaN);
   return Number.isSafeInteger(id) && id > 0 ? id : undefined;
 }

@@ -94,12 +94,17 @@ function notingDriver(onStart: (name: string) => void): Driver {
 /** GitHub's REST side: a repository without runners, where check runs cost nothing. */
 const easyGitHub: GitHub = {
   installed: async () => ["bench/bench"],
+  isInstalled: async () => true,
   runners: async () => [],
   register: async () => "taken",
   remove: async () => "removed",
   job: async () => "gone",
   openJobs: async () => [],
   publish: async (job) => job.id,
+  openChecks: async () => [],
+  closeCheck: async () => {},
+  deliveries: async () => ({ at: 0, entries: [] }),
+  delivery: async () => "gone",
 };
 
 const noGuests: Guests = { polling: () => new Set(), heardAt: () => undefined, answer: () => false };

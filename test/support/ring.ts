@@ -5,9 +5,11 @@ import type { CheckRun } from "../../src/core/report.ts";
 import type { Catalogue, JobSeen, Machine, MachineName } from "../../src/core/types.ts";
 import { type Observer, observer } from "../../src/observe.ts";
 import type {
+  DeliveryEntry,
   Driver,
   GitHub,
   Guests,
+  OpenCheck,
   Registration,
   RunnerSeen,
   StartOrder,
@@ -16,7 +18,7 @@ import type {
 } from "../../src/ports.ts";
 import { type Reconciler, reconciler } from "../../src/reconcile.ts";
 import { memoryStore } from "../../src/store/memory.ts";
-import { aCatalogue, REPO } from "./build.ts";
+import { aCatalogue, NOW, REPO } from "./build.ts";
 import { type FakeClock, fakeClock, settled } from "./clock.ts";
 
 /** The ring on small fakes: a host, GitHub and guests that do what they are told, and whose state can be looked at. */
@@ -168,7 +170,9 @@ export function fakeHost(): FakeHost {
   return { ...trouble, driver, vms, orders, asked: () => asked };
 }
 
-type GitHubVerb = "runners" | "register" | "remove" | "job" | "openJobs" | "publish";
+type GitHubVerb =
+  | ("installed" | "isInstalled" | "runners" | "register" | "remove" | "job" | "openJobs" | "publish")
+  | ("openChecks" | "closeCheck" | "deliveries" | "delivery");
 
 export type FakeGitHub = Troubles<GitHubVerb> & {
   port: GitHub;
@@ -177,17 +181,31 @@ export type FakeGitHub = Troubles<GitHubVerb> & {
   jobs: Map<number, JobSeen>;
   /** What each check run said, the newest last. */
   checks: Map<number, CheckRun[]>;
+  /** Where the App is installed, as the list says, and in truth. */
+  installed: Set<string>;
+  inTruth: Set<string>;
+  /** Check runs that are not completed. */
+  openChecks: OpenCheck[];
+  /** The delivery log, newest first, and what GitHub's clock says. */
+  deliveryLog: DeliveryEntry[];
+  now: () => number;
+  /** Entries whose webhook GitHub does not have any more. */
+  gone: Set<number>;
   /** Calls made, by verb. */
   calls: (verb: GitHubVerb) => number;
 };
 
 /** Runners are what the test makes them, and nothing happens by itself. */
-export function fakeGitHub(): FakeGitHub {
+export function fakeGitHub(now = () => NOW): FakeGitHub {
   const trouble = troubles<GitHubVerb>();
   const runners: FakeGitHub["runners"] = new Map();
   const jobs = new Map<number, JobSeen>();
   const checks = new Map<number, CheckRun[]>();
   const checkOf = new Map<number, number>();
+  const [installed, inTruth] = [new Set([REPO]), new Set([REPO])];
+  const openChecks: OpenCheck[] = [];
+  const deliveryLog: DeliveryEntry[] = [];
+  const gone = new Set<number>();
   const calls: GitHubVerb[] = [];
   let lastId = 100;
   const call = async (verb: GitHubVerb) => {
@@ -195,7 +213,14 @@ export function fakeGitHub(): FakeGitHub {
     await trouble.meet(verb);
   };
   const port: GitHub = {
-    installed: async () => [REPO],
+    async installed() {
+      await call("installed");
+      return [...installed];
+    },
+    async isInstalled(repo) {
+      await call("isInstalled");
+      return inTruth.has(repo);
+    },
     async runners(repo) {
       await call("runners");
       return [...runners.values()]
@@ -233,6 +258,24 @@ export function fakeGitHub(): FakeGitHub {
       checks.set(check, [...(checks.get(check) ?? []), content]);
       return check;
     },
+    async openChecks() {
+      await call("openChecks");
+      return [...openChecks];
+    },
+    async closeCheck(_repo, check) {
+      await call("closeCheck");
+      openChecks.splice(0, openChecks.length, ...openChecks.filter(({ id }) => id !== check));
+    },
+    async deliveries(since) {
+      await call("deliveries");
+      return { at: now(), entries: deliveryLog.filter(({ at }) => at >= since) };
+    },
+    async delivery(id) {
+      await call("delivery");
+      const entry = deliveryLog.find((one) => one.id === id);
+      if (!entry || gone.has(id)) return "gone";
+      return { id: entry.guid, event: entry.event, payload: `{"delivery":${id}}` };
+    },
   };
   return {
     ...trouble,
@@ -240,6 +283,7 @@ export function fakeGitHub(): FakeGitHub {
     runners,
     jobs,
     checks,
+    ...{ installed, inTruth, openChecks, deliveryLog, gone, now },
     calls: (verb) => calls.filter((made) => made === verb).length,
   };
 }
