@@ -9,6 +9,8 @@ const LOOK_UP_MS = 30_000;
 export type AppOptions = {
   record: Store["record"];
   ring: Ring;
+  /** Asks for a look at where the App is installed, and at the open jobs. */
+  sweepSoon: Ring;
   /** Looks one job up at GitHub. */
   lookUp: GitHub["job"];
   /** Is the repository in the catalogue? All others are ignored. */
@@ -21,7 +23,8 @@ export type AppOptions = {
  * The Probot app: which events, and which facts they become. A webhook is a hint: nothing depends on one coming, coming once or coming
  * in order, and every handler may run twice for the same webhook.
  */
-export function mayflyApp({ record, ring, lookUp, serves, clock, log }: AppOptions): ApplicationFunction {
+export function mayflyApp(options: AppOptions): ApplicationFunction {
+  const { record, ring, sweepSoon, lookUp, serves, clock, log } = options;
   return (app) => {
     app.on("workflow_job", async ({ payload }) => {
       if (serves(repositoryOf(payload))) await see(jobFromWebhook(payload));
@@ -35,11 +38,13 @@ export function mayflyApp({ record, ring, lookUp, serves, clock, log }: AppOptio
       const job = await lookUp(repo, id, AbortSignal.timeout(LOOK_UP_MS));
       if (job === "gone") log.info({ repo, job: id }, "job to look at anew is gone");
       else await see(job);
+      sweepSoon();
     });
 
-    // What GitHub refused us before it may allow now, and the other way round: the next pass finds out.
+    // What GitHub refused us before it may allow now, and the other way round: the sweep finds out.
     app.on(["installation", "installation_repositories"], ({ payload }) => {
       log.info({ installation: payload.installation.id, action: payload.action }, "installation changed");
+      sweepSoon();
       ring();
     });
 

@@ -14,7 +14,9 @@ import { type Evidence, evidence } from "./evidence.ts";
 import { githubPort } from "./github/port.ts";
 import { openAuthority } from "./guest/authority.ts";
 import { type GuestListener, startGuestListener } from "./guest/listener.ts";
+import { watchDeliveries } from "./intake/delivery-log.ts";
 import { startWebListener, type WebListener } from "./intake/listener.ts";
+import { closeOrphans } from "./intake/orphans.ts";
 import { startReader } from "./intake/reader.ts";
 import { sweepJobs } from "./intake/sweep.ts";
 import { webhookRoutes } from "./intake/webhook.ts";
@@ -25,8 +27,8 @@ import { openStore } from "./store/sqlite.ts";
 
 /** Mayfly, running. */
 export type Mayfly = {
-  /** Where the web listener and the guest listener are. */
-  webUrl: string;
+  /** Where the web listener and the guest listener are. There is no web listener where GitHub is only asked. */
+  webUrl: string | undefined;
   guestUrl: string;
   /** Settles when the passes have ended: after `close`, or by itself when one could not be written down (then it rejects). */
   ended: Promise<void>;
@@ -77,15 +79,14 @@ export async function startMayfly(config: Config, log: Logger, clock: Clock = sy
     const { github, probot } = githubPort({ ...config.github, log, clock });
     const kept = evidence(join(config.data, "evidence"));
     rings = makeRing(site, { store, github, guests: listener.guests, ca, kept });
-    const web = await startIntake(site, { store, github, probot });
+    const web = await startIntake(site, { store, github, probot }, closing.signal);
     const control = await startControl({ path: join(config.data, "control.sock"), store, ...site, ...rings });
     site.onClose(control.close);
     pruneOldThings(site, store, kept);
-    const sweep = startSweep(site, store, github, closing.signal);
     const ended = rings.run(closing.signal);
-    site.onClose(() => Promise.allSettled([sweep, ended]));
-    log.info({ ...naming(site), web: web.url, guests: listener.url }, "Mayfly is running");
-    return { webUrl: web.url, guestUrl: listener.url, ended, close };
+    site.onClose(() => Promise.allSettled([ended]));
+    log.info({ ...naming(site), web: web?.url, guests: listener.url }, "Mayfly is running");
+    return { webUrl: web?.url, guestUrl: listener.url, ended, close };
   } catch (error) {
     await close();
     throw error;
@@ -154,29 +155,39 @@ function makeDrivers({ config, clock, log, ring, onClose }: Site): Map<string, D
   return drivers;
 }
 
-/** From the webhook's arrival to the facts that Probot's handlers make of it. */
+type IntakeParts = { store: Store; github: GitHub; probot: Probot };
+
+/** From the webhook's arrival, or from the look for what did not arrive, to the facts that Probot's handlers make of it. */
 async function startIntake(
-  { config, clock, log, ring, onClose }: Site,
-  { store, github, probot }: { store: Store; github: GitHub; probot: Probot },
-): Promise<WebListener> {
+  site: Site,
+  { store, github, probot }: IntakeParts,
+  signal: AbortSignal,
+): Promise<WebListener | undefined> {
+  const { config, clock, log, ring, onClose } = site;
   const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
-  await probot.load(mayflyApp({ record: store.record, ring, lookUp: github.job, serves, clock, log }));
+  const parts = { github, repositories: repositoriesOf(site), state: () => store.state, clock, ring, log };
+  const { record } = store;
+  const sweep = sweepJobs({ ...parts, record, everyMs: config.sweepMs }, signal);
+  const sweepSoon = sweep.soon;
+  await probot.load(mayflyApp({ record, ring, sweepSoon, lookUp: github.job, serves, clock, log }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   onClose(reader.close);
+  const deliveries = watchDeliveries({ github, store, wake: reader.wake, clock, log }, signal);
+  const tidied = Promise.all([sweep.first, deliveries.first]).then(() => closeOrphans(parts, signal));
+  onClose(() => Promise.all([sweep.ended, deliveries.ended, tidied]));
+  return config.intake === "webhook" ? await startWeb(site, store, reader.wake) : undefined;
+}
+
+async function startWeb(
+  { config, clock, log, onClose }: Site,
+  store: Store,
+  wake: Ring,
+): Promise<WebListener> {
   const { webhookSecrets: secrets } = config.github;
-  const routes = webhookRoutes({ secrets, keep: store.keep, wake: reader.wake, clock, log });
+  const routes = webhookRoutes({ secrets, keep: store.keep, wake, clock, log });
   const web = await startWebListener({ listen: config.web, routes });
   onClose(web.close);
   return web;
-}
-
-function startSweep(site: Site, store: Store, github: GitHub, signal: AbortSignal): Promise<void> {
-  const { clock, ring, log } = site;
-  const state = () => store.state;
-  return sweepJobs(
-    { github, repositories: repositoriesOf(site), state, record: store.record, clock, ring, log },
-    signal,
-  );
 }
 
 /** Evidence and history are kept for the set number of days. */

@@ -19,10 +19,14 @@ async function start({ serves = () => true, found = "gone" }: Setup = {}) {
   const clock = fakeClock();
   const probot = new Probot({ githubToken: "none is used", log });
   let rung = 0;
+  let swept = 0;
   const app = mayflyApp({
     record: async (added) => void facts.push(...added),
     ring: () => {
       rung += 1;
+    },
+    sweepSoon: () => {
+      swept += 1;
     },
     lookUp: async () => found,
     serves,
@@ -32,7 +36,7 @@ async function start({ serves = () => true, found = "gone" }: Setup = {}) {
   await probot.load(app);
   const tell = (event: string, payload: object) =>
     receive(probot, { id: "1", event, payload: JSON.stringify(payload), receivedAt: 0 });
-  return { tell, facts, rung: () => rung, now: clock.now(), logged: text };
+  return { tell, facts, rung: () => rung, swept: () => swept, now: clock.now(), logged: text };
 }
 
 describe("the app", () => {
@@ -95,6 +99,26 @@ describe("the app", () => {
     await tell(event, payload);
 
     expect(rung()).toBe(1);
+  });
+
+  test.for([
+    ["installation", { action: "deleted", installation: { id: 1 } }],
+    ["installation_repositories", { action: "removed", installation: { id: 1 } }],
+    ["check_run", { action: "rerequested", check_run: { external_id: "42" }, repository: REPOSITORY }],
+  ] as const)("has GitHub swept soon after %s", async ([event, payload]) => {
+    const { tell, swept } = await start();
+
+    await tell(event, payload);
+
+    expect(swept()).toBe(1);
+  });
+
+  test("does not sweep for each job", async () => {
+    const { tell, swept } = await start();
+
+    await tell("workflow_job", EXAMPLE ?? {});
+
+    expect(swept()).toBe(0);
   });
 
   test("does not answer for a webhook that it cannot read", async () => {

@@ -26,6 +26,8 @@ export type Entries = {
   images: Entry<ImageEntry>[];
   repositories: Entry<RepositoryEntry>[];
   names: { hosts: string[]; images: string[] };
+  intake: CatalogueFile["intake"] | undefined;
+  sweep: Right<CatalogueFile["sweep"]>;
   web: Right<CatalogueFile["web"]>;
   guests: Right<CatalogueFile["guests"]>;
   github: Right<CatalogueFile["github"]>;
@@ -38,21 +40,28 @@ const rough = z
     hosts: anyList,
     images: anyList,
     repositories: anyList,
+    intake: z.unknown().optional(),
+    sweep: anyMap,
     web: anyMap,
     guests: anyMap,
     github: anyMap,
   })
-  .catch({ hosts: [], images: [], repositories: [], web: {}, guests: {}, github: {} });
+  .catch({
+    ...{ hosts: [], images: [], repositories: [] },
+    ...{ intake: undefined, sweep: {}, web: {}, guests: {}, github: {} },
+  });
 const named = z.looseObject({ name: z.string() });
 
 export function readEntries({ value }: Source): Entries {
   const raw = rough.parse(value);
-  const { web, guests, github } = CATALOGUE_SCHEMA.shape;
+  const { intake, sweep, web, guests, github } = CATALOGUE_SCHEMA.shape;
   return {
     hosts: entriesOf("hosts", raw.hosts, HOST_SCHEMA),
     images: entriesOf("images", raw.images, IMAGE_SCHEMA),
     repositories: entriesOf("repositories", raw.repositories, REPOSITORY_SCHEMA),
     names: { hosts: namesOf(raw.hosts), images: namesOf(raw.images) },
+    intake: intake.safeParse(raw.intake).data,
+    sweep: rightKeys(sweep.unwrap(), raw.sweep),
     web: rightKeys(web.unwrap(), raw.web),
     guests: rightKeys(guests.unwrap(), raw.guests),
     github: rightKeys(github.unwrap(), raw.github),

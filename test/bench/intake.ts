@@ -188,7 +188,15 @@ async function startRing(store: Awaited<ReturnType<typeof openStore>>, driver: D
     clock,
   });
   await probot.load(
-    mayflyApp({ record: store.record, ring, lookUp: easyGitHub.job, serves: () => true, clock, log }),
+    mayflyApp({
+      record: store.record,
+      ring,
+      sweepSoon: () => {},
+      lookUp: easyGitHub.job,
+      serves: () => true,
+      clock,
+      log,
+    }),
   );
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   const routes = webhookRoutes({ secrets: [SECRET], keep: store.keep, wake: reader.wake, clock, log });

@@ -33,6 +33,8 @@ describe("a small catalogue", () => {
     expect(catalogue.repositories).toMatchObject([{ machines: 4, hot: {}, registration: "jit" }]);
     expect(rest).toEqual({
       github: { webUrl: "https://github.com", apiUrl: "https://api.github.com" },
+      intake: "webhook",
+      sweepMs: minutes(5),
       web: { host: "127.0.0.1", port: 3000 },
       guests: { host: "0.0.0.0", port: 8443 },
       data: "/var/lib/mayfly",
@@ -99,6 +101,17 @@ describe("a small catalogue", () => {
   });
 
   test.each([
+    ["intake: poll", "poll", seconds(30)],
+    ["intake: poll\nsweep: { every: 10s }", "poll", seconds(10)],
+    ["sweep: { every: 1m }", "webhook", minutes(1)],
+  ])("that says %s hears of jobs by %s, and sweeps every %i ms", (written, intake, sweepMs) => {
+    expect(settings(changed("controller: lab", `controller: lab\n${written}`))).toMatchObject({
+      intake,
+      sweepMs,
+    });
+  });
+
+  test.each([
     ["[::1]:80", { host: "::1", port: 80 }],
     ["localhost:0", { host: "localhost", port: 0 }],
   ])("takes %s for a place to listen at", (written, listen) => {
@@ -147,6 +160,21 @@ describe("a configuration", () => {
     expect(() => readConfig({ file, env: {} })).toThrow(
       /^mayfly\.yml:5:15: .*\nenvironment: APP_ID .*\nenvironment: PRIVATE_KEY_PATH .*\nenvironment: WEBHOOK_SECRET .*$/,
     );
+  });
+});
+
+describe("a configuration that only asks GitHub", () => {
+  const text = changed("controller: lab", "controller: lab\nintake: poll");
+  const env = { APP_ID: ENV.APP_ID, PRIVATE_KEY: ENV.PRIVATE_KEY };
+
+  test("needs no webhook secret", () => {
+    expect(readConfig({ file: catalogueFile(text), env }).github.webhookSecrets).toEqual([]);
+  });
+
+  test("is not told to set one either while something else is wrong", () => {
+    const file = catalogueFile(text.replace("machines: 4", "machines: 0"));
+
+    expect(() => readConfig({ file, env })).toThrow(/^mayfly\.yml:6:15: [^\n]*$/);
   });
 });
 
