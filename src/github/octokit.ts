@@ -46,9 +46,12 @@ export function carefulOctokit(clock: Clock): typeof ProbotOctokit {
       const sendOnce = () => {
         if (!rules.conditional) return send(request);
         const { url } = octokit.request.endpoint.parse(request);
-        return memory.ask(`${who} ${url}`, async (mark) =>
-          send({ ...request, headers: { ...request.headers, ...mark } }),
-        );
+        return memory.ask(`${who} ${url}`, async (mark) => {
+          const { "if-none-match": _, ...headers } = request.headers;
+          // NB: what is given to `send` goes past the hooks of others, such as the one that adds the token; they all share this object.
+          request.headers = { ...headers, ...mark };
+          return send(request);
+        });
       };
       const answer = await sendCarefully(sendOnce, {
         route,

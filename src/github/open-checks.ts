@@ -4,8 +4,8 @@ import { allPages, ask, type Client, type InRepo, PER_PAGE } from "./client.ts";
 import { jobOfCheck } from "./webhooks.ts";
 
 const runPage = z
-  .object({ workflow_runs: z.array(z.object({ head_sha: z.string() })) })
-  .transform(({ workflow_runs }) => workflow_runs.map(({ head_sha }) => head_sha));
+  .object({ workflow_runs: z.array(z.object({ head_sha: z.string(), created_at: z.iso.datetime() })) })
+  .transform(({ workflow_runs }) => workflow_runs);
 const checkPage = z
   .object({
     check_runs: z.array(
@@ -45,13 +45,11 @@ export function openCheckVerbs(client: Client): Pick<GitHub, "openChecks" | "clo
 
 /** Of the newest hundred runs, over or not. NB: GitHub lists check runs by commit only. */
 async function commitsSince({ rest, at }: InRepo, since: number): Promise<Set<string>> {
-  const created = `>=${new Date(since).toISOString()}`;
-  return new Set(
-    await ask({
-      send: () => rest.actions.listWorkflowRunsForRepo({ ...at, created, per_page: PER_PAGE }),
-      shape: runPage,
-    }),
-  );
+  const runs = await ask({
+    send: () => rest.actions.listWorkflowRunsForRepo({ ...at, per_page: PER_PAGE }),
+    shape: runPage,
+  });
+  return new Set(runs.flatMap((run) => (Date.parse(run.created_at) >= since ? [run.head_sha] : [])));
 }
 
 /** NB: left to itself GitHub lists the latest of each name only, and a matrix may have several jobs of one name. */
