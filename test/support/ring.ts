@@ -186,16 +186,15 @@ export type FakeGitHub = Troubles<GitHubVerb> & {
   inTruth: Set<string>;
   /** Check runs that are not completed. */
   openChecks: OpenCheck[];
-  /** The delivery log, newest first, and what GitHub's clock says. */
+  /** The delivery log, newest first. */
   deliveryLog: DeliveryEntry[];
-  now: () => number;
   /** Entries whose webhook GitHub does not have any more. */
   gone: Set<number>;
   /** Calls made, by verb. */
   calls: (verb: GitHubVerb) => number;
 };
 
-/** Runners are what the test makes them, and nothing happens by itself. */
+/** Runners are what the test makes them, and nothing happens by itself. `now`: GitHub's own clock. */
 export function fakeGitHub(now = () => NOW): FakeGitHub {
   const trouble = troubles<GitHubVerb>();
   const runners: FakeGitHub["runners"] = new Map();
@@ -283,7 +282,7 @@ export function fakeGitHub(now = () => NOW): FakeGitHub {
     runners,
     jobs,
     checks,
-    ...{ installed, inTruth, openChecks, deliveryLog, gone, now },
+    ...{ installed, inTruth, openChecks, deliveryLog, gone },
     calls: (verb) => calls.filter((made) => made === verb).length,
   };
 }
