@@ -85,12 +85,15 @@ async function readLog(parts: DeliveryLogParts, tries: Tries, signal: AbortSigna
   if (newest > (position ?? 0)) await store.moveLogPosition(newest);
 }
 
-/** Oldest first; of a webhook that was sent several times, one. */
+/** Oldest first; of a webhook that was sent several times, one. NB: many have the same second, and the log has the newest first. */
 async function missingOf(
   entries: readonly DeliveryEntry[],
   { known }: DeliveryLogParts["store"],
 ): Promise<DeliveryEntry[]> {
-  const wanted = entries.filter(isRead).toSorted((a, b) => a.at - b.at);
+  const wanted = entries
+    .filter(isRead)
+    .reverse()
+    .sort((a, b) => a.at - b.at);
   const byGuid = new Map(wanted.map((entry) => [entry.guid, entry]));
   const there = await known([...byGuid.keys()]);
   return [...byGuid.values()].filter(({ guid }) => !there.has(guid));
