@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
 import { mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -67,6 +68,31 @@ describe("a job that was queued while Mayfly was down", { timeout: 2 * LIMIT_MS 
   });
 });
 
+describe("check runs that were open when the store was lost", { timeout: 2 * LIMIT_MS }, () => {
+  test("are closed if their job is over, and go on if it is not", async () => {
+    const site = await openSite({ intake: "poll", image: { box: { name: "process?hang" } } });
+    const { headSha, jobs } = queue(site, 2);
+    const [over = 0, open = 0] = jobs;
+    const checks = () => site.github.checkRuns(site.repo, headSha);
+    await site.github.until(() => checks().length === 2, LIMIT_MS);
+    const checkOf = (job: number) => checks().find(({ externalId }) => externalId === String(job));
+    const writes = checkOf(open)?.writes ?? 0;
+
+    for (const end of ["", "-wal", "-shm"]) rmSync(join(site.data, `mayfly.sqlite${end}`), { force: true });
+    site.github.cancelJob(over);
+    site.kill();
+    const isRight = () => checkOf(over)?.status === "completed" && (checkOf(open)?.writes ?? 0) > writes;
+    await site.github.until(isRight, LIMIT_MS);
+
+    expect(checkOf(over)).toMatchObject({
+      conclusion: "neutral",
+      output: { title: "Mayfly lost sight of this job" },
+    });
+    expect(checkOf(open)?.status).not.toBe("completed");
+    expect(checks()).toHaveLength(2);
+  });
+});
+
 const RUNS = "actions/list-workflow-runs-for-repo";
 
 async function openSite(options: Partial<SiteOptions> = {}): Promise<Site> {
@@ -78,11 +104,11 @@ async function openSite(options: Partial<SiteOptions> = {}): Promise<Site> {
   return site;
 }
 
-const queue = (site: Site) =>
-  site.github.queueRun(site.repo, {
-    name: "test",
-    jobs: [{ name: "job", labels: [...SITE_LABELS], script: "echo it works" }],
-  });
+function queue(site: Site, count = 1) {
+  const job = { labels: [...SITE_LABELS], script: "echo it works" };
+  const jobs = Array.from({ length: count }, (_, index) => ({ ...job, name: `job ${index + 1}` }));
+  return site.github.queueRun(site.repo, { name: "test", jobs });
+}
 
 async function untilOver({ github, repo }: Site): Promise<void> {
   const isOver = () =>
