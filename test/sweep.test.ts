@@ -257,6 +257,7 @@ describe("a sweep", () => {
     soon();
     soon();
     await clock.advance(seconds(5) - 1);
+    await settled();
     expect(github.calls("openJobs")).toBe(1);
     await clock.advance(1);
     await settled();

@@ -3,7 +3,7 @@ import { closeOrphans } from "../../src/intake/orphans.ts";
 import { GitHubUnavailable } from "../../src/ports.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { aJob, aJobSeen, REPO } from "../support/build.ts";
-import { fakeClock } from "../support/clock.ts";
+import { fakeClock, settled } from "../support/clock.ts";
 import { keptLog } from "../support/log.ts";
 import { type FakeGitHub, fakeGitHub } from "../support/ring.ts";
 
@@ -46,6 +46,7 @@ describe("check runs that a lost store has left open", () => {
     const { close, open, store, github } = anEvilMorning();
     const goOn = github.waits("job");
     const closed = close();
+    await settled();
     store.state.jobs.set(1, aJob({ id: 1 }));
     github.jobs.set(1, aJobSeen({ id: 1, status: "done" }));
     goOn();
