@@ -6,7 +6,7 @@ import { isSafe, relayFault } from "./relay.ts";
 import { repositoryFindings } from "./repositories.ts";
 import { nameOf } from "./sentences.ts";
 import type { Fault, Source } from "./source.ts";
-import { toListen } from "./units.ts";
+import { toListen, toMs } from "./units.ts";
 
 /** Faults that show only when entries are compared with each other, or with what is there. `folder`: that of mayfly.yml. */
 export function crossFaults(entries: Entries, source: Source, folder: string): Fault[] {
@@ -17,6 +17,7 @@ export function crossFaults(entries: Entries, source: Source, folder: string): F
     ...entries.hosts.flatMap((host) => hostFindings(host, entries)),
     ...entries.images.flatMap((image) => imageFindings(image, entries, folder)),
     ...entries.repositories.flatMap((repository) => repositoryFindings(repository, entries)),
+    ...sweepFindings(entries),
     ...portFindings(entries),
     ...githubFindings(entries),
     ...relayFindings(entries),
@@ -36,8 +37,19 @@ function duplicates(entries: readonly Entry<{ name: string }>[], what: string): 
   });
 }
 
+/** A sweep is five calls for each repository at least, and an hour has 5,000. */
+const SHORTEST_SWEEP = "1s";
+
+function sweepFindings({ sweep: { every } }: Entries): Finding[] {
+  if (every === undefined || toMs(every) >= toMs(SHORTEST_SWEEP)) return [];
+  return [
+    [["sweep", "every"], `sweep.every must be ${SHORTEST_SWEEP} or more: each sweep costs calls at GitHub.`],
+  ];
+}
+
+/** NB: who only asks has no web listener. */
 function portFindings(entries: Entries): Finding[] {
-  const web = portOf(entries.web.listen);
+  const web = entries.intake === "poll" ? undefined : portOf(entries.web.listen);
   const guests = portOf(entries.guests.listen);
   const findings: Finding[] = [];
   for (const [key, port] of Object.entries({ web, guests })) {

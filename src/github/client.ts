@@ -10,7 +10,7 @@ import { carefulOctokit } from "./octokit.ts";
 
 /** Of one call, from the request to the last byte of the answer. Octokit itself would wait for ever. */
 const CALL_MS = 15_000;
-const PER_PAGE = 100;
+export const PER_PAGE = 100;
 
 export type ClientOptions = {
   appId: number;
@@ -42,6 +42,7 @@ export type InRepo = {
 /** All verbs throw `GitHubUnavailable` when GitHub did not do as it was asked, or the reason of the caller's own abort. */
 export type Client = {
   probot: Probot;
+  appId: number;
   /** Acts as the App itself, or as one installation of it. */
   as(installation?: number): Promise<ProbotOctokit["rest"]>;
   /** Acts as the installation that the repository belongs to. */
@@ -71,6 +72,7 @@ export function newClient(options: ClientOptions): Client {
 
   const client: Client = {
     probot,
+    appId,
     as: async (installation) => (await probot.auth(installation)).rest,
     learn(repo, installation) {
       const key = repo.toLowerCase();
@@ -133,7 +135,8 @@ async function lookUp(client: Client, at: InRepo["at"]): Promise<number> {
   return id;
 }
 
-function split(name: RepoName): { owner: string; repo: string } {
+/** `owner/name` as the parameters of a call. */
+export function split(name: RepoName): { owner: string; repo: string } {
   const [owner = "", repo = ""] = name.split("/");
   return { owner, repo };
 }

@@ -2,6 +2,7 @@ import { ProbotOctokit } from "probot";
 import type { Clock } from "../ports.ts";
 import { type Budget, newBudget } from "./budget.ts";
 import { type HttpFailure, isHttpFailure, Limited, NoToken, Refused, Unanswered } from "./errors.ts";
+import { newMemory } from "./etags.ts";
 import { type Line, newLine } from "./line.ts";
 import { ROUTES, TOKEN_ROUTE } from "./routes.ts";
 
@@ -27,20 +28,32 @@ const NEVER = new AbortController().signal;
  */
 export function carefulOctokit(clock: Clock): typeof ProbotOctokit {
   const lanes = new Map<string, Lane>();
+  const memory = newMemory();
 
   return ProbotOctokit.plugin((octokit, options) => {
     octokit.hook.wrap("request", async (send, request) => {
       const route = `${request.method} ${request.url}`;
       const rules = ROUTES[route];
       if (!rules) throw new Error(`this call is not in the table of routes: ${route}`);
-      const lane = laneOf(rules.needs === "app" ? "app" : String(options.auth?.installationId));
+      const who = rules.needs === "app" ? "app" : String(options.auth?.installationId);
+      const lane = laneOf(who);
       const isRead = request.method === "GET";
 
       if (!isRead && rules.needs !== "app") await lane.line(rules.urgency);
       request.request.signal?.throwIfAborted();
       lane.budget.spend(rules.urgency, isRead ? 1 : 5);
       const again = isRead ? READ_AGAIN_MS : [];
-      const answer = await sendCarefully(() => send(request), {
+      const sendOnce = () => {
+        if (!rules.conditional) return send(request);
+        const { url } = octokit.request.endpoint.parse(request);
+        return memory.ask(`${who} ${url}`, async (mark) => {
+          const { "if-none-match": _, ...headers } = request.headers;
+          // NB: what is given to `send` goes past the hooks of others, such as the one that adds the token; they all share this object.
+          request.headers = { ...headers, ...mark };
+          return send(request);
+        });
+      };
+      const answer = await sendCarefully(sendOnce, {
         route,
         again,
         lane,

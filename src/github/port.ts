@@ -4,8 +4,10 @@ import { z } from "zod";
 import type { RepoName } from "../core/types.ts";
 import type { Clock, GitHub } from "../ports.ts";
 import { checkVerbs } from "./checks.ts";
-import { allPages, ask, type Client, newClient } from "./client.ts";
+import { allPages, ask, type Client, newClient, split } from "./client.ts";
+import { deliveryVerbs } from "./deliveries.ts";
 import { jobVerbs } from "./jobs.ts";
+import { openCheckVerbs } from "./open-checks.ts";
 import { peopleVerbs } from "./people.ts";
 import { runnerVerbs } from "./runners.ts";
 
@@ -32,9 +34,12 @@ export function githubPort(options: GitHubOptions): { github: GitHub; probot: Pr
   const client = newClient({ ...options, apiUrl });
   const github: GitHub = {
     installed: (signal) => installed(client, signal),
+    isInstalled: (repo, signal) => isInstalled(client, repo, signal),
     ...runnerVerbs(client, webUrlOf(apiUrl)),
     ...jobVerbs(client),
     ...checkVerbs(client),
+    ...openCheckVerbs(client),
+    ...deliveryVerbs(client),
     ...peopleVerbs(client),
   };
   return { github, probot: client.probot };
@@ -46,7 +51,8 @@ export function webUrlOf(apiUrl: string): string {
   return apiUrl.replace(/\/api\/v3$/, "");
 }
 
-const installationPage = z.array(z.object({ id: z.int(), suspended_at: z.string().nullish() }));
+const installationShape = z.object({ id: z.int(), suspended_at: z.string().nullish() });
+const installationPage = z.array(installationShape);
 const repositoryPage = z
   .object({ repositories: z.array(z.object({ full_name: z.string() })) })
   .transform(({ repositories }) => repositories.map(({ full_name }) => full_name));
@@ -71,4 +77,14 @@ async function installed(client: Client, signal: AbortSignal): Promise<RepoName[
     names.push(...repositories);
   }
   return names;
+}
+
+async function isInstalled(client: Client, repo: RepoName, signal: AbortSignal): Promise<boolean> {
+  const rest = await client.as();
+  const found = await ask({
+    send: () => rest.apps.getRepoInstallation({ ...split(repo), request: { signal } }),
+    shape: installationShape,
+    expect: { 404: "none" },
+  } as const);
+  return found !== "none" && !found.suspended_at;
 }

@@ -18,7 +18,8 @@ export type Urgency = "register" | "remove" | "read" | "report";
 /** Octokit calls it by itself whenever an installation's token is about to end (after an hour). */
 export const TOKEN_ROUTE = "POST /app/installations/{installation_id}/access_tokens";
 
-export type RouteRules = { needs: Permission; urgency: Urgency };
+/** `conditional`: read again and again, so GitHub is asked whether the last answer still holds. See etags.ts. */
+export type RouteRules = { needs: Permission; urgency: Urgency; conditional?: true };
 
 /**
  * Every REST call that Mayfly makes. A call that is not in this table is refused before it is sent (octokit.ts), and
@@ -26,10 +27,13 @@ export type RouteRules = { needs: Permission; urgency: Urgency };
  * See: docs.github.com, REST, "Permissions required for GitHub Apps".
  */
 export const ROUTES: Readonly<Record<string, RouteRules>> = {
+  // NB: the App itself has a new token for each call, and GitHub's mark differs from token to token: conditions are of no use here.
   "GET /app/installations": { needs: "app", urgency: "read" },
+  "GET /app/hook/deliveries": { needs: "app", urgency: "read" },
+  "GET /app/hook/deliveries/{delivery_id}": { needs: "app", urgency: "read" },
   "GET /repos/{owner}/{repo}/installation": { needs: "app", urgency: "register" },
   [TOKEN_ROUTE]: { needs: "app", urgency: "register" },
-  "GET /installation/repositories": { needs: "metadata: read", urgency: "read" },
+  "GET /installation/repositories": { needs: "metadata: read", urgency: "read", conditional: true },
   "POST /repos/{owner}/{repo}/actions/runners/generate-jitconfig": {
     needs: "administration: write",
     urgency: "register",
@@ -38,13 +42,21 @@ export const ROUTES: Readonly<Record<string, RouteRules>> = {
     needs: "administration: write",
     urgency: "register",
   },
-  "GET /repos/{owner}/{repo}/actions/runners": { needs: "administration: read", urgency: "read" },
+  "GET /repos/{owner}/{repo}/actions/runners": {
+    needs: "administration: read",
+    urgency: "read",
+    conditional: true,
+  },
   "DELETE /repos/{owner}/{repo}/actions/runners/{runner_id}": {
     needs: "administration: write",
     urgency: "remove",
   },
-  "GET /repos/{owner}/{repo}/actions/runs": { needs: "actions: read", urgency: "read" },
-  "GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs": { needs: "actions: read", urgency: "read" },
+  "GET /repos/{owner}/{repo}/actions/runs": { needs: "actions: read", urgency: "read", conditional: true },
+  "GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs": {
+    needs: "actions: read",
+    urgency: "read",
+    conditional: true,
+  },
   "GET /repos/{owner}/{repo}/actions/jobs/{job_id}": { needs: "actions: read", urgency: "read" },
   "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel": { needs: "actions: write", urgency: "remove" },
   "POST /repos/{owner}/{repo}/actions/jobs/{job_id}/rerun": { needs: "actions: write", urgency: "remove" },

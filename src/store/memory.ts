@@ -7,6 +7,7 @@ export function memoryStore(): Store {
   const state = emptyState();
   let facts: Fact[] = [];
   const deliveries = new Map<string, Delivery & { isRead: boolean }>();
+  let logPosition: number | undefined;
 
   return {
     state,
@@ -25,6 +26,11 @@ export function memoryStore(): Store {
       if (deliveries.has(delivery.id)) return "known";
       deliveries.set(delivery.id, { ...delivery, isRead: false });
       return "new";
+    },
+    known: async (ids) => new Set(ids.filter((id) => deliveries.has(id))),
+    logPosition: async () => logPosition,
+    async moveLogPosition(to) {
+      logPosition = to;
     },
     async unread() {
       const unread = [...deliveries.values()].filter(({ isRead }) => !isRead);

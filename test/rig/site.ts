@@ -18,6 +18,8 @@ export type SiteOptions = {
   /** Everything the site writes. A site on the folder of an earlier one goes on where that one ended. */
   folder: string;
   controller: string;
+  /** How it hears of jobs: by webhooks, if not said otherwise. Who only asks has no webhook, and no secret of one. */
+  intake?: "webhook" | "poll" | undefined;
   /** Most VMs at a time. */
   machines?: number | undefined;
   /** The box of the VMs; needed for `vagrant`. */
@@ -77,10 +79,9 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const [webPort, guestPort] = [await freePort(), await freePort()];
   const webhookSecret = randomBytes(24).toString("hex");
   const relay = options.relay ? await startSiteRelay() : undefined;
-  const github = await startGitHub({
-    runnerHost,
-    webhook: { url: relay?.url ?? `http://127.0.0.1:${webPort}/webhook`, secret: webhookSecret },
-  });
+  const webhook = { url: relay?.url ?? `http://127.0.0.1:${webPort}/webhook`, secret: webhookSecret };
+  const isPolling = options.intake === "poll";
+  const github = await startGitHub({ runnerHost, webhook: isPolling ? undefined : webhook });
   github.addRepository(SITE_REPO, { private: true });
   await writeFile(
     config,
@@ -91,7 +92,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     HOME: process.env.HOME ?? "/root",
     APP_ID: String(github.app.id),
     PRIVATE_KEY: github.app.privateKey,
-    WEBHOOK_SECRET: webhookSecret,
+    ...(isPolling ? {} : { WEBHOOK_SECRET: webhookSecret }),
     ...(relay && { RELAY_URL: relay.url }),
     NODE_ENV: "production",
   };
@@ -144,7 +145,9 @@ function catalogue(options: SiteOptions, at: Addresses): Record<string, unknown>
     controller: options.controller,
     data: at.data,
     github: { url: at.url, apiUrl: at.apiUrl },
-    web: { listen: `127.0.0.1:${at.webPort}` },
+    ...(options.intake === "poll"
+      ? { intake: "poll", sweep: { every: "2s" } }
+      : { web: { listen: `127.0.0.1:${at.webPort}` } }),
     guests: { listen: `${at.host}:${at.guestPort}`, url: `https://${at.host}:${at.guestPort}` },
     hosts: [
       isVagrant

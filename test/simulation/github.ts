@@ -199,6 +199,7 @@ export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub 
 
   const port: GitHub = {
     installed: (signal) => callOver(sim, signal, () => [...REPOS]),
+    isInstalled: (_repo, signal) => callOver(sim, signal, () => true),
     runners: (repo, signal) =>
       callOver(sim, signal, () =>
         listed([...runners.values()].filter((runner) => runner.repo === repo).map(seenRunner)),
@@ -234,6 +235,15 @@ export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub 
         sim.tell(`github: check of job ${job.id} says ${digest}`);
         return id;
       }),
+    openChecks: (_repo, _since, signal) =>
+      callOver(sim, signal, () => [...checks.values()].filter(({ isCompleted }) => !isCompleted)),
+    closeCheck: (_repo, id, _words, signal) =>
+      callOver(sim, signal, () => {
+        const check = checks.get(id);
+        if (check) checks.set(id, { ...check, isCompleted: true });
+      }),
+    deliveries: (_since, signal) => callOver(sim, signal, () => ({ at: clock.now(), entries: [] })),
+    delivery: (_id, signal) => callOver(sim, signal, () => "gone" as const),
   };
 
   return {
