@@ -3,6 +3,7 @@ import type { CheckRun } from "../core/report.ts";
 import type { JobSeen } from "../core/types.ts";
 import type { GitHub } from "../ports.ts";
 import { allPages, ask, type Client, type InRepo } from "./client.ts";
+import type { Urgency } from "./routes.ts";
 
 /**
  * Of a summary or a text. NB: GitHub's docs say characters, but GitHub counts bytes too.
@@ -22,7 +23,9 @@ export function checkVerbs(client: Client): Pick<GitHub, "publish"> {
   return {
     publish(job, content, check, signal) {
       client.learn(job.repo, job.installation);
-      return client.inRepo(job.repo, signal, async (place) => {
+      return client.inRepo(job.repo, signal, async ({ at, ...rest }) => {
+        const urgency = URGENCY[content.status];
+        const place = { ...rest, at: { ...at, request: { ...at.request, urgency } } };
         const known = check === "find" ? await find(place, job, content.name) : check;
         const updated = known === "new" ? "gone" : await update(place, content, known);
         return updated === "gone" ? create(place, job, content) : updated;
@@ -30,6 +33,13 @@ export function checkVerbs(client: Client): Pick<GitHub, "publish"> {
     },
   };
 }
+
+/** The last word of a job is written first, and how it waits when there is nothing better to write. */
+const URGENCY: Record<CheckRun["status"], Urgency> = {
+  completed: "conclude",
+  in_progress: "report",
+  queued: "announce",
+};
 
 function update({ rest, at }: InRepo, content: CheckRun, check: number): Promise<number | "gone"> {
   return ask({
