@@ -6,6 +6,7 @@ import type { Story } from "../core/story.ts";
 import type { Job, Machine, Why } from "../core/types.ts";
 import { placeWords } from "../core/words.ts";
 import type { World } from "../core/world.ts";
+import type { Standing } from "../ports.ts";
 
 /** What there is now, for `mayfly ps`. Times are epoch milliseconds. */
 export type Overview = {
@@ -14,6 +15,7 @@ export type Overview = {
   pools: PoolView[];
   machines: MachineView[];
   jobs: JobView[];
+  installations: Standing[];
 };
 
 export type HostView = {
@@ -60,7 +62,7 @@ export type JobView = {
   isOurs: boolean;
 };
 
-export function overviewOf(world: World): Overview {
+export function overviewOf(world: World, installations: Standing[]): Overview {
   const { state, now } = world;
   const jobs = [...state.jobs.values()].toSorted((a, b) => a.queuedAt - b.queuedAt || a.id - b.id);
   const machines = [...state.machines.values()].toSorted((a, b) => a.createdAt - b.createdAt);
@@ -70,6 +72,7 @@ export function overviewOf(world: World): Overview {
     pools: poolViews(world, machines),
     machines: machines.map((machine) => machineView(machine, jobs)),
     jobs: jobViews(world, jobs),
+    installations,
   };
 }
 

@@ -10,6 +10,8 @@ import { created, seen } from "../store/facts.ts";
 import { aHost, aWorld, M1, M2, NOW } from "../support/build.ts";
 import { keptLog } from "../support/log.ts";
 
+const STANDING = { installation: 77, repositories: ["octo/spinw"], limitedUntil: NOW + 20_000 };
+
 describe("the controller, asked what there is", () => {
   test("tells its hosts, pools, machines and jobs", async () => {
     const { ask } = await controller(
@@ -30,6 +32,12 @@ describe("the controller, asked what there is", () => {
         { id: 3, isOurs: false },
       ],
     });
+  });
+
+  test("tells how its installations stand with GitHub's limits", async () => {
+    const { ask } = await controller();
+
+    expect(await ask("/ps")).toMatchObject({ installations: [STANDING] });
   });
 });
 
@@ -238,8 +246,9 @@ async function controllerIn(
   const ring = () => {
     rings += 1;
   };
+  const standing = () => [STANDING];
   const clock = { now: () => NOW, until: async () => {} };
-  const { close } = await startControl({ path, store, world, ring, clock, log: kept.log });
+  const { close } = await startControl({ path, store, world, standing, ring, clock, log: kept.log });
   let isClosed = false;
   const closeOnce = async () => {
     if (!isClosed) await close();
