@@ -55,6 +55,21 @@ describe("the controller, asked why a job is not running", () => {
     });
   });
 
+  test("says that GitHub limits the calls that it needs", async () => {
+    const { ask } = await controller(seen(1), {
+      kind: "github-limited",
+      at: NOW,
+      installation: 77,
+      until: NOW + 90_000,
+    });
+
+    expect(await ask("/why/1")).toMatchObject({
+      sentences: expect.arrayContaining([
+        "GitHub limits Mayfly's calls for this installation until 12:01:30 (UTC); machines boot meanwhile, and are registered then.",
+      ]),
+    });
+  });
+
   test("tells of a job that is over from its history", async () => {
     const { ask } = await controller(
       seen(1),

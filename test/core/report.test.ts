@@ -332,3 +332,24 @@ function tokensOf(markdown: string): Token[] {
   walkTokens(lexer(markdown), (token) => void found.push(token));
   return found;
 }
+
+describe("a limit of GitHub's", () => {
+  const limited = { at: ago(minutes(5)), until: ago(seconds(100)) };
+  const sentence =
+    "GitHub limited Mayfly's calls from 2026-11-23 11:55:00 to 2026-11-23 11:58:20 (UTC); the job may have waited for that.";
+
+  test("is told on the check run of a job that waited then", () => {
+    expect(told(done({ limited }), { is: "done" }).summary).toContain(sentence);
+    expect(told(aJob({ limited }), WAITING).summary).toContain(sentence);
+  });
+
+  test("is not told of a job that ran already", () => {
+    const summary = told(done({ limited, startedAt: limited.at - 1 }), { is: "done" }).summary;
+
+    expect(summary).not.toContain("limited");
+  });
+
+  test("is worth no write of its own", () => {
+    expect(digestOf(aJob({ limited }), WAITING)).toBe(digestOf(aJob(), WAITING));
+  });
+});

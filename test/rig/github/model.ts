@@ -169,9 +169,10 @@ export type Limits = {
   scale: number;
 };
 
-export type LimitName = Exclude<keyof Limits, "penaltySeconds" | "scale">;
+/** NB: GitHub also limits "for undisclosed reasons". See: docs.github.com, "Rate limits for the REST API". */
+export type LimitName = Exclude<keyof Limits, "penaltySeconds" | "scale"> | "undisclosed";
 
-/** A call that a secondary limit refused. `again`: the installation had been refused already and was to wait. */
+/** A call that a secondary limit refused. `again`: another had been refused before, and said how long to wait. */
 export type LimitRefusal = {
   at: number;
   installation: number;

@@ -52,15 +52,30 @@ export function secondaryLimit(world: World, call: LimitedCall): Refusal | undef
   const isLimited = now < book.limitedUntil;
   const over = isLimited ? book.limit : exceeded(limits, book, call, now);
   if (over === undefined) return undefined;
-  book.limit = over;
-  book.limitedUntil = now + limits.penaltySeconds * 1000;
   const { installation, operation } = call;
-  world.limited.push({ at: Date.now(), installation, operation, limit: over, again: isLimited });
+  world.limited.push({
+    at: Date.now(),
+    installation,
+    operation,
+    limit: over,
+    again: isLimited && book.isTold,
+  });
+  limitInstallation(world, installation, over);
+  book.isTold = true;
   return refuse(
     403,
     `You have exceeded a secondary rate limit (${over}). Please wait a few minutes before you try again.`,
     { "retry-after": String(limits.penaltySeconds) },
   );
+}
+
+/** From now on all calls of the installation are refused, for a while. */
+export function limitInstallation(world: World, installation: number, limit: LimitName): void {
+  const book = bookOf(world, installation);
+  const now = limitNow(world);
+  if (book.limitedUntil <= now) book.isTold = false;
+  book.limit = limit;
+  book.limitedUntil = now + (world.limits?.penaltySeconds ?? 0) * 1000;
 }
 
 /** Notes the call in all windows, and names the first limit that it goes over. */
@@ -91,6 +106,8 @@ type Book = {
   windows: Map<string, { at: number; count: number }[]>;
   limit: LimitName | undefined;
   limitedUntil: number;
+  /** A call has been refused since the limit was set. */
+  isTold: boolean;
 };
 
 const books = new WeakMap<World, Map<number, Book>>();
@@ -103,6 +120,7 @@ function bookOf(world: World, installation: number): Book {
     windows: new Map(),
     limit: undefined,
     limitedUntil: 0,
+    isTold: false,
   };
   known.set(installation, book);
   return book;
