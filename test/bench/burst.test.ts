@@ -29,14 +29,14 @@ const writesOf = ({ github }: Lab) => github.checkRuns(LAB_REPO).map(({ writes }
 
 describe("a burst of jobs", { timeout: 2 * LIMIT_MS }, () => {
   test("is served and told to the last job, and provokes no refusal", async () => {
-    const lab = await open(20, 40);
+    const lab = await open(50, 15);
 
-    const came = await burst(lab, [30, 30], LIMIT_MS);
+    const came = await burst(lab, [50, 50], LIMIT_MS);
 
-    expect(came).toMatchObject({ jobs: 60, served: 60, lost: 0, told: 60, refusals: 0, openMachines: 0 });
+    expect(came).toMatchObject({ jobs: 100, served: 100, lost: 0, told: 100, refusals: 0, openMachines: 0 });
     expect(Math.max(...writesOf(lab))).toBeLessThanOrEqual(4);
     expect(came.overtaken).toBeLessThanOrEqual(1);
-    expect(lab.order.overtaken()).toHaveLength(60);
+    expect(lab.order.overtaken().length).toBeGreaterThanOrEqual(100);
   });
 
   test("that GitHub limits for reasons of its own is refused once, and left alone till then", async () => {
