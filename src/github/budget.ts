@@ -36,6 +36,8 @@ const CONTENT_AN_HOUR = content(450, 300, 200);
 /** "Wait at least one minute", say GitHub's docs, where no header says how long; and longer each time in a row. */
 const SECONDARY_WAIT_MS = MINUTE_MS;
 const SECONDARY_WAIT_MAX_MS = 16 * MINUTE_MS;
+/** So much longer than GitHub asked for: the calls that were under way are refused too, a little later, and each makes it longer. */
+const MARGIN_MS = 1_000;
 /** Those who had to wait go on within this time after a limit's end, not all at once. */
 const JITTER_MS = 3_000;
 
@@ -78,7 +80,6 @@ export function newBudget({ clock, pausedUntil = 0, onPause, random }: BudgetPar
   const points = newWindow(clock, MINUTE_MS);
   const made = { minute: newWindow(clock, MINUTE_MS), hour: newWindow(clock, HOUR_MS) };
   let pause = { until: pausedUntil, longestMs: Math.max(0, pausedUntil - clock.now()) };
-  let toldUntil = pausedUntil;
   let refusals = 0;
 
   function check({ urgency, bucket, points: count, isContent }: Spending): void {
@@ -103,14 +104,12 @@ export function newBudget({ clock, pausedUntil = 0, onPause, random }: BudgetPar
     return hour && now < hour.resetAt && hour.resetAt <= now + HOUR_MS + MINUTE_MS ? hour : undefined;
   }
 
-  function pauseUntil(until: number): void {
-    if (until <= pause.until) return;
+  function pauseFor(waitMs: number): void {
     const now = clock.now();
-    pause = { until, longestMs: until - now };
-    // NB: each of the calls that were under way is refused too, some milliseconds later.
-    if (until - toldUntil < 1000) return;
-    toldUntil = until;
-    onPause?.(until);
+    if (now + waitMs <= pause.until) return;
+    const longestMs = waitMs + MARGIN_MS;
+    pause = { until: now + longestMs, longestMs };
+    onPause?.(pause.until);
   }
 
   return {
@@ -135,8 +134,8 @@ export function newBudget({ clock, pausedUntil = 0, onPause, random }: BudgetPar
       const waitMs = secondaryWaitMs(failure, refusals);
       if (waitMs !== undefined) {
         refusals += 1;
-        pauseUntil(now + waitMs);
-        return now + waitMs + random() * JITTER_MS;
+        pauseFor(waitMs);
+        return pause.until + random() * JITTER_MS;
       }
       const hour = hourIn(failure.response?.headers ?? {}, now);
       if (hour?.left !== 0) return undefined;

@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
 import type { BuiltBox } from "./box/build-box.ts";
-import { type EmulatedGitHub, startGitHub } from "./github/server.ts";
+import { type EmulatedGitHub, type GitHubOptions, startGitHub } from "./github/server.ts";
 import { issuedSecrets } from "./github/world.ts";
 
 /** What a site is made with. */
@@ -25,6 +25,8 @@ export type SiteOptions = {
   image?: Record<string, unknown> | undefined;
   /** Laid over mayfly.yml. */
   settings?: Record<string, unknown> | undefined;
+  /** Secondary limits of the emulated GitHub. */
+  limits?: GitHubOptions["limits"];
   /** Each line that the controller logs. */
   onLog?: ((entry: LogEntry) => void) | undefined;
   /** The controller ended without being told to, and is started again. */
@@ -73,6 +75,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const webhookSecret = randomBytes(24).toString("hex");
   const github = await startGitHub({
     runnerHost,
+    limits: options.limits,
     webhook: { url: `http://127.0.0.1:${webPort}/webhook`, secret: webhookSecret },
   });
   github.addRepository(SITE_REPO, { private: true });

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Logger, pino } from "pino";
+import type { Probot } from "probot";
 import { actor } from "../../../src/act.ts";
 import { mayflyApp, receive } from "../../../src/app.ts";
 import { systemClock } from "../../../src/clock.ts";
@@ -82,62 +83,65 @@ const log: Logger = pino({ level: process.env.LOG_LEVEL ?? "silent" });
 export async function openLab({ machines, scale, checkRuns, pace }: LabParts): Promise<Lab> {
   const controller = `b${randomBytes(5).toString("hex")}`;
   const folder = await mkdtemp(join(tmpdir(), "mayfly-burst-"));
-  const store = await openStore({
-    file: join(folder, "mayfly.db"),
-    controller,
-    now: Date.now,
-    log,
-  });
+  const store = await openStore({ file: join(folder, "mayfly.db"), controller, now: Date.now, log });
   const github = await startGitHub({ limits: { scale } });
   github.addRepository(LAB_REPO);
   const { app, apiUrl } = github;
   // NB: jobs are dated by the machine's clock, in whole seconds, and must not seem older than the process: hence so late, and the wait.
   const clock = fastClock(scale);
+  const onLimited = (installation: number, until: number) =>
+    void store.record([{ kind: "github-limited", at: clock.now(), installation, until }]);
   const { github: port, probot } = githubPort({
     appId: app.id,
     privateKey: app.privateKey,
     apiUrl,
     log,
     clock,
-    onLimited: (installation, until) =>
-      void store.record([{ kind: "github-limited", at: clock.now(), installation, until }]),
+    onLimited,
   });
   const order = watchOrder(apiUrl);
   const watched = order.watch(checkRuns ? port : { ...port, publish: async (job) => job.id });
   let ring = () => {};
   const people = crowd({ clock, record: store.record, ring: () => ring(), pace });
   const stop = new AbortController();
-  const rings = makeRing(
-    { catalogue: catalogueOf(controller, machines), store, github: watched, clock, people },
-    () => ring(),
-  );
+  const catalogue = catalogueOf(controller, machines);
+  const rings = makeRing({ catalogue, store, github: watched, clock, people }, () => ring());
   ring = rings.ring;
   const passes = rings.run(stop.signal);
-  const state = () => store.state;
-  const sweep = sweepJobs(
-    { github: port, repositories: [LAB_REPO], state, record: store.record, clock, ring, log },
-    stop.signal,
-  );
-  await probot.load(
-    mayflyApp({ record: store.record, ring, lookUp: port.job, serves: () => true, clock, log }),
-  );
-  const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
-  const routes = webhookRoutes({ secrets: [SECRET], keep: store.keep, wake: reader.wake, clock, log });
-  const web = await startWebListener({ listen: { host: "127.0.0.1", port: 0 }, routes });
-  github.setWebhook({ url: `${web.url}/webhook`, secret: SECRET });
+  const intake = await startIntake({ store, github: port, probot, clock, ring }, stop.signal);
+  github.setWebhook({ url: intake.url, secret: SECRET });
   await systemClock.until(clock.now() + 1500, stop.signal);
   return {
     ...{ github, store, clock, crowd: people, order },
     async close() {
       people.close();
       order.close();
-      await web.close();
-      await reader.close();
       stop.abort();
+      await intake.close();
       await github.close();
-      await Promise.allSettled([passes, sweep]);
+      await passes;
       await store.close();
       await rm(folder, { recursive: true });
+    },
+  };
+}
+
+type IntakeParts = { store: Store; github: GitHub; probot: Probot; clock: Clock; ring: () => void };
+
+async function startIntake({ store, github, probot, clock, ring }: IntakeParts, signal: AbortSignal) {
+  const { record } = store;
+  const state = () => store.state;
+  const sweep = sweepJobs({ github, repositories: [LAB_REPO], state, record, clock, ring, log }, signal);
+  await probot.load(mayflyApp({ record, ring, lookUp: github.job, serves: () => true, clock, log }));
+  const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
+  const routes = webhookRoutes({ secrets: [SECRET], keep: store.keep, wake: reader.wake, clock, log });
+  const web = await startWebListener({ listen: { host: "127.0.0.1", port: 0 }, routes });
+  return {
+    url: `${web.url}/webhook`,
+    async close() {
+      await web.close();
+      await reader.close();
+      await sweep;
     },
   };
 }
