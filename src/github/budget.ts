@@ -1,5 +1,6 @@
-import type { Clock, Standing } from "../ports.ts";
-import { type HttpFailure, headerOf, Spent } from "./errors.ts";
+import type { Standing } from "../ports.ts";
+import { type HttpFailure, Spent } from "./errors.ts";
+import { newPause, type PauseParts } from "./pause.ts";
 import type { Bucket, Urgency } from "./routes.ts";
 import { newWindow, type Window } from "./window.ts";
 
@@ -33,11 +34,6 @@ const CONTENT_A_MINUTE = content(70, 55, 40);
 /** In a great burst, a job's last word must not wait for an hour because all were told that they wait. */
 const CONTENT_AN_HOUR = content(450, 300, 200);
 
-/** "Wait at least one minute", say GitHub's docs, where no header says how long; and longer each time in a row. */
-const SECONDARY_WAIT_MS = MINUTE_MS;
-const SECONDARY_WAIT_MAX_MS = 16 * MINUTE_MS;
-/** So much longer than GitHub asked for: the calls that were under way are refused too, a little later, and each makes it longer. */
-const MARGIN_MS = 1_000;
 /** Those who had to wait go on within this time after a limit's end, not all at once. */
 const JITTER_MS = 3_000;
 
@@ -56,12 +52,7 @@ export type Budget = {
   standing(): Omit<Standing, "installation" | "repositories">;
 };
 
-export type BudgetParts = {
-  clock: Clock;
-  /** GitHub has told us, before the process began, to wait until then. */
-  pausedUntil?: number | undefined;
-  /** GitHub refuses all calls until then. */
-  onPause?: ((until: number) => void) | undefined;
+export type BudgetParts = PauseParts & {
   /** From 0 to 1. */
   random: () => number;
 };
@@ -75,41 +66,30 @@ const BUCKETS: Readonly<Record<string, Bucket>> = {
 type Hour = { left: number; limit: number | undefined; resetAt: number };
 
 /** One per installation. Times are epoch milliseconds, of our own clock. */
-export function newBudget({ clock, pausedUntil = 0, onPause, random }: BudgetParts): Budget {
+export function newBudget({ random, ...parts }: BudgetParts): Budget {
+  const { clock } = parts;
   const hours = new Map<Bucket, Hour>();
   const points = newWindow(clock, MINUTE_MS);
   const made = { minute: newWindow(clock, MINUTE_MS), hour: newWindow(clock, HOUR_MS) };
-  let pause = { until: pausedUntil, longestMs: Math.max(0, pausedUntil - clock.now()) };
-  let refusals = 0;
+  const pause = newPause(parts);
+  const jitter = (at: number) => at + random() * JITTER_MS;
 
   function check({ urgency, bucket, points: count, isContent }: Spending): void {
-    const now = clock.now();
-    if (now < pauseEnd(now)) throw new Spent(pause.until + random() * JITTER_MS);
-    const hour = hourOf(bucket, now);
-    if (hour && hour.left <= KEEP_CALLS[urgency]) throw new Spent(hour.resetAt + random() * JITTER_MS);
+    const pausedUntil = pause.until();
+    if (pausedUntil !== undefined) throw new Spent(jitter(pausedUntil));
+    const hour = hourOf(bucket);
+    if (hour && hour.left <= KEEP_CALLS[urgency]) throw new Spent(jitter(hour.resetAt));
     const frees = [points.freeAt(POINTS[urgency], count)];
     if (isContent) frees.push(...roomForContent(made, urgency));
     const freeAt = Math.max(...frees);
-    if (freeAt > now) throw new Spent(freeAt);
+    if (freeAt > 0) throw new Spent(freeAt);
   }
 
-  /** NB: a clock that was put back must not make a pause longer than GitHub asked for. */
-  function pauseEnd(now: number): number {
-    pause.until = Math.min(pause.until, now + pause.longestMs);
-    return pause.until;
-  }
-
-  function hourOf(bucket: Bucket, now: number): Hour | undefined {
+  /** NB: after a clock was put back, an hour that ends in more than an hour is of the past. */
+  function hourOf(bucket: Bucket): Hour | undefined {
     const hour = hours.get(bucket);
-    return hour && now < hour.resetAt && hour.resetAt <= now + HOUR_MS + MINUTE_MS ? hour : undefined;
-  }
-
-  function pauseFor(waitMs: number): void {
-    const now = clock.now();
-    if (now + waitMs <= pause.until) return;
-    const longestMs = waitMs + MARGIN_MS;
-    pause = { until: now + longestMs, longestMs };
-    onPause?.(pause.until);
+    const leftMs = (hour?.resetAt ?? 0) - clock.now();
+    return leftMs > 0 && leftMs <= HOUR_MS + MINUTE_MS ? hour : undefined;
   }
 
   return {
@@ -123,31 +103,20 @@ export function newBudget({ clock, pausedUntil = 0, onPause, random }: BudgetPar
       };
     },
     learn(headers) {
-      refusals = 0;
+      pause.learnAnswer();
       const hour = hourIn(headers, clock.now());
       const bucket = BUCKETS[String(headers["x-ratelimit-resource"] ?? "core")];
       if (hour && bucket) hours.set(bucket, hour);
     },
     limitedUntil(failure, bucket) {
       if (failure.status !== 403 && failure.status !== 429) return undefined;
-      const now = clock.now();
-      const waitMs = secondaryWaitMs(failure, refusals);
-      if (waitMs !== undefined) {
-        refusals += 1;
-        pauseFor(waitMs);
-        return pause.until + random() * JITTER_MS;
-      }
-      const hour = hourIn(failure.response?.headers ?? {}, now);
+      if (pause.learnRefusal(failure)) return jitter(pause.until() ?? clock.now());
+      const hour = hourIn(failure.response?.headers ?? {}, clock.now());
       if (hour?.left !== 0) return undefined;
       hours.set(bucket, hour);
-      return hour.resetAt + random() * JITTER_MS;
+      return jitter(hour.resetAt);
     },
-    standing() {
-      const now = clock.now();
-      const until = pauseEnd(now);
-      const hour = hourOf("core", now);
-      return { limitedUntil: now < until ? until : undefined, calls: hour };
-    },
+    standing: () => ({ limitedUntil: pause.until(), calls: hourOf("core") }),
   };
 }
 
@@ -159,16 +128,6 @@ const roomForContent = ({ minute, hour }: Record<"minute" | "hour", Window>, urg
   minute.freeAt(CONTENT_A_MINUTE[urgency], 1),
   hour.freeAt(CONTENT_AN_HOUR[urgency], 1),
 ];
-
-/** The limit on bursts: it holds for every call of the installation. */
-function secondaryWaitMs(failure: HttpFailure, refusals: number): number | undefined {
-  const seconds = Number(headerOf(failure, "retry-after") ?? Number.NaN);
-  if (Number.isFinite(seconds)) return seconds * 1000;
-  const isNamed = /secondary rate limit/i.test(failure.message);
-  const isHourly = headerOf(failure, "x-ratelimit-remaining") === "0";
-  if (!isNamed && (failure.status !== 429 || isHourly)) return undefined;
-  return Math.min(SECONDARY_WAIT_MS * 2 ** refusals, SECONDARY_WAIT_MAX_MS);
-}
 
 /** NB: the hour's end is a time of GitHub's clock, as is the answer's date. Ours may be off, so their difference is what counts. */
 function hourIn(headers: Record<string, unknown>, now: number): Hour | undefined {
