@@ -24,7 +24,10 @@ export function publishing(store: Pick<Store, "state">): Publishing {
   const underWay = new Map<number, number>();
   const held = new Map<string, number>();
   const installationOf = ({ job }: Publish) => store.state.jobs.get(job)?.installation ?? 0;
-  const kindOf = (publish: Publish) => `${installationOf(publish)} ${worthOf(publish.story)}`;
+  const kindOf = (publish: Publish) => {
+    const job = store.state.jobs.get(publish.job);
+    return job ? `${job.installation} ${worthOf(job, publish.story)}` : "";
+  };
 
   return {
     mayBeginAt(publish, now) {

@@ -1,5 +1,5 @@
 import { believe } from "./believe.ts";
-import { poolKey } from "./facts.ts";
+import { poolKey, type State } from "./facts.ts";
 import { parseName } from "./name.ts";
 import { LAST_WRITE_MS, LATE_EVENT_MS, REPORT_MS, UNTOLD_LOOK_UPS } from "./patience.ts";
 import { type Demand, groupDemand, type Matcher, matcher, nothingTaken, type Room, take } from "./pools.ts";
@@ -22,12 +22,18 @@ export function plan(world: World): Plan {
   sizePools({ world, members, demand, room, draft });
   planUntold(members, demand, draft);
   planJobs(world, match, story, draft);
+  const turnOf = turns(world.state);
   draft.effects.sort((a, b) => turnOf(a) - turnOf(b));
   return draft;
 }
 
 /** Check runs come last, and of these first the ones that are worth most when GitHub takes only some. */
-const turnOf = (effect: Effect): number => (effect.do === "publish" ? 1 + worthOf(effect.story) : 0);
+const turns =
+  ({ jobs }: State) =>
+  (effect: Effect): number => {
+    const job = effect.do === "publish" ? jobs.get(effect.job) : undefined;
+    return effect.do === "publish" && job ? 1 + worthOf(job, effect.story) : 0;
+  };
 
 /** Tells of each open job where it stands now. It looks at the world as a pass does, and decides nothing. */
 export function storiesOf(world: World): (job: Job) => Story {

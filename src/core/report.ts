@@ -41,20 +41,24 @@ export function digestOf(job: Job, story: Story): string {
   }
 }
 
-/** How much a check run is worth at this stage; 0 is most. That a job is over must be told, that it waits need not. */
-export function worthOf(story: Story): number {
+/**
+ * How much a check run is worth at this stage, 0 most, when GitHub does not take all: one that is open must end, and a failure be seen;
+ * that a job waits need not be told.
+ */
+export function worthOf(job: Job, story: Story): number {
   switch (story.is) {
-    case "done":
     case "given-up":
-    case "unserved":
       return 0;
+    case "done":
+    case "unserved":
+      return job.check || (story.is === "done" && conclusionOf(job) === "failure") ? 0 : 1;
     case "running":
-      return 1;
-    case "booting":
       return 2;
+    case "booting":
+      return 3;
     case "waiting":
     case "held":
-      return 3;
+      return 4;
   }
 }
 

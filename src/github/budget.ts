@@ -2,7 +2,7 @@ import type { Standing } from "../ports.ts";
 import { type HttpFailure, Spent } from "./errors.ts";
 import { newPause, type PauseParts } from "./pause.ts";
 import type { Bucket, Urgency } from "./routes.ts";
-import { newWindow, type Window } from "./window.ts";
+import { newWindow } from "./window.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -13,6 +13,7 @@ const KEEP_CALLS: Record<Urgency, number> = {
   remove: 0,
   read: 100,
   conclude: 300,
+  note: 300,
   report: 500,
   announce: 1000,
 };
@@ -27,12 +28,16 @@ const POINTS: Record<Urgency, number> = {
   remove: 800,
   read: 700,
   conclude: 600,
+  note: 600,
   report: 550,
   announce: 500,
 };
 const CONTENT_A_MINUTE = content(70, 55, 40);
-/** In a great burst, a job's last word must not wait for an hour because all were told that they wait. */
 const CONTENT_AN_HOUR = content(450, 300, 200);
+/** What is left of an hour's content for other ends, however many check runs are open. */
+const CONTENT_LEAST = 150;
+/** A check run that has been open for so long is not waited for any more. */
+const OPEN_MS = 24 * HOUR_MS;
 
 /** Those who had to wait go on within this time after a limit's end, not all at once. */
 const JITTER_MS = 3_000;
@@ -47,6 +52,8 @@ export type Budget = {
   begin(call: Spending): () => void;
   /** Reads the headers of an answer. */
   learn(headers: Record<string, unknown>): void;
+  /** Reads the check run that an answer shows. */
+  learnCheckRun(checkRun: { id: number; status: string }): void;
   /** If a limit is what made GitHub refuse: the time from which on it may be asked again. */
   limitedUntil(failure: HttpFailure, bucket: Bucket): number | undefined;
   standing(): Omit<Standing, "installation" | "repositories">;
@@ -71,6 +78,8 @@ export function newBudget({ random, ...parts }: BudgetParts): Budget {
   const hours = new Map<Bucket, Hour>();
   const points = newWindow(clock, MINUTE_MS);
   const made = { minute: newWindow(clock, MINUTE_MS), hour: newWindow(clock, HOUR_MS) };
+  /** Check runs that are not completed, with the time of their last change. */
+  const open = new Map<number, number>();
   const pause = newPause(parts);
   const jitter = (at: number) => at + random() * JITTER_MS;
 
@@ -80,7 +89,10 @@ export function newBudget({ random, ...parts }: BudgetParts): Budget {
     const hour = hourOf(bucket);
     if (hour && hour.left <= KEEP_CALLS[urgency]) throw new Spent(jitter(hour.resetAt));
     const frees = [points.freeAt(POINTS[urgency], count)];
-    if (isContent) frees.push(...roomForContent(made, urgency));
+    if (isContent) {
+      frees.push(made.minute.freeAt(CONTENT_A_MINUTE[urgency], 1));
+      frees.push(made.hour.freeAt(contentAnHour(urgency, open.size), 1));
+    }
     const freeAt = Math.max(...frees);
     if (freeAt > 0) throw new Spent(freeAt);
   }
@@ -108,6 +120,12 @@ export function newBudget({ random, ...parts }: BudgetParts): Budget {
       const bucket = BUCKETS[String(headers["x-ratelimit-resource"] ?? "core")];
       if (hour && bucket) hours.set(bucket, hour);
     },
+    learnCheckRun({ id, status }) {
+      const now = clock.now();
+      for (const [other, at] of open) if (at + OPEN_MS < now) open.delete(other);
+      if (status === "completed") open.delete(id);
+      else open.set(id, now);
+    },
     limitedUntil(failure, bucket) {
       if (failure.status !== 403 && failure.status !== 429) return undefined;
       if (pause.learnRefusal(failure)) return jitter(pause.until() ?? clock.now());
@@ -120,14 +138,19 @@ export function newBudget({ random, ...parts }: BudgetParts): Budget {
   };
 }
 
-function content(conclude: number, report: number, announce: number): Record<Urgency, number> {
-  return { register: conclude, remove: conclude, read: conclude, conclude, report, announce };
+function content(ends: number, report: number, announce: number): Record<Urgency, number> {
+  return { register: ends, remove: ends, read: ends, conclude: ends, note: ends, report, announce };
 }
 
-const roomForContent = ({ minute, hour }: Record<"minute" | "hour", Window>, urgency: Urgency): number[] => [
-  minute.freeAt(CONTENT_A_MINUTE[urgency], 1),
-  hour.freeAt(CONTENT_AN_HOUR[urgency], 1),
-];
+/**
+ * A check run that is open will have to be completed, and nobody can merge until it is: one write of the hour is kept for each. So in a
+ * great burst some jobs have no check run until they are over, rather than all of them one that says for an hour that they run.
+ */
+function contentAnHour(urgency: Urgency, openCheckRuns: number): number {
+  const most = CONTENT_AN_HOUR[urgency];
+  if (urgency === "conclude") return most;
+  return Math.min(most, Math.max(CONTENT_AN_HOUR.conclude - openCheckRuns, CONTENT_LEAST));
+}
 
 /** NB: the hour's end is a time of GitHub's clock, as is the answer's date. Ours may be off, so their difference is what counts. */
 function hourIn(headers: Record<string, unknown>, now: number): Hour | undefined {

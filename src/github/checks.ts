@@ -24,7 +24,7 @@ export function checkVerbs(client: Client): Pick<GitHub, "publish"> {
     publish(job, content, check, signal) {
       client.learn(job.repo, job.installation);
       return client.inRepo(job.repo, signal, async ({ at, ...rest }) => {
-        const urgency = URGENCY[content.status];
+        const urgency = urgencyOf(content, check);
         const place = { ...rest, at: { ...at, request: { ...at.request, urgency } } };
         const known = check === "find" ? await find(place, job, content.name) : check;
         const updated = known === "new" ? "gone" : await update(place, content, known);
@@ -34,12 +34,12 @@ export function checkVerbs(client: Client): Pick<GitHub, "publish"> {
   };
 }
 
-/** The last word of a job is written first, and how it waits when there is nothing better to write. */
-const URGENCY: Record<CheckRun["status"], Urgency> = {
-  completed: "conclude",
-  in_progress: "report",
-  queued: "announce",
-};
+/** NB: `worthOf` in core/report.ts is the same order, for those that are not on their way yet. */
+function urgencyOf({ status, conclusion }: CheckRun, check: number | "new" | "find"): Urgency {
+  if (status === "queued") return "announce";
+  if (status === "in_progress") return "report";
+  return typeof check === "number" || conclusion === "failure" ? "conclude" : "note";
+}
 
 function update({ rest, at }: InRepo, content: CheckRun, check: number): Promise<number | "gone"> {
   return ask({

@@ -6,8 +6,9 @@ const ORDER: Record<Urgency, number> = {
   remove: 1,
   read: 2,
   conclude: 3,
-  report: 4,
-  announce: 5,
+  note: 4,
+  report: 5,
+  announce: 6,
 };
 
 /**
@@ -19,6 +20,7 @@ const AT_ONCE: Record<Urgency, number> = {
   remove: 45,
   read: 40,
   conclude: 30,
+  note: 30,
   report: 30,
   announce: 30,
 };

@@ -1,4 +1,5 @@
 import { ProbotOctokit } from "probot";
+import { z } from "zod";
 import type { Clock, Standing } from "../ports.ts";
 import { type Budget, newBudget, type Spending } from "./budget.ts";
 import { type HttpFailure, isHttpFailure, Limited, NoToken, Refused, Unanswered } from "./errors.ts";
@@ -27,6 +28,9 @@ export type Careful = {
   /** Of each installation that a call was made for, or that was limited from the start. */
   standing(): Omit<Standing, "repositories">[];
 };
+
+/** The rest of an answer is for who asked. */
+const checkRun = z.object({ id: z.int(), status: z.string() });
 
 type Options = Parameters<typeof ProbotOctokit.defaults>[0];
 type Request = { method: string; url: string; request: { signal?: AbortSignal; urgency?: Urgency } };
@@ -58,6 +62,8 @@ export function carefulOctokit(parts: LimitParts): Careful {
         const again = isWrite ? [] : READ_AGAIN_MS;
         const answer = await sendCarefully(() => send(request), sending, again, parts.clock);
         lane.budget.learn(answer.headers);
+        const { data: shown } = checkRun.safeParse(answer.data);
+        if (sending.isContent && shown) lane.budget.learnCheckRun(shown);
         return answer;
       } finally {
         leave();

@@ -10,10 +10,11 @@ export type Permission =
 
 /**
  * Who goes first when calls must wait, or when an installation's budget runs low: a guest that waits for its registration, then the
- * removal of runners, then reads, then check runs, which the next pass writes again anyhow. Of these the last word of a job comes first
- * (`conclude`), then that it runs (`report`), then what comes before (`announce`).
+ * removal of runners, then reads, then check runs, which the next pass writes again anyhow. Of these first the end of a job whose check
+ * run is open, or that went wrong (`conclude`); then the end of one that has none (`note`); then that a job runs (`report`), and what
+ * comes before (`announce`).
  */
-export type Urgency = "register" | "remove" | "read" | "conclude" | "report" | "announce";
+export type Urgency = "register" | "remove" | "read" | "conclude" | "note" | "report" | "announce";
 
 /** GitHub counts the registrations of runners apart from all other calls of the hour. */
 export type Bucket = "core" | "registrations";

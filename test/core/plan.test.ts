@@ -62,6 +62,7 @@ const inAllStates = () => [
     doneAt: ago(minutes(1)),
     check: { id: 9, digest: "running" },
   }),
+  aJob({ id: 7, status: "done", conclusion: "success", doneAt: ago(minutes(1)) }),
 ];
 
 describe("check runs", () => {
@@ -78,6 +79,7 @@ describe("check runs", () => {
       "start",
       "publish 5",
       "publish 6",
+      "publish 7",
       "publish 4",
       "publish 2",
       "publish 1",

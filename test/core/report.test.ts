@@ -3,7 +3,7 @@ import { lexer, type Token, walkTokens } from "marked";
 import { describe, expect, test } from "vitest";
 import { apply, type Fact } from "../../src/core/facts.ts";
 import { plan } from "../../src/core/plan.ts";
-import { type CheckRun, digestOf, report } from "../../src/core/report.ts";
+import { type CheckRun, digestOf, report, worthOf } from "../../src/core/report.ts";
 import type { Story } from "../../src/core/story.ts";
 import type { Failure, Job } from "../../src/core/types.ts";
 import {
@@ -351,5 +351,25 @@ describe("a limit of GitHub's", () => {
 
   test("is worth no write of its own", () => {
     expect(digestOf(aJob({ limited }), WAITING)).toBe(digestOf(aJob(), WAITING));
+  });
+});
+
+describe("what a check run is worth", () => {
+  test("is most where something is wrong, or an open check run ends", () => {
+    const check = { id: 9, digest: "running" };
+    const failure = aFailure();
+    const failed = done({ failure, conclusion: "failure" });
+
+    const worth = [
+      worthOf(done({ check }), { is: "done" }),
+      worthOf(failed, { is: "done" }),
+      worthOf(aJob({ gaveUpAt: NOW }), { is: "given-up" }),
+      worthOf(done(), { is: "done" }),
+      worthOf(aJob({ status: "running" }), { is: "running" }),
+      worthOf(aJob(), { is: "booting" }),
+      worthOf(aJob(), WAITING),
+    ];
+
+    expect(worth).toEqual([0, 0, 0, 1, 2, 3, 4]);
   });
 });

@@ -9,7 +9,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 /** Longer than GitHub asks for. */
 const MARGIN_MS = 1_000;
-const ALL = ["register", "remove", "read", "conclude", "report", "announce"] as const;
+const ALL = ["register", "remove", "read", "conclude", "note", "report", "announce"] as const;
 
 function start(parts: Partial<BudgetParts> = {}) {
   const clock = fakeClock();
@@ -133,6 +133,57 @@ describe("calls that make content", () => {
     );
 
     expect(made).toEqual([40, 15, 15]);
+  });
+
+  test("are kept for each check run that is open, and given up to others when these are completed", async () => {
+    const { spend, learnCheckRun, clock } = start();
+    const open: number[] = [];
+    /** As many as there is room for, within a quarter of an hour. */
+    const allOf = async (make: () => void) => {
+      let made = 0;
+      for (let minute = 0; minute < 15; minute += 1) {
+        made += count(make);
+        await clock.advance(MINUTE_MS);
+      }
+      return made;
+    };
+    const announced = await allOf(() => {
+      spend(checkRun("announce"));
+      learnCheckRun({ id: open.push(open.length), status: "queued" });
+    });
+
+    const noted = await allOf(() => spend(checkRun("note")));
+    const concluded = await allOf(() => {
+      if (open.length === 0) throw new GitHubUnavailable("none is open", { retryAt: 1 });
+      spend(checkRun("conclude"));
+      learnCheckRun({ id: open.length, status: "completed" });
+      open.pop();
+    });
+
+    expect([announced, noted, concluded]).toEqual([200, 50, 200]);
+  });
+
+  test("leave something for the ends of others, however many check runs are open", () => {
+    const { check, learnCheckRun } = start();
+
+    for (let id = 1; id <= 1000; id += 1) learnCheckRun({ id, status: "in_progress" });
+
+    expect(() => check(checkRun("note"))).not.toThrow();
+  });
+
+  test("are not kept for a check run that has been open for more than a day", async () => {
+    const { spend, learnCheckRun, clock } = start();
+    for (let id = 1; id <= 1000; id += 1) learnCheckRun({ id, status: "in_progress" });
+
+    await clock.advance(24 * HOUR_MS + 1);
+    learnCheckRun({ id: 1001, status: "completed" });
+    let noted = 0;
+    for (let minute = 0; minute < 10; minute += 1) {
+      noted += count(() => spend(checkRun("note")));
+      await clock.advance(MINUTE_MS);
+    }
+
+    expect(noted).toBe(450);
   });
 
   test("hold up no other call", () => {
