@@ -43,10 +43,13 @@ for (const [name, { waitsMs, servedMinutes, toldMinutes, calls, checkWrites }] o
   );
 }
 console.log(`check runs written in each ten minutes: ${minutes.join(" ")}\n`);
-const { waitsMs, ...figures } = shown;
+const { waitsMs, latesMs, ...figures } = shown;
 console.log(
   JSON.stringify({
     ...figures,
+    lateP50Ms: Math.round(rank(latesMs, 0.5)),
+    lateP99Ms: Math.round(rank(latesMs, 0.99)),
+    shownBefore: latesMs.length,
     jitWaitP50Ms: Math.round(rank(waitsMs, 0.5)),
     jitWaitP99Ms: Math.round(rank(waitsMs, 0.99)),
     jitWaitP99MsBare: Math.round(rank(bare.waitsMs, 0.99)),

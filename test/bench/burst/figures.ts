@@ -16,6 +16,8 @@ export type Burst = {
   /** Refusals of calls that were sent although another had been refused and its time was not over. */
   refusedTwice: number;
   waitsMs: readonly number[];
+  /** From a job's end to the completion of its check run, for those that had one that was open. */
+  latesMs: readonly number[];
   /** The most check runs that were sent between the moment a registration was wanted and the one it was sent. */
   overtaken: number;
   /** From the first job's queueing to the last one's end, and until all was told. */
@@ -51,11 +53,21 @@ export async function burst(lab: Lab, runs: readonly number[], limitMs: number):
     refusals: github.limited.length,
     refusedTwice: refusedTwice(github.limited),
     waitsMs: crowd.waitsMs,
+    latesMs: latesOf(lab),
     overtaken: Math.max(0, ...lab.order.overtaken()),
     servedMinutes: round((servedAt - startedAt) / 60_000),
     toldMinutes: round((toldAt - startedAt) / 60_000),
     openMachines: store.state.machines.size,
   };
+}
+
+function latesOf({ github, scale }: Lab): number[] {
+  return github.calls.flatMap(({ operation, path, body, at }) => {
+    const check = github.world.checkRuns.get(Number(path.split("/").at(-1)));
+    const endedAt = github.world.jobs.get(Number(check?.externalId))?.completedAt;
+    const isEnd = operation === "checks/update" && (body as { status?: string }).status === "completed";
+    return isEnd && endedAt !== undefined ? [(at - endedAt) * scale] : [];
+  });
 }
 
 const jobsOf = (size: number) =>

@@ -41,6 +41,7 @@ export type Lab = {
   clock: Clock;
   crowd: Crowd;
   order: Order;
+  scale: number;
   close: () => Promise<void>;
 };
 
@@ -112,7 +113,7 @@ export async function openLab({ machines, scale, checkRuns, pace }: LabParts): P
   github.setWebhook({ url: intake.url, secret: SECRET });
   await systemClock.until(clock.now() + 1500, stop.signal);
   return {
-    ...{ github, store, clock, crowd: people, order },
+    ...{ github, store, clock, crowd: people, order, scale },
     async close() {
       people.close();
       order.close();
