@@ -14,6 +14,7 @@ import { machineName } from "./core/name.ts";
 import type { World } from "./core/world.ts";
 import { DRIVERS } from "./drivers/index.ts";
 import { type Evidence, evidence } from "./evidence.ts";
+import type { LimitParts } from "./github/octokit.ts";
 import { githubPort } from "./github/port.ts";
 import { openAuthority } from "./guest/authority.ts";
 import { type GuestListener, startGuestListener } from "./guest/listener.ts";
@@ -81,13 +82,14 @@ export async function startMayfly(config: Config, log: Logger, clock: Clock = sy
     });
     site.onClose(store.close);
     const { listener, ca } = await startGuests(site, store);
-    const { github, probot } = githubPort({ ...config.github, log, clock });
+    const { github, probot, standing } = githubPort({ ...config.github, ...limitParts(site, store), log });
     const kept = evidence(join(config.data, "evidence"));
     rings = makeRing(site, { store, github, guests: listener.guests, ca, kept });
     const parts = { store, github, probot, world: rings.world };
     const { web, relay } = await startIntake(site, parts, closing.signal);
     const path = join(config.data, "control.sock");
-    const control = await startControl({ path, store, relay: relay?.health, ...site, ...rings });
+    const asked = { relay: relay?.health, standing };
+    const control = await startControl({ path, store, ...asked, ...site, ...rings });
     site.onClose(control.close);
     pruneOldThings(site, store, kept);
     const ended = rings.run(closing.signal);
@@ -121,6 +123,22 @@ async function startGuests(site: Site, store: Store): Promise<{ listener: GuestL
   });
   onClose(listener.close);
   return { listener, ca: tls.ca };
+}
+
+/** GitHub's limits are kept: a restart in the middle of one must not provoke the next. */
+function limitParts({ clock, log, ring }: Site, { state, record }: Store): LimitParts {
+  const limits = Array.from(state.limited).filter(([, { until }]) => until > clock.now());
+  return {
+    clock,
+    limitedUntil: new Map(limits.map(([installation, { until }]) => [installation, until])),
+    onLimited: (installation, until) => {
+      const at = clock.now();
+      log.warn({ installation, until: new Date(until).toISOString() }, "GitHub limits our calls");
+      record([{ kind: "github-limited", at, installation, until }])
+        .then(ring)
+        .catch((err: unknown) => log.error({ err }, "that GitHub limits our calls could not be written"));
+    },
+  };
 }
 
 type RingParts = {

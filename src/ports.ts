@@ -131,6 +131,16 @@ export type GitHub = {
   delivery(id: number, signal: AbortSignal): Promise<Omit<Delivery, "receivedAt"> | "gone">;
 };
 
+/** How an installation of the App stands with GitHub's limits, as far as GitHub's answers told since the start of the process. */
+export type Standing = {
+  installation: number;
+  repositories: readonly RepoName[];
+  /** GitHub refuses all its calls until then. */
+  limitedUntil?: number | undefined;
+  /** Calls of this hour: those left, of how many, and when the next hour begins. */
+  calls?: { left: number; limit?: number | undefined; resetAt: number } | undefined;
+};
+
 /** The guests that are calling. */
 export type Guests = {
   /** Whose claim is open right now. */

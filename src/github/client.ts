@@ -3,22 +3,21 @@ import type { Logger } from "pino";
 import { Probot, type ProbotOctokit } from "probot";
 import { z } from "zod";
 import type { RepoName } from "../core/types.ts";
-import type { Clock } from "../ports.ts";
+import type { Standing } from "../ports.ts";
 import { SetupError } from "../ports.ts";
 import { NoToken, Refused, Unanswered } from "./errors.ts";
-import { carefulOctokit } from "./octokit.ts";
+import { carefulOctokit, type LimitParts } from "./octokit.ts";
 
 /** Of one call, from the request to the last byte of the answer. Octokit itself would wait for ever. */
 const CALL_MS = 15_000;
 export const PER_PAGE = 100;
 
-export type ClientOptions = {
+export type ClientOptions = LimitParts & {
   appId: number;
   /** PEM. */
   privateKey: string;
   /** Base address of the REST API, without a slash at the end. */
   apiUrl: string;
-  clock: Clock;
   log: Logger;
   /** Time limit of one call in milliseconds. Only tests set it. */
   callMs?: number | undefined;
@@ -49,16 +48,19 @@ export type Client = {
   inRepo<T>(repo: RepoName, signal: AbortSignal, act: (place: InRepo) => Promise<T>): Promise<T>;
   /** Notes which installation a webhook said that a repository belongs to, which spares a call. */
   learn(repo: RepoName, installation: number): void;
+  /** How each installation stands with GitHub's limits. */
+  standing(): Standing[];
 };
 
 /** Opens the way to GitHub; nothing is called yet. Throws `SetupError` if the private key is none. */
 export function newClient(options: ClientOptions): Client {
-  const { appId, privateKey, apiUrl, clock, log, callMs = CALL_MS } = options;
+  const { appId, privateKey, apiUrl, log, callMs = CALL_MS } = options;
   refuseBadKey(privateKey);
   const installations = new Map<string, number>();
   /** By repository and installation: those that turned out to be of the past. */
   const outdated = new Set<string>();
   const quiet = discreet(log);
+  const careful = carefulOctokit(options);
   const probot = new Probot({
     appId,
     privateKey,
@@ -66,7 +68,7 @@ export function newClient(options: ClientOptions): Client {
     // NB: we verify webhooks ourselves. Left out, Probot would take one that everybody knows.
     secret: randomBytes(32).toString("hex"),
     log: quiet,
-    Octokit: carefulOctokit(clock),
+    Octokit: careful.Octokit,
     request: { fetch: fetchWithin(callMs), log: quiet },
   });
 
@@ -80,6 +82,8 @@ export function newClient(options: ClientOptions): Client {
       if (installation <= 0 || installations.has(key) || outdated.has(`${key} ${installation}`)) return;
       installations.set(key, installation);
     },
+    standing: () =>
+      careful.standing().map((standing) => ({ ...standing, repositories: reposOf(standing.installation) })),
     async inRepo(repo, signal, act) {
       const at = { ...split(repo), request: { signal } };
       const key = repo.toLowerCase();
@@ -98,6 +102,10 @@ export function newClient(options: ClientOptions): Client {
     },
   };
   return client;
+
+  function reposOf(installation: number): RepoName[] {
+    return Array.from(installations).flatMap(([repo, id]) => (id === installation ? [repo] : []));
+  }
 }
 
 /** Makes one call and reads its answer. Throws as octokit.ts does, and `Unanswered` for an answer that is not understood. */

@@ -2,34 +2,39 @@ import type { Logger } from "pino";
 import type { Probot } from "probot";
 import { z } from "zod";
 import type { RepoName } from "../core/types.ts";
-import type { Clock, GitHub } from "../ports.ts";
+import type { GitHub, Standing } from "../ports.ts";
 import { checkVerbs } from "./checks.ts";
 import { allPages, ask, type Client, newClient, split } from "./client.ts";
 import { deliveryVerbs } from "./deliveries.ts";
 import { jobVerbs } from "./jobs.ts";
+import type { LimitParts } from "./octokit.ts";
 import { openCheckVerbs } from "./open-checks.ts";
 import { peopleVerbs } from "./people.ts";
 import { runnerVerbs } from "./runners.ts";
 
 const GITHUB_API = "https://api.github.com";
 
-export type GitHubOptions = {
+export type GitHubOptions = LimitParts & {
   appId: number;
   /** PEM. */
   privateKey: string;
   /** Base address of the REST API, without a slash at the end; another one for GitHub Enterprise Server and for tests. */
   apiUrl?: string | undefined;
   log: Logger;
-  clock: Clock;
   /** Time limit of one call in milliseconds; 15 s if left out. */
   callMs?: number | undefined;
 };
 
 /**
- * GitHub behind its port, and the Probot that shares its credentials and limits. Nothing is called before the first verb.
+ * GitHub behind its port, the Probot that shares its credentials and limits, and how it stands with these. Nothing is called before
+ * the first verb.
  * Throws `SetupError` if the private key is none.
  */
-export function githubPort(options: GitHubOptions): { github: GitHub; probot: Probot } {
+export function githubPort(options: GitHubOptions): {
+  github: GitHub;
+  probot: Probot;
+  standing: () => Standing[];
+} {
   const apiUrl = options.apiUrl ?? GITHUB_API;
   const client = newClient({ ...options, apiUrl });
   const github: GitHub = {
@@ -42,7 +47,7 @@ export function githubPort(options: GitHubOptions): { github: GitHub; probot: Pr
     ...deliveryVerbs(client),
     ...peopleVerbs(client),
   };
-  return { github, probot: client.probot };
+  return { github, probot: client.probot, standing: client.standing };
 }
 
 /** Base address of the pages that belong to an API: github.com's own, or that of a GitHub Enterprise Server. */

@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
 import type { BuiltBox } from "./box/build-box.ts";
-import { type EmulatedGitHub, startGitHub } from "./github/server.ts";
+import { type EmulatedGitHub, type GitHubOptions, startGitHub } from "./github/server.ts";
 import { issuedSecrets } from "./github/world.ts";
 import { type SiteRelay, startSiteRelay } from "./relay/site-relay.ts";
 
@@ -30,6 +30,8 @@ export type SiteOptions = {
   settings?: Record<string, unknown> | undefined;
   /** Webhooks go through a relay, and no other way. */
   relay?: boolean | undefined;
+  /** Secondary limits of the emulated GitHub. */
+  limits?: GitHubOptions["limits"];
   /** Each line that the controller logs. */
   onLog?: ((entry: LogEntry) => void) | undefined;
   /** The controller ended without being told to, and is started again. */
@@ -81,7 +83,8 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const relay = options.relay ? await startSiteRelay() : undefined;
   const webhook = { url: relay?.url ?? `http://127.0.0.1:${webPort}/webhook`, secret: webhookSecret };
   const isPolling = options.intake === "poll";
-  const github = await startGitHub({ runnerHost, webhook: isPolling ? undefined : webhook });
+  const { limits } = options;
+  const github = await startGitHub({ runnerHost, limits, webhook: isPolling ? undefined : webhook });
   github.addRepository(SITE_REPO, { private: true });
   await writeFile(
     config,
