@@ -207,11 +207,11 @@ async function startIntake(
 }
 
 function startRelay(
-  { config: { relayUrl: url }, onClose }: Site,
+  { config: { relayUrl: url, intake }, onClose }: Site,
   taking: WebhookOptions,
   lookSoon: Ring,
 ): Relay | undefined {
-  if (url === undefined) return undefined;
+  if (url === undefined || intake === "poll") return undefined;
   const relay = followRelay({ ...taking, url, lookSoon });
   onClose(relay.close);
   return relay;

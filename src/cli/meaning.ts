@@ -25,10 +25,11 @@ export function meaningOf(settings: Settings): string {
   ].join("\n\n");
 }
 
-const intakeWords = ({ intake, web, sweepMs }: Settings): string =>
-  intake === "webhook"
-    ? `webhooks come in at ${web.host}:${web.port}`
-    : `which is asked for them every ${span(sweepMs)}`;
+function intakeWords({ intake, web, sweepMs, relayHost }: Settings): string {
+  if (intake === "poll") return `which is asked for them every ${span(sweepMs)}`;
+  const way = relayHost === undefined ? "" : ` and over the relay ${relayHost}`;
+  return `webhooks come in at ${web.host}:${web.port}${way}`;
+}
 
 const hostRow = ({
   name,

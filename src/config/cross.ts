@@ -47,9 +47,8 @@ function sweepFindings({ sweep: { every } }: Entries): Finding[] {
   ];
 }
 
-/** NB: who only asks has no web listener. */
 function portFindings(entries: Entries): Finding[] {
-  const web = entries.intake === "poll" ? undefined : portOf(entries.web.listen);
+  const web = portOf(entries.web.listen);
   const guests = portOf(entries.guests.listen);
   const findings: Finding[] = [];
   for (const [key, port] of Object.entries({ web, guests })) {
@@ -75,7 +74,9 @@ function githubFindings({ github }: Entries): Finding[] {
   });
 }
 
-function relayFindings({ relay: { url } }: Entries): Finding[] {
-  const fault = url === undefined ? undefined : relayFault(url);
+function relayFindings({ intake, relay: { url } }: Entries): Finding[] {
+  if (url === undefined) return [];
+  const fault =
+    intake === "poll" ? "is for webhooks, and intake is poll. Take one of them away." : relayFault(url);
   return fault === undefined ? [] : [[["relay", "url"], `relay.url ${fault}`]];
 }

@@ -58,7 +58,8 @@ function create({ rest, at }: InRepo, job: JobSeen, content: CheckRun): Promise<
 async function find({ rest, at }: InRepo, job: JobSeen, name: string): Promise<number | "new"> {
   const checks = await allPages((page) =>
     ask({
-      send: () => rest.checks.listForRef({ ...at, ref: job.headSha, check_name: name, ...page }),
+      send: () =>
+        rest.checks.listForRef({ ...at, ref: job.headSha, check_name: name, filter: "all", ...page }),
       shape: checkPage,
     }),
   );

@@ -210,8 +210,13 @@ describe.each(Object.entries({ NAMES, LABELS, SIZES, PLACES }))(
   },
 );
 
-test("a port of the web listener is no fault where there is none", () => {
-  const text = changed("controller: lab", "controller: lab\nintake: poll\nweb: { listen: 127.0.0.1:8443 }");
+test("a relay is of no use to who only asks GitHub", () => {
+  const text = changed(
+    "controller: lab",
+    "controller: lab\nintake: poll\nrelay: { url: https://smee.io/abc }",
+  );
 
-  expect(faultsOf(text)).toEqual([]);
+  expect(faultsOf(text)).toEqual([
+    "mayfly.yml:3:15: relay.url is for webhooks, and intake is poll. Take one of them away.",
+  ]);
 });
