@@ -168,8 +168,8 @@ export type Store = {
   /** Up to which time, of GitHub's clock, the delivery log has been read. `undefined`: never. */
   logPosition(): Promise<number | undefined>;
   moveLogPosition(to: number): Promise<void>;
-  /** Webhooks kept and not yet turned into facts, oldest first. */
-  unread(): Promise<Delivery[]>;
+  /** Webhooks kept and not yet turned into facts, oldest first. All of them, if not said otherwise: there may be thousands. */
+  unread(which?: { except?: readonly string[]; most?: number }): Promise<Delivery[]>;
   /** Marks a webhook as turned into facts. */
   markRead(id: string): Promise<void>;
   /** Deletes history, closed jobs and webhooks older than `before`. */

@@ -32,9 +32,9 @@ export function memoryStore(): Store {
     async moveLogPosition(to) {
       logPosition = to;
     },
-    async unread() {
-      const unread = [...deliveries.values()].filter(({ isRead }) => !isRead);
-      return unread.map(({ isRead: _, ...delivery }) => delivery);
+    async unread({ except = [], most = Number.POSITIVE_INFINITY } = {}) {
+      const unread = [...deliveries.values()].filter(({ isRead, id }) => !isRead && !except.includes(id));
+      return unread.slice(0, most).map(({ isRead: _, ...delivery }) => delivery);
     },
     async markRead(id) {
       const delivery = deliveries.get(id);

@@ -33,13 +33,21 @@ export async function readLogPosition(db: Kysely<Tables>): Promise<number | unde
   return row && Number(row.value);
 }
 
+/** No limit at all. See: sqlite.org/lang_select.html, "The LIMIT clause". */
+const ALL = -1;
+
 /** Webhooks that were kept and not read, in the order in which they were kept. */
-export async function unreadDeliveries(db: Kysely<Tables>): Promise<Delivery[]> {
+export async function unreadDeliveries(
+  db: Kysely<Tables>,
+  { except = [], most = ALL }: { except?: readonly string[]; most?: number } = {},
+): Promise<Delivery[]> {
   const rows = await db
     .selectFrom("delivery")
     .select(["id", "event", "payload", "received_at"])
     .where("read_at", "is", null)
+    .where("id", "not in", except)
     .orderBy("seq")
+    .limit(most)
     .execute();
   return rows.map(({ received_at, ...delivery }) => ({ ...delivery, receivedAt: received_at }));
 }

@@ -98,7 +98,7 @@ function storeOn({ db, state, now, log, close }: Parts): Store {
     known: (ids) => knownDeliveries(db, ids),
     logPosition: () => readLogPosition(db),
     moveLogPosition: async (position) => void (await writes.add({ position })),
-    unread: () => unreadDeliveries(db),
+    unread: (which) => unreadDeliveries(db, which),
     markRead: async (id) => void (await writes.add({ read: id })),
     prune: (before) => prune(db, state, before, now()),
     close: async () => {

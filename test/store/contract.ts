@@ -149,6 +149,15 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
       expect(await store.logPosition()).toBe(NOW + 2);
     });
 
+    test("hands out some of the unread webhooks, without those that are not wanted", async () => {
+      const store = await open();
+      for (const id of ["c", "a", "b"]) await store.keep(delivery(id));
+
+      const some = await store.unread({ except: ["c"], most: 1 });
+
+      expect(some.map(({ id }) => id)).toEqual(["a"]);
+    });
+
     test("hands out unread webhooks in the order in which they came, until they are read", async () => {
       const store = await open();
       for (const id of ["c", "a", "b"]) await store.keep(delivery(id));
