@@ -1,10 +1,9 @@
-import type { Logger } from "pino";
 import { withLimit } from "../clock.ts";
-import type { Fact, State } from "../core/facts.ts";
+import type { State } from "../core/facts.ts";
 import { YOUNG_MS } from "../core/patience.ts";
 import { hasAccess } from "../core/pools.ts";
 import type { Job, JobSeen, RepoName } from "../core/types.ts";
-import { type Clock, type GitHub, GitHubUnavailable, type Ring } from "../ports.ts";
+import { type GitHub, GitHubUnavailable } from "../ports.ts";
 import { type AccessParts, noteAccess } from "./access.ts";
 import { type Rounds, startRounds } from "./rounds.ts";
 
