@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import type { Probot } from "probot";
 import { actor } from "./act.ts";
 import { mayflyApp, receive } from "./app.ts";
-import { systemClock } from "./clock.ts";
+import { SYSTEM_TIME, steadyClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { startControl } from "./control.ts";
 import { findRepository } from "./core/labels.ts";
@@ -49,7 +49,7 @@ const DAY_MS = 24 * PRUNE_MS;
  * Puts everything together and starts it: the only place where the abstract meets the concrete.
  * Throws `SetupError` when an address, the store or a key cannot be had.
  */
-export async function startMayfly(config: Config, log: Logger, clock: Clock = systemClock): Promise<Mayfly> {
+export async function startMayfly(config: Config, log: Logger, clock = clockOf(log)): Promise<Mayfly> {
   const opened: (() => unknown)[] = [];
   const closing = new AbortController();
   const close = async () => {
@@ -91,6 +91,15 @@ export async function startMayfly(config: Config, log: Logger, clock: Clock = sy
     throw error;
   }
 }
+
+const clockOf = (log: Logger): Clock =>
+  steadyClock({
+    ...SYSTEM_TIME,
+    onStep: (stepMs) =>
+      log.warn(
+        `the machine's clock was stepped by ${Math.round(stepMs / 1000)} s; time limits go on as before`,
+      ),
+  });
 
 const naming = ({ config }: Site) => ({ controller: config.catalogue.controller });
 
