@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import type { Probot } from "probot";
 import { actor } from "./act.ts";
 import { mayflyApp, receive } from "./app.ts";
-import { SYSTEM_TIME, steadyClock } from "./clock.ts";
+import { SYSTEM_TIME, steadyClock, withLimit } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { startControl } from "./control.ts";
 import { findRepository } from "./core/labels.ts";
@@ -30,7 +30,7 @@ export type Mayfly = {
   guestUrl: string;
   /** Settles when the passes have ended: after `close`, or by itself when one could not be written down (then it rejects). */
   ended: Promise<void>;
-  /** Takes no more work, lets effects under way end, leaves VMs as they are. */
+  /** Takes no more work, gives effects under way a while to end, leaves VMs as they are. */
   close(): Promise<void>;
 };
 
@@ -44,6 +44,8 @@ type OnClose = (close: () => unknown) => void;
 const PROJECT = resolve(import.meta.dirname, "..");
 const PRUNE_MS = 3_600_000;
 const DAY_MS = 24 * PRUNE_MS;
+/** For effects under way, when Mayfly ends. */
+const GRACE_MS = 30_000;
 
 /**
  * Puts everything together and starts it: the only place where the abstract meets the concrete.
@@ -83,7 +85,7 @@ export async function startMayfly(config: Config, log: Logger, clock = clockOf(l
     pruneOldThings(site, store, kept);
     const sweep = startSweep(site, store, github, closing.signal);
     const ended = rings.run(closing.signal);
-    site.onClose(() => Promise.allSettled([sweep, ended]));
+    site.onClose(() => withinGrace(Promise.allSettled([sweep, ended]), site, rings));
     log.info({ ...naming(site), web: web.url, guests: listener.url }, "Mayfly is running");
     return { webUrl: web.url, guestUrl: listener.url, ended, close };
   } catch (error) {
@@ -100,6 +102,16 @@ const clockOf = (log: Logger): Clock =>
         `the machine's clock was stepped by ${Math.round(stepMs / 1000)} s; time limits go on as before`,
       ),
   });
+
+/** NB: what does not end by then is cut off, which does no more harm than a crash: the next start does it again. */
+async function withinGrace(
+  ended: Promise<unknown>,
+  { clock, log }: Site,
+  rings: Reconciler | undefined,
+): Promise<void> {
+  const limited = withLimit(clock, GRACE_MS, () => ended);
+  await limited.catch(() => log.warn({ step: rings?.underWay() }, "cut off, since it did not end in time"));
+}
 
 const naming = ({ config }: Site) => ({ controller: config.catalogue.controller });
 
