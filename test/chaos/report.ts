@@ -4,6 +4,7 @@ export type Outcome = {
   jobs: number;
   served: number;
   endedVisibly: number;
+  unheard: number;
   lost: readonly string[];
   leaked: readonly string[];
   /** Milliseconds each. */
@@ -13,7 +14,7 @@ export type Outcome = {
 
 /** Prints what was done and what was left; the last line is for programs. Answers whether all is well. */
 export function report(arena: Arena, outcome: Outcome): boolean {
-  const { jobs, served, endedVisibly, lost, leaked, cancels, downTimes } = outcome;
+  const { jobs, served, endedVisibly, unheard, lost, leaked, cancels, downTimes } = outcome;
   const { violations, did, options, orders, folder } = arena;
   const kills = did.get("kill -9 of the controller") ?? 0;
   print("what was done", [...did].sort());
@@ -21,6 +22,7 @@ export function report(arena: Arena, outcome: Outcome): boolean {
     ["VMs ordered", orders.size],
     ["jobs served", served],
     ["jobs ended visibly in another way", endedVisibly],
+    ["jobs cancelled before Mayfly had heard of them", unheard],
     ["jobs lost", lost.length],
     ["things left", leaked.length],
     ["things that must never be", violations.length],
@@ -42,6 +44,7 @@ export function report(arena: Arena, outcome: Outcome): boolean {
         jobs,
         served,
         endedVisibly,
+        unheard,
       },
       lost: lost.length,
       leaked: leaked.length,

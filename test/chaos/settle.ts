@@ -10,7 +10,8 @@ import type { Queued } from "./jobs.ts";
 const QUIET_MS = 8 * 60_000;
 const LOOK_MS = 2000;
 
-export type Ends = { served: number; endedVisibly: number; lost: string[] };
+/** `unheard`: cancelled before Mayfly had heard of it, since its webhooks were lost. */
+export type Ends = { served: number; endedVisibly: number; unheard: number; lost: string[] };
 
 /** Waits until nothing goes on any more, or too long. Answers what is left then. */
 export async function untilQuiet(arena: Arena): Promise<string[]> {
@@ -74,7 +75,7 @@ export async function leftAfterEnd({ site }: Arena): Promise<string[]> {
 
 /** Counts how the jobs ended. Lost is one that did not end as it should, and not by what we did to its machine either. */
 export function judge({ site, harmed }: Arena, queued: Queued): Ends {
-  const ends: Ends = { served: 0, endedVisibly: 0, lost: [] };
+  const ends: Ends = { served: 0, endedVisibly: 0, unheard: 0, lost: [] };
   const checks = site.github.checkRuns(site.repo);
   for (const [id, { expected }] of queued) {
     const job = site.github.job(id);
@@ -84,7 +85,8 @@ export function judge({ site, harmed }: Arena, queued: Queued): Ends {
     const isHarmed = job.runner !== undefined && harmed.has(job.runner.name);
     const cause = own.map(({ conclusion, output }) => `${conclusion}: ${output.title}`).join("; ");
     const said = `job ${id} "${job.name}" ended as ${job.conclusion} on ${job.runner?.name}; its check runs: ${cause}`;
-    if (!isTold || own.length > 1) ends.lost.push(said);
+    if (own.length === 0 && job.conclusion === "cancelled" && !job.runner) ends.unheard += 1;
+    else if (!isTold || own.length > 1) ends.lost.push(said);
     else if (isAsMeant && expected !== "cancelled") ends.served += 1;
     else if (isAsMeant || isHarmed || own.some(isGaveUp)) ends.endedVisibly += 1;
     else ends.lost.push(said);

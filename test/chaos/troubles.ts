@@ -62,6 +62,9 @@ export async function troubleMayfly(arena: Arena, overMs: number): Promise<void>
   }
 }
 
+/** For a VM that can be killed. */
+const FIND_MS = 60_000;
+
 const lasting = ({ options }: Arena): Promise<void> => sleep(options.troubleMs);
 
 const answerTroubles = (): Trouble[] =>
@@ -100,10 +103,12 @@ async function fillDisk(arena: Arena, fill: NonNullable<Hypervisor["fill"]>): Pr
   await makeRoom();
 }
 
-/** One that works, if there is one. */
+/** One that works, if there is one; waits for one that is there. */
 async function killVm(arena: Arena): Promise<void> {
   const { vms, site, random, harmed, tell } = arena;
-  const names = await vms.names();
+  const endsAt = performance.now() + FIND_MS;
+  let names = await vms.names();
+  for (; names.length === 0 && performance.now() < endsAt; names = await vms.names()) await sleep(500);
   const busy = site.github
     .runners(site.repo)
     .filter(({ job }) => job?.status === "in_progress")
