@@ -178,9 +178,17 @@ export function actor(parts: ActorParts): Actor {
     return seen.status === "done" ? "done" : "not-yet";
   }
 
+  async function cancelRun(id: number): Promise<"done"> {
+    const job = store.state.jobs.get(id);
+    if (!job) return "done";
+    await onGitHub((signal) => github.cancelRun(job.repo, job.runId, signal));
+    await record({ kind: "run-cancelled", at: clock.now(), job: id });
+    return "done";
+  }
+
   return async (effect) => {
     if (effect.do === "publish") return publish(effect);
-    if (effect.do === "look-up") return lookUp(effect.job);
+    if ("job" in effect) return effect.do === "look-up" ? lookUp(effect.job) : cancelRun(effect.job);
     const machine = store.state.machines.get(effect.machine);
     if (!machine) return "done";
     switch (effect.do) {
@@ -195,7 +203,11 @@ export function actor(parts: ActorParts): Actor {
       case "destroy":
         return destroy(machine);
       case "retire":
-        return retire(machine, effect.why, machine.outcome?.text ?? observer.seen(machine).vmText ?? "");
+        return retire(
+          machine,
+          effect.why,
+          machine.outcome?.text ?? observer.seen(machine, store.state).vmText ?? "",
+        );
     }
   };
 }

@@ -1,16 +1,16 @@
 import type { Logger } from "pino";
 import type { ApplicationFunction, Probot } from "probot";
 import type { JobSeen, RepoName } from "./core/types.ts";
-import { jobFromWebhook, jobOfCheckRun, repositoryOf } from "./github/webhooks.ts";
+import { type Click, clickFromWebhook, jobFromWebhook, repositoryOf } from "./github/webhooks.ts";
 import type { Clock, Delivery, GitHub, Ring, Store } from "./ports.ts";
 
-const LOOK_UP_MS = 30_000;
+/** For what a click on a check run takes of GitHub. */
+const CLICK_MS = 30_000;
 
 export type AppOptions = {
   record: Store["record"];
   ring: Ring;
-  /** Looks one job up at GitHub. */
-  lookUp: GitHub["job"];
+  github: Pick<GitHub, "job" | "rerunJob" | "mayWrite">;
   /** Is the repository in the catalogue? All others are ignored. */
   serves: (repo: RepoName) => boolean;
   clock: Clock;
@@ -21,20 +21,16 @@ export type AppOptions = {
  * The Probot app: which events, and which facts they become. A webhook is a hint: nothing depends on one coming, coming once or coming
  * in order, and every handler may run twice for the same webhook.
  */
-export function mayflyApp({ record, ring, lookUp, serves, clock, log }: AppOptions): ApplicationFunction {
+export function mayflyApp({ record, ring, github, serves, clock, log }: AppOptions): ApplicationFunction {
   return (app) => {
     app.on("workflow_job", async ({ payload }) => {
       if (serves(repositoryOf(payload))) await see(jobFromWebhook(payload));
     });
 
-    // The "re-run" button of one of our check runs: somebody doubts what it says, so the job is looked at anew.
-    app.on("check_run.rerequested", async ({ payload }) => {
-      const repo = repositoryOf(payload);
-      const id = jobOfCheckRun(payload);
-      if (!serves(repo) || id === undefined) return;
-      const job = await lookUp(repo, id, AbortSignal.timeout(LOOK_UP_MS));
-      if (job === "gone") log.info({ repo, job: id }, "job to look at anew is gone");
-      else await see(job);
+    // "Retry" and "Re-run" on one of our check runs.
+    app.on(["check_run.rerequested", "check_run.requested_action"], async ({ payload }) => {
+      const click = clickFromWebhook(payload);
+      if (click && serves(click.repo)) await answer(click);
     });
 
     // What GitHub refused us before it may allow now, and the other way round: the next pass finds out.
@@ -48,6 +44,28 @@ export function mayflyApp({ record, ring, lookUp, serves, clock, log }: AppOptio
       if (serves(repositoryOf(payload))) ring();
     });
   };
+
+  /** NB: who may see a button is GitHub's page's affair; who may use it is ours. */
+  async function answer({ repo, job: id, by, isRetry }: Click): Promise<void> {
+    const signal = AbortSignal.timeout(CLICK_MS);
+    const about = { repo, job: id, by };
+    if (isRetry && !(await github.mayWrite(repo, by, signal)))
+      return log.warn(about, "retry refused: this person may not write to the repository");
+    const job = await github.job(repo, id, signal);
+    if (job === "gone") return log.info(about, "the job to look at anew is gone");
+    await see(job);
+    if (!isRetry || job.conclusion === "success") return;
+    if (job.status === "done")
+      log.info({ ...about, rerun: await github.rerunJob(repo, id, signal) }, "retry");
+    else await retry(id, by);
+  }
+
+  /** It waits still: it was given up, and gets its tries anew. */
+  async function retry(job: number, by: string): Promise<void> {
+    await record([{ kind: "job-retried", at: clock.now(), job, by }]);
+    log.info({ job, by }, "retry");
+    ring();
+  }
 
   async function see(job: JobSeen): Promise<void> {
     await record([{ kind: "job-seen", at: clock.now(), job }]);

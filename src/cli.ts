@@ -18,12 +18,23 @@ Examples:
   mayfly check --runs-on "[self-hosted, spinw-linux]" --repo SpinW/spinw
   mayfly start                             run the controller
   mayfly ps                                hosts, machines and jobs, now
+  mayfly relay                             pass webhooks on to a controller behind a firewall
   mayfly why https://github.com/SpinW/spinw/actions/runs/1/job/2
 
 Secrets are read from the environment, and from a file .env beside mayfly.yml:
-  APP_ID, PRIVATE_KEY_PATH (or PRIVATE_KEY), WEBHOOK_SECRET (and WEBHOOK_SECRET_OLD while it is changed).
+  APP_ID, PRIVATE_KEY_PATH (or PRIVATE_KEY), WEBHOOK_SECRET (and WEBHOOK_SECRET_OLD while it is changed),
+  RELAY_URL if GitHub cannot reach this machine.
 
 Exit codes: 0 done, 1 failed, 2 something in the set-up is wrong.`;
+
+const RELAY_HELP = `
+GitHub posts webhooks to https://<your address>/<token>, and a Mayfly that GitHub cannot reach listens there: its RELAY_URL.
+The last messages are held in memory, nothing is written. A web server with a certificate goes in front of it.
+
+Environment:
+  RELAY_TOKEN            at least 16 letters, digits, - and _: openssl rand -hex 32. Whoever knows it can listen and post
+  RELAY_WEBHOOK_SECRET   the App's webhook secret, if webhooks that GitHub did not sign are to be refused here already
+  LOG_LEVEL              debug, info, warn or error`;
 
 process.exitCode = await run(process.argv);
 
@@ -78,8 +89,19 @@ function newProgram(answer: (code: number) => void): Command {
     .option("--repo <owner/name>", "the repository of that workflow")
     .option("--json", "for programs")
     .action(async (_, command: Command) => (await import("./cli/check.ts")).check(command.optsWithGlobals()));
+  addRelay(program);
   addQuestions(program);
   return program;
+}
+
+/** NB: it needs no catalogue, and may run where there is none. */
+function addRelay(program: Command): void {
+  program
+    .command("relay")
+    .description("run a relay of your own, for a controller that GitHub cannot reach; needs no mayfly.yml")
+    .option("--listen <address:port>", "where it listens, without TLS", "127.0.0.1:8080")
+    .addHelpText("after", RELAY_HELP)
+    .action(async (options: { listen: string }) => (await import("./cli/relay.ts")).relay(options));
 }
 
 /** Commands that ask, or tell, a controller that is running. */

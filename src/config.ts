@@ -3,6 +3,7 @@ import { z } from "zod";
 import { toCatalogue, toPatience } from "./config/catalogue.ts";
 import { crossFaults } from "./config/cross.ts";
 import { readEntries } from "./config/entries.ts";
+import { relayUrlOf } from "./config/relay.ts";
 import { CATALOGUE_SCHEMA, type CatalogueFile } from "./config/schema.ts";
 import { type Env, readSecrets, type Secrets } from "./config/secrets.ts";
 import { schemaFaults } from "./config/sentences.ts";
@@ -17,6 +18,8 @@ export type Settings = {
   catalogue: Catalogue;
   github: { apiUrl: string; webUrl: string };
   web: Listen;
+  /** Host of the relay. The rest of its address is a secret. */
+  relayHost: string | undefined;
   guests: Listen;
   /** Absolute path of the folder for the store, the evidence and what the drivers keep. */
   data: string;
@@ -26,17 +29,21 @@ export type Settings = {
 };
 
 /** mayfly.yml and the environment, as one record that nobody can change. */
-export type Config = Omit<Settings, "github"> & { github: Settings["github"] & Secrets };
+export type Config = Omit<Settings, "github"> & {
+  github: Settings["github"] & Secrets;
+  /** Where the relay is, channel and all. */
+  relayUrl: string | undefined;
+};
 
 type Where = { file: string; env: Env };
 
 /** Throws `SetupError` with every fault of the file and of the environment, one sentence each. */
 export function readConfig({ file, env }: Where): Config {
-  const { settings, faults } = readFile(file, env);
+  const { settings, relayUrl, faults } = readFile(file, env);
   const { secrets, faults: secretFaults } = readSecrets(env);
   const sentences = [...faults, ...secretFaults.map((text) => `environment: ${text}`)];
   if (!settings || sentences.length > 0) throw new SetupError(sentences.join("\n"));
-  return deepFreeze({ ...settings, github: { ...settings.github, ...secrets } });
+  return deepFreeze({ ...settings, github: { ...settings.github, ...secrets }, relayUrl });
 }
 
 /** Only what the file says; no secret is needed. Throws `SetupError` with every fault of the file. */
@@ -55,22 +62,26 @@ export function readDataFolder(file: string): string {
   throw new SetupError(inOrder(faults).join("\n"));
 }
 
-function readFile(file: string, env: Env): { settings: Settings | undefined; faults: string[] } {
+type ReadFile = { settings: Settings | undefined; relayUrl?: string | undefined; faults: string[] };
+
+function readFile(file: string, env: Env): ReadFile {
   const source = readSource(file);
   if (source.faults.length > 0) return { settings: undefined, faults: inOrder(source.faults) };
   const folder = dirname(resolve(file));
   const faults = [...schemaFaults(source), ...crossFaults(readEntries(source), source, folder)];
   const parsed = CATALOGUE_SCHEMA.safeParse(source.value);
   if (!parsed.success || faults.length > 0) return { settings: undefined, faults: inOrder(faults) };
-  return { settings: toSettings(parsed.data, folder, env), faults: [] };
+  const relayUrl = relayUrlOf(env, parsed.data.relay.url);
+  return { settings: toSettings(parsed.data, folder, env, relayUrl), relayUrl, faults: [] };
 }
 
-function toSettings(file: CatalogueFile, folder: string, env: Env): Settings {
+function toSettings(file: CatalogueFile, folder: string, env: Env, relayUrl: string | undefined): Settings {
   const webUrl = file.github.url.replace(/\/+$/, "");
   return {
     catalogue: toCatalogue(file, folder),
     github: { webUrl, apiUrl: file.github.apiUrl?.replace(/\/+$/, "") ?? apiUrlOf(webUrl) },
     web: toListen(file.web.listen),
+    relayHost: relayUrl === undefined ? undefined : new URL(relayUrl).host,
     guests: toListen(file.guests.listen),
     data: resolve(folder, file.data),
     evidenceDays: file.evidence.days,

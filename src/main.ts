@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join, resolve } from "node:path";
+import type { HttpBindings } from "@hono/node-server";
+import { Hono } from "hono";
 import type { Logger } from "pino";
 import type { Probot } from "probot";
 import { actor } from "./act.ts";
@@ -9,19 +11,22 @@ import type { Config } from "./config.ts";
 import { startControl } from "./control.ts";
 import { findRepository } from "./core/labels.ts";
 import { machineName } from "./core/name.ts";
+import type { World } from "./core/world.ts";
 import { DRIVERS } from "./drivers/index.ts";
 import { type Evidence, evidence } from "./evidence.ts";
 import { githubPort } from "./github/port.ts";
 import { openAuthority } from "./guest/authority.ts";
 import { type GuestListener, startGuestListener } from "./guest/listener.ts";
-import { startWebListener, type WebListener } from "./intake/listener.ts";
 import { startReader } from "./intake/reader.ts";
+import { followRelay, type Relay } from "./intake/relay.ts";
 import { sweepJobs } from "./intake/sweep.ts";
-import { webhookRoutes } from "./intake/webhook.ts";
+import { type WebhookOptions, webhookRoutes } from "./intake/webhook.ts";
 import { observer } from "./observe.ts";
 import type { Clock, Driver, GitHub, Ring, Store } from "./ports.ts";
 import { type Reconciler, reconciler } from "./reconcile.ts";
 import { openStore } from "./store/sqlite.ts";
+import { startWebListener, type WebListener } from "./web/listener.ts";
+import { metricsRoutes } from "./web/metrics.ts";
 
 /** Mayfly, running. */
 export type Mayfly = {
@@ -79,8 +84,9 @@ export async function startMayfly(config: Config, log: Logger, clock = clockOf(l
     const { github, probot } = githubPort({ ...config.github, log, clock });
     const kept = evidence(join(config.data, "evidence"));
     rings = makeRing(site, { store, github, guests: listener.guests, ca, kept });
-    const web = await startIntake(site, { store, github, probot });
-    const control = await startControl({ path: join(config.data, "control.sock"), store, ...site, ...rings });
+    const { web, relay } = await startIntake(site, { store, github, probot, world: rings.world });
+    const path = join(config.data, "control.sock");
+    const control = await startControl({ path, store, relay: relay?.health, ...site, ...rings });
     site.onClose(control.close);
     pruneOldThings(site, store, kept);
     const sweep = startSweep(site, store, github, closing.signal);
@@ -175,20 +181,34 @@ function makeDrivers({ config, clock, log, ring, onClose }: Site): Map<string, D
   return drivers;
 }
 
+type IntakeParts = { store: Store; github: GitHub; probot: Probot; world: () => World };
+
 /** From the webhook's arrival to the facts that Probot's handlers make of it. */
 async function startIntake(
-  { config, clock, log, ring, onClose }: Site,
-  { store, github, probot }: { store: Store; github: GitHub; probot: Probot },
-): Promise<WebListener> {
+  site: Site,
+  { store, github, probot, world }: IntakeParts,
+): Promise<{ web: WebListener; relay: Relay | undefined }> {
+  const { config, clock, log, ring, onClose } = site;
   const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
-  await probot.load(mayflyApp({ record: store.record, ring, lookUp: github.job, serves, clock, log }));
+  await probot.load(mayflyApp({ record: store.record, ring, github, serves, clock, log }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   onClose(reader.close);
   const { webhookSecrets: secrets } = config.github;
-  const routes = webhookRoutes({ secrets, keep: store.keep, wake: reader.wake, clock, log });
+  const taking = { secrets, keep: store.keep, wake: reader.wake, clock, log };
+  const relay = startRelay(site, taking);
+  const routes = new Hono<{ Bindings: HttpBindings }>()
+    .route("/", webhookRoutes(taking))
+    .route("/", metricsRoutes({ world, relay: relay?.health }));
   const web = await startWebListener({ listen: config.web, routes });
   onClose(web.close);
-  return web;
+  return { web, relay };
+}
+
+function startRelay({ config: { relayUrl: url }, onClose }: Site, taking: WebhookOptions): Relay | undefined {
+  if (url === undefined) return undefined;
+  const relay = followRelay({ ...taking, url, lookSoon: () => {} });
+  onClose(relay.close);
+  return relay;
 }
 
 function startSweep(site: Site, store: Store, github: GitHub, signal: AbortSignal): Promise<void> {

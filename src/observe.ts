@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { State } from "./core/facts.ts";
 import { parseName } from "./core/name.ts";
+import { hasAccess } from "./core/pools.ts";
 import type { Machine, MachineName, RepoName, Seen, Stranger } from "./core/types.ts";
 import type { Clock, Driver, GitHub, Guests, Ring, RunnerSeen, VmSeen } from "./ports.ts";
 import { type Source, source } from "./source.ts";
@@ -19,7 +20,8 @@ export type ObserverParts = {
 
 /** What the sources said last. Asking never holds up a pass: answers come later, and ring. */
 export type Observer = {
-  seen: (machine: Machine) => Seen;
+  /** NB: repositories without the App cannot be asked, and are not waited for. */
+  seen: (machine: Machine, state: Pick<State, "withoutAccess">) => Seen;
   strangers: (state: State) => Stranger[];
   /** Hosts whose last look succeeded. NB: none until all have answered once, or had a minute to: before that nobody knows how full they are. */
   reachable: () => ReadonlySet<string>;
@@ -75,12 +77,15 @@ export function observer(parts: ObserverParts): Observer {
   const isSurveyed = () =>
     clock.now() >= surveyEndsAt || Array.from(hosts.values()).every((from) => from.askedAt() !== undefined);
 
-  const runnersFor = (machine: Machine): RunnerView =>
-    machine.repo === "" ? viewAll(repos, machine.name) : viewOne(repos.get(machine.repo), machine.name);
+  function runnersFor(machine: Machine, state: Pick<State, "withoutAccess">): RunnerView {
+    if (machine.repo !== "") return viewOne(repos.get(machine.repo), machine.name);
+    const open = Array.from(repos).filter(([repo]) => hasAccess({ repo }, state));
+    return viewAll(new Map(open), machine.name);
+  }
 
-  function seen(machine: Machine): Seen {
+  function seen(machine: Machine, state: Pick<State, "withoutAccess">): Seen {
     const { name } = machine;
-    const view = withoutRemoved(runnersFor(machine), machine, removedAt.get(name));
+    const view = withoutRemoved(runnersFor(machine, state), machine, removedAt.get(name));
     if (view.runner === "idle" || view.runner === "busy") onlineAt.set(name, view.runnerAskedAt ?? 0);
     return {
       ...viewVm(hosts.get(machine.host), name),
@@ -198,6 +203,7 @@ const isTrusted = <T>(from: Source<T> | undefined): from is Source<T> =>
 /** NB: an adopted VM does not tell its repository. Its runner is gone only if every repository says so. */
 function viewAll(repos: ReadonlyMap<RepoName, Source<RunnerSeen>>, name: MachineName): RunnerView {
   const views = Array.from(repos.values(), (from) => viewOne(from, name));
+  if (views.length === 0) return { runner: "unknown" };
   const listed = views.find(({ runner }) => runner !== "none" && runner !== "unknown");
   if (listed) return listed;
   const unsure = views.find(({ runner }) => runner === "unknown");

@@ -85,6 +85,12 @@ export type GitHub = {
   job(repo: RepoName, id: number, signal: AbortSignal): Promise<JobSeen | "gone">;
   /** Jobs that are queued, waiting or running now. */
   openJobs(repo: RepoName, signal: AbortSignal): Promise<JobSeen[]>;
+  /** Asks GitHub to cancel a run, with all of its jobs. One that is over counts as cancelled. */
+  cancelRun(repo: RepoName, runId: number, signal: AbortSignal): Promise<void>;
+  /** Asks GitHub to run a job that has ended again, as a job of another id. `refused`: GitHub does not do it, for instance since it was done already. */
+  rerunJob(repo: RepoName, id: number, signal: AbortSignal): Promise<"queued" | "refused">;
+  /** May this person write to the repository? */
+  mayWrite(repo: RepoName, login: string, signal: AbortSignal): Promise<boolean>;
   /**
    * Updates the check run `check`, or creates one. `find`: one may be there already, from a call whose answer was lost; it is
    * looked for by the job's id first. Answers its id.
@@ -132,6 +138,19 @@ export type Clock = {
   now(): number;
   /** Resolves at the time, or at once when the signal is aborted. */
   until(at: number, signal: AbortSignal): Promise<void>;
+};
+
+/** How the line to the relay is. Times are epoch milliseconds. */
+export type RelayHealth = {
+  /** The relay's host only: the rest of its address is a secret. */
+  relay: string;
+  isConnected: boolean;
+  lastPingAt: number | undefined;
+  lastEventAt: number | undefined;
+  /** Messages that were not what GitHub had signed. */
+  spoilt: number;
+  /** How often the line was opened again. */
+  restarts: number;
 };
 
 /** Tells the ring that something may have changed. Cheap; a hundred rings are one pass. */

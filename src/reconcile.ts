@@ -37,8 +37,8 @@ const ROUNDS = 5;
 /** After an effect failed, or changed nothing, it rests: first this long, then twice as long each time. */
 const REST_MS = 2000;
 const REST_MAX_MS = 60_000;
-/** A check run that GitHub does not take holds nobody up, and there may be one for each job of a repository. */
-const REST_MAX_PUBLISH_MS = 10 * 60_000;
+/** A check run that GitHub does not take holds nobody up, and there may be one for each job of a repository. So with runs to cancel. */
+const REST_MAX_TELL_MS = 10 * 60_000;
 
 export function reconciler(parts: ReconcilerParts): Reconciler {
   const { store, observer, clock, log } = parts;
@@ -53,7 +53,7 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
     patience: parts.patience,
     now: clock.now(),
     since,
-    seen: observer.seen,
+    seen: (machine) => observer.seen(machine, store.state),
     strangers: observer.strangers(store.state),
     reachable: observer.reachable(),
     newName: parts.newName,
@@ -91,11 +91,11 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
     if (fact.kind === "machine-retired")
       log.info({ machine: fact.machine, why: fact.why }, "machine retired");
     if (fact.kind === "machine-adopted") log.warn({ machine: fact.machine }, "stranger adopted");
-    if (fact.kind === "job-given-up") log.warn({ job: fact.job }, "job given up");
+    if (fact.kind === "job-given-up") log.warn({ job: fact.job, why: fact.cause }, "job given up");
   }
 
   function forgetJob(job: number): void {
-    for (const step of ["publish", "look-up"] as const) resting.delete(jobKey(step, job));
+    for (const step of JOB_STEPS) resting.delete(jobKey(step, job));
   }
 
   /** Begins an effect, unless one for the same machine, or the same one for the job, is under way or rests. Answers when to look again. */
@@ -130,7 +130,7 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
     if (!("machine" in effect ? machines.has(effect.machine) : jobs.has(effect.job))) return;
     const key = keyOf(effect);
     const tries = (resting.get(key)?.tries ?? 0) + 1;
-    const maxMs = effect.do === "publish" ? REST_MAX_PUBLISH_MS : REST_MAX_MS;
+    const maxMs = effect.do === "publish" || effect.do === "cancel-run" ? REST_MAX_TELL_MS : REST_MAX_MS;
     const restMs = Math.min(REST_MS * 2 ** (tries - 1), maxMs);
     resting.set(key, { tries, until: Math.max(retryAt ?? 0, clock.now() + restMs) });
   }
@@ -154,7 +154,9 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
 const keyOf = (effect: Effect): string =>
   "machine" in effect ? effect.machine : jobKey(effect.do, effect.job);
 
-const jobKey = (step: "publish" | "look-up", id: number): string => `${step} ${id}`;
+const JOB_STEPS = ["publish", "look-up", "cancel-run"] as const;
+
+const jobKey = (step: (typeof JOB_STEPS)[number], id: number): string => `${step} ${id}`;
 
 type Bell = { ring: Ring; rungOr: (at: number, clock: Clock) => Promise<void> };
 

@@ -142,7 +142,7 @@ describe("to publish a check run", () => {
     const rig = ringRig();
     await rig.github.port.publish(
       aJobSeen(),
-      { digest: "x", name: "x", status: "queued", title: "x", summary: "x" },
+      { digest: "x", name: "x", status: "queued", title: "x", summary: "x", actions: [] },
       "new",
       new AbortController().signal,
     );
@@ -159,7 +159,7 @@ describe("to publish a check run", () => {
     const rig = ringRig({ store });
     await rig.github.port.publish(
       aJobSeen(),
-      { digest: "x", name: "x", status: "queued", title: "x", summary: "x" },
+      { digest: "x", name: "x", status: "queued", title: "x", summary: "x", actions: [] },
       "new",
       new AbortController().signal,
     );

@@ -263,7 +263,10 @@ describe("to deregister or release a machine", () => {
     await expect(rig.act(on("deregister"))).resolves.toBe("done");
 
     expect(rig.github.runners.size).toBe(0);
-    expect(rig.observer.seen(configured())).toMatchObject({ runner: "none", isRunnerRemoved: true });
+    expect(rig.observer.seen(configured(), rig.store.state)).toMatchObject({
+      runner: "none",
+      isRunnerRemoved: true,
+    });
   });
 
   test("does nothing to a runner that has a job: GitHub's refusal is the lock", async () => {

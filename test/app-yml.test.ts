@@ -98,11 +98,17 @@ function eventsOf(): string[] {
     on: (name: string | string[]) => names.push(...[name].flat().map((one) => one.split(".")[0] ?? "")),
   });
   const parts = { ring: () => {}, serves: () => true, clock: fakeClock(), log };
-  void mayflyApp({ ...parts, record: async () => {}, lookUp: async () => "gone" })(app, {
+  void mayflyApp({ ...parts, record: async () => {}, github: noGitHub })(app, {
     cwd: "",
     addHandler: () => {},
   });
   return [...new Set(names)].sort();
+}
+
+const noGitHub = { job: unasked, rerunJob: unasked, mayWrite: unasked };
+
+function unasked(): never {
+  throw new Error("nobody is to be asked");
 }
 
 /** Every `rest.actions.something(` in src/github. */

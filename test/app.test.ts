@@ -11,9 +11,10 @@ import { EXAMPLES } from "./support/webhook.ts";
 const REPOSITORY = { full_name: "SpinW/spinw" };
 const [EXAMPLE] = EXAMPLES;
 
-type Setup = { serves?: (repo: string) => boolean; found?: JobSeen | "gone" };
+type Setup = { serves?: (repo: string) => boolean; found?: JobSeen | "gone"; mayWrite?: boolean };
 
-async function start({ serves = () => true, found = "gone" }: Setup = {}) {
+async function start({ serves = () => true, found = "gone", mayWrite = true }: Setup = {}) {
+  const rerun: number[] = [];
   const facts: Fact[] = [];
   const { log, text } = keptLog();
   const clock = fakeClock();
@@ -24,7 +25,14 @@ async function start({ serves = () => true, found = "gone" }: Setup = {}) {
     ring: () => {
       rung += 1;
     },
-    lookUp: async () => found,
+    github: {
+      job: async () => found,
+      mayWrite: async () => mayWrite,
+      rerunJob: async (_repo, id) => {
+        rerun.push(id);
+        return "queued";
+      },
+    },
     serves,
     clock,
     log,
@@ -32,8 +40,17 @@ async function start({ serves = () => true, found = "gone" }: Setup = {}) {
   await probot.load(app);
   const tell = (event: string, payload: object) =>
     receive(probot, { id: "1", event, payload: JSON.stringify(payload), receivedAt: 0 });
-  return { tell, facts, rung: () => rung, now: clock.now(), logged: text };
+  return { tell, facts, rerun, rung: () => rung, now: clock.now(), logged: text };
 }
+
+/** Somebody's click on a check run of ours. */
+const click = (action: string, external_id: string, conclusion = "neutral") => ({
+  action,
+  check_run: { external_id, conclusion },
+  requested_action: { identifier: "retry" },
+  repository: REPOSITORY,
+  sender: { login: "mona" },
+});
 
 describe("the app", () => {
   test("turns each of GitHub's own workflow_job webhooks into a fact, and rings", async () => {
@@ -62,11 +79,7 @@ describe("the app", () => {
     const job = aJob({ id: 42, status: "done" });
     const { tell, facts, rung } = await start({ found: job });
 
-    await tell("check_run", {
-      action: "rerequested",
-      check_run: { external_id: "42" },
-      repository: REPOSITORY,
-    });
+    await tell("check_run", click("rerequested", "42"));
 
     expect(facts).toMatchObject([{ kind: "job-seen", job: { id: 42, status: "done" } }]);
     expect(rung()).toBe(1);
@@ -79,7 +92,7 @@ describe("the app", () => {
   ] as const)("leaves a check run alone that is %s and bears the id %s", async ([action, external_id]) => {
     const { tell, facts, rung } = await start({ found: aJob() });
 
-    await tell("check_run", { action, check_run: { external_id }, repository: REPOSITORY });
+    await tell("check_run", click(action, external_id));
 
     expect(facts).toEqual([]);
     expect(rung()).toBe(0);
@@ -112,5 +125,43 @@ describe("the app", () => {
     await tell("an_event_of_next_year", { action: "created" });
 
     expect([facts, rung()]).toEqual([[], 0]);
+  });
+});
+
+describe("the button Retry", () => {
+  test("has a job that was given up tried from the beginning, and notes who asked", async () => {
+    const { tell, facts, rung } = await start({ found: aJob({ id: 42, status: "queued" }) });
+
+    await tell("check_run", click("requested_action", "42", "failure"));
+
+    expect(facts).toMatchObject([{ kind: "job-seen" }, { kind: "job-retried", job: 42, by: "mona" }]);
+    expect(rung()).toBe(2);
+  });
+
+  test("runs a job again that has ended", async () => {
+    const found = aJob({ id: 42, status: "done", conclusion: "failure" });
+    const { tell, facts, rerun } = await start({ found });
+
+    await tell("check_run", click("requested_action", "42", "failure"));
+
+    expect(rerun).toEqual([42]);
+    expect(facts).toMatchObject([{ kind: "job-seen" }]);
+  });
+
+  test("does nothing to a job that went well", async () => {
+    const { tell, rerun } = await start({ found: aJob({ id: 42, status: "done", conclusion: "success" }) });
+
+    await tell("check_run", click("requested_action", "42", "failure"));
+
+    expect(rerun).toEqual([]);
+  });
+
+  test("is refused to a person who may not write, and says so in the log", async () => {
+    const { tell, facts, rerun, logged } = await start({ found: aJob({ id: 42 }), mayWrite: false });
+
+    await tell("check_run", click("requested_action", "42", "failure"));
+
+    expect([facts, rerun]).toEqual([[], []]);
+    expect(logged()).toContain("may not write");
   });
 });

@@ -97,6 +97,7 @@ export async function start(config: string, env: Record<string, string>) {
 
   return {
     log,
+    get: async (path: string) => (await fetch(`${web}${path}`)).text(),
     /** Sends GitHub's own example of a job, with our repository and labels; a completed one was cancelled. `number`: to tell several. */
     sendJob: async (action: "queued" | "completed", number = 0) => {
       const example = EXAMPLES.find((each) => each.action === "queued");

@@ -9,7 +9,7 @@ describe("mayfly --help", () => {
     const { code, stdout } = await mayfly(["--help"]);
 
     expect(code).toBe(0);
-    for (const command of ["start", "demo", "check", "ps", "why", "destroy", "drain"]) {
+    for (const command of ["start", "demo", "check", "ps", "why", "destroy", "drain", "relay"]) {
       expect(stdout).toMatch(new RegExp(`^ {2}${command}\\b`, "m"));
     }
     expect(stdout).toContain("mayfly demo --driver fake");

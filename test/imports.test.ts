@@ -25,18 +25,24 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "everything">> = {
   act: [...SHARED, "observe", "token"],
   reconcile: [...SHARED, "observe", "act"],
 
+  // what is asked of a webhook, whatever way it comes
+  webhook: SHARED,
+
   // adapters
   drivers: SHARED,
   github: SHARED,
   guest: [...SHARED, "token"],
-  intake: SHARED,
+  intake: [...SHARED, "webhook"],
   store: SHARED,
   web: SHARED,
+
+  // a program of its own, which shares nothing with the controller but what is asked of a webhook
+  relay: ["ports", "clock", "log", "webhook"],
 
   // what they are put together from
   evidence: SHARED,
   app: [...SHARED, "github"],
-  config: [...SHARED, "intake"],
+  config: [...SHARED, "webhook"],
   control: SHARED,
   main: "everything",
   cli: "everything",

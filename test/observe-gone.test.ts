@@ -12,7 +12,7 @@ describe("a repository that left the catalogue", () => {
 
     await look(rig, [LEFT]);
 
-    expect(rig.observer.seen(configured({ repo: LEFT })).runner).toBe("idle");
+    expect(rig.observer.seen(configured({ repo: LEFT }), rig.store.state).runner).toBe("idle");
     expect(rig.observer.runnerOf(M1)).toEqual({ repo: LEFT, id: 7 });
   });
 });

@@ -17,15 +17,20 @@ import { look, type Rig, ringRig } from "./support/ring.ts";
 
 const OTHER = "octo/horace";
 
-const vmOf = (rig: Rig, machine: Machine = booting()) => rig.observer.seen(machine).vm;
-const runnerOf = (rig: Rig, machine: Machine = configured()) => rig.observer.seen(machine).runner;
+const vmOf = (rig: Rig, machine: Machine = booting()) => rig.observer.seen(machine, rig.store.state).vm;
+const runnerOf = (rig: Rig, machine: Machine = configured()) =>
+  rig.observer.seen(machine, rig.store.state).runner;
 
 describe("what was not asked", () => {
   test("is unknown", () => {
     const rig = ringRig();
 
-    expect(rig.observer.seen(booting())).toMatchObject({ vm: "unknown", runner: "unknown", polling: false });
-    expect(rig.observer.seen(booting()).vmAskedAt).toBeUndefined();
+    expect(rig.observer.seen(booting(), rig.store.state)).toMatchObject({
+      vm: "unknown",
+      runner: "unknown",
+      polling: false,
+    });
+    expect(rig.observer.seen(booting(), rig.store.state).vmAskedAt).toBeUndefined();
   });
 
   test("of a host or repository that left the catalogue stays unknown", async () => {
@@ -44,7 +49,10 @@ describe("a host's list", () => {
 
     await look(rig);
 
-    expect(rig.observer.seen(booting())).toMatchObject({ vm: "broken", vmText: "no space left" });
+    expect(rig.observer.seen(booting(), rig.store.state)).toMatchObject({
+      vm: "broken",
+      vmText: "no space left",
+    });
     expect(vmOf(rig, booting({ name: M2 }))).toBe("up");
     expect(vmOf(rig, booting({ name: "mayfly-lab-plain-zzzzzzzz" }))).toBe("none");
   });
@@ -53,7 +61,7 @@ describe("a host's list", () => {
     const rig = ringRig({ machines: [booting()] });
     rig.host.vms.set(M1, "up");
     await look(rig);
-    expect(rig.observer.seen(booting()).vmMissingSince).toBeUndefined();
+    expect(rig.observer.seen(booting(), rig.store.state).vmMissingSince).toBeUndefined();
 
     rig.host.vms.delete(M1);
     await rig.clock.advance(seconds(2));
@@ -61,7 +69,7 @@ describe("a host's list", () => {
     await look(rig);
     await rig.clock.advance(seconds(2));
     await look(rig);
-    expect(rig.observer.seen(booting())).toMatchObject({
+    expect(rig.observer.seen(booting(), rig.store.state)).toMatchObject({
       vm: "none",
       vmMissingSince: firstMissing,
       vmAskedAt: rig.clock.now(),
@@ -70,7 +78,7 @@ describe("a host's list", () => {
     rig.host.vms.set(M1, "up");
     await rig.clock.advance(seconds(2));
     await look(rig);
-    expect(rig.observer.seen(booting()).vmMissingSince).toBeUndefined();
+    expect(rig.observer.seen(booting(), rig.store.state).vmMissingSince).toBeUndefined();
   });
 
   test("that was never had counts since the first list of the process", async () => {
@@ -80,7 +88,10 @@ describe("a host's list", () => {
     await rig.clock.advance(seconds(2));
     await look(rig);
 
-    expect(rig.observer.seen(booting())).toMatchObject({ vm: "none", vmMissingSince: firstAsked });
+    expect(rig.observer.seen(booting(), rig.store.state)).toMatchObject({
+      vm: "none",
+      vmMissingSince: firstAsked,
+    });
   });
 
   test("has the time at which it was asked for, not answered: a VM may come in between", async () => {
@@ -94,7 +105,7 @@ describe("a host's list", () => {
     await looked;
     await settled();
 
-    expect(rig.observer.seen(booting()).vmAskedAt).toBe(askedAt);
+    expect(rig.observer.seen(booting(), rig.store.state).vmAskedAt).toBe(askedAt);
   });
 
   test("that fails makes its VMs unknown, until one succeeds again", async () => {
@@ -160,7 +171,7 @@ describe("a repository's runners", () => {
     rig.github.runners.set(7, { id: 7, name: M1, state: "idle" });
     const online = rig.clock.now();
     await look(rig);
-    expect(rig.observer.seen(configured())).toMatchObject({
+    expect(rig.observer.seen(configured(), rig.store.state)).toMatchObject({
       runner: "idle",
       runnerId: 7,
       runnerOnlineAt: online,
@@ -170,7 +181,10 @@ describe("a repository's runners", () => {
     rig.github.runners.set(7, { id: 7, name: M1, state: "offline" });
     await rig.clock.advance(seconds(5));
     await look(rig);
-    expect(rig.observer.seen(configured())).toMatchObject({ runner: "offline", runnerOnlineAt: online });
+    expect(rig.observer.seen(configured(), rig.store.state)).toMatchObject({
+      runner: "offline",
+      runnerOnlineAt: online,
+    });
   });
 
   test("are asked for every five seconds while one is in doubt, and every ten minutes else", async () => {
@@ -198,7 +212,7 @@ describe("a repository's runners", () => {
     await look(rig);
 
     rig.observer.noteRemoved(M1);
-    expect(rig.observer.seen(configured({ configuredAt: rig.clock.now() }))).toMatchObject({
+    expect(rig.observer.seen(configured({ configuredAt: rig.clock.now() }), rig.store.state)).toMatchObject({
       runner: "none",
       isRunnerRemoved: true,
     });
@@ -242,6 +256,9 @@ test("what the guests say is known at once", () => {
   void rig.guests.claim(M1);
   rig.guests.heard.set(M1, 42);
 
-  expect(rig.observer.seen(booting())).toMatchObject({ polling: true, heardAt: 42 });
-  expect(rig.observer.seen(booting({ name: M2 }))).toMatchObject({ polling: false, heardAt: undefined });
+  expect(rig.observer.seen(booting(), rig.store.state)).toMatchObject({ polling: true, heardAt: 42 });
+  expect(rig.observer.seen(booting({ name: M2 }), rig.store.state)).toMatchObject({
+    polling: false,
+    heardAt: undefined,
+  });
 });

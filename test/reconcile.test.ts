@@ -126,10 +126,9 @@ describe("a job that is cancelled", () => {
     await guestAsks(rig);
     for (const runner of rig.github.runners.values()) runner.state = "idle";
     await pass(rig, seconds(20));
-    await tell(rig, jobSeen(rig, { status: "done", conclusion: "cancelled", doneAt: rig.clock.now() }));
-
-    await pass(rig, seconds(9));
     for (const runner of rig.github.runners.values()) runner.state = "busy";
+
+    await tell(rig, jobSeen(rig, { status: "done", conclusion: "cancelled", doneAt: rig.clock.now() }));
     await pass(rig, minutes(10));
 
     expect(rig.github.calls("remove")).toBeGreaterThan(0);

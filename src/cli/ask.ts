@@ -3,6 +3,7 @@ import { readDataFolder } from "../config.ts";
 import type { WhyAnswer } from "../control/answer.ts";
 import { askController, CommandFailed, tellController } from "../control/client.ts";
 import type { Overview } from "../control/overview.ts";
+import type { RelayHealth } from "../ports.ts";
 import { indent, safe, span, table } from "./text.ts";
 
 export type AskOptions = { config: string; json?: boolean };
@@ -45,10 +46,11 @@ function jobId(text: string): string {
   );
 }
 
-function overviewText({ at, hosts, pools, machines, jobs }: Overview): string {
+function overviewText({ at, hosts, pools, machines, jobs, relay }: Overview): string {
   const ours = jobs.filter(({ isOurs }) => isOurs);
   const others = jobs.length - ours.length;
   return [
+    ...(relay ? [relayWords(relay, at)] : []),
     section(
       "HOST",
       ["MACHINES", "STATE"],
@@ -95,6 +97,17 @@ function overviewText({ at, hosts, pools, machines, jobs }: Overview): string {
 
 function section(first: string, rest: string[], rows: string[][], none: string): string {
   return rows.length === 0 ? none : table([first, ...rest], rows);
+}
+
+function relayWords({ relay, ...health }: RelayHealth, now: number): string {
+  const ago = (at: number | undefined) => (at === undefined ? "none yet" : `${span(now - at)} ago`);
+  return [
+    `RELAY ${relay}: ${health.isConnected ? "connected" : "not connected"}`,
+    `last ping ${ago(health.lastPingAt)}`,
+    `last event ${ago(health.lastEventAt)}`,
+    ...(health.restarts === 0 ? [] : [`opened again ${health.restarts} times`]),
+    ...(health.spoilt === 0 ? [] : [`${health.spoilt} events spoilt`]),
+  ].join(", ");
 }
 
 function hostWords({ isReachable, isDrained }: Overview["hosts"][number]): string {

@@ -4,13 +4,21 @@ import type { Catalogue, Host, Image, Repository } from "../core/types.ts";
 import { indent, size, span, table } from "./text.ts";
 
 /** What a catalogue means, in words: hosts, images, and which labels lead where. */
-export function meaningOf({ catalogue, github, web, guests, data, evidenceDays }: Settings): string {
+export function meaningOf({
+  catalogue,
+  github,
+  web,
+  relayHost,
+  guests,
+  data,
+  evidenceDays,
+}: Settings): string {
   const { controller, hosts, images, repositories } = catalogue;
   const facts = table(
     [`Controller ${controller}`],
     [
       [
-        `  jobs from ${github.webUrl}, webhooks come in at ${web.host}:${web.port}, guests come in at ${guests.host}:${guests.port}`,
+        `  jobs from ${github.webUrl}, webhooks come in at ${web.host}:${web.port}${relayHost === undefined ? "" : ` and over the relay ${relayHost}`}, guests come in at ${guests.host}:${guests.port}`,
       ],
       [`  data in ${data}; history and evidence are kept ${evidenceDays} days`],
     ],
@@ -82,6 +90,7 @@ function labelWords(repository: Repository, catalogue: Catalogue): string {
   const words = [
     `at most ${machines} machines`,
     `registration by ${registration}`,
+    ...(repository.onGiveUp === "cancel" ? ["runs of jobs that are given up are cancelled"] : []),
     ...warm.map(([image, count]) => `${count} ${image} kept hot`),
   ];
   const lines = [...new Map(rows.map((row) => [row[0], row])).values()];

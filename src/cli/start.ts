@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Logger } from "pino";
-import { readConfig } from "../config.ts";
+import { channelOf } from "../config/relay.ts";
+import { type Config, readConfig } from "../config.ts";
 import { newLog } from "../log.ts";
 import { startMayfly } from "../main.ts";
 import { SetupError } from "../ports.ts";
@@ -12,11 +13,12 @@ const END_MS = 45_000;
 /** What was cut off may keep the process alive. */
 const LINGER_MS = 1000;
 
+const SHORTEST_CHANNEL = 8;
+
 /** `mayfly start`: runs until it is told to end. */
 export async function start({ config: file }: { config: string }): Promise<void> {
   const config = readConfig({ file, env: process.env });
-  const { privateKey, webhookSecrets } = config.github;
-  const log = newLog({ level: config.logLevel, secrets: [privateKey, ...webhookSecrets] });
+  const log = newLog({ level: config.logLevel, secrets: secretsOf(config) });
   const told = whenToldToEnd(log);
   const mayfly = await startMayfly(config, log);
   try {
@@ -31,6 +33,12 @@ export async function start({ config: file }: { config: string }): Promise<void>
 /** Whatever still hangs by then. NB: the timer by itself keeps nothing alive. */
 function exitAfter(ms: number): void {
   setTimeout(() => process.exit(), ms).unref();
+}
+
+/** NB: a short name of a channel may be a word that stands for other things in the log, and can be guessed anyway. */
+function secretsOf({ github: { privateKey, webhookSecrets }, relayUrl }: Config): string[] {
+  const channel = relayUrl === undefined ? "" : channelOf(relayUrl);
+  return [privateKey, ...webhookSecrets, relayUrl ?? "", channel.length < SHORTEST_CHANNEL ? "" : channel];
 }
 
 /** Resolves at the first signal. The second one does not wait for what is under way. */

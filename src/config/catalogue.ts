@@ -24,6 +24,8 @@ export function toPatience(said: CatalogueFile["patience"]): Patience {
     lostMs: ms(said.lost, DEFAULT_PATIENCE.lostMs),
     serveMs: ms(said.serve, DEFAULT_PATIENCE.serveMs),
     tries: said.tries ?? DEFAULT_PATIENCE.tries,
+    giveUpMs: ms(said.giveUp, DEFAULT_PATIENCE.giveUpMs),
+    waitMs: ms(said.wait, DEFAULT_PATIENCE.waitMs),
     backoffMs: ms(said.backoff, DEFAULT_PATIENCE.backoffMs),
     backoffMaxMs: ms(said.backoffMax, DEFAULT_PATIENCE.backoffMaxMs),
   };

@@ -2,6 +2,7 @@ import type { Entries, Entry } from "./entries.ts";
 import type { Finding } from "./finding.ts";
 import { hostFindings } from "./hosts.ts";
 import { imageFindings } from "./images.ts";
+import { isSafe, relayFault } from "./relay.ts";
 import { repositoryFindings } from "./repositories.ts";
 import { nameOf } from "./sentences.ts";
 import type { Fault, Source } from "./source.ts";
@@ -18,6 +19,7 @@ export function crossFaults(entries: Entries, source: Source, folder: string): F
     ...entries.repositories.flatMap((repository) => repositoryFindings(repository, entries)),
     ...portFindings(entries),
     ...githubFindings(entries),
+    ...relayFindings(entries),
   ];
   return findings.map(([path, sentence]) => source.fault(path, sentence));
 }
@@ -53,13 +55,15 @@ function portFindings(entries: Entries): Finding[] {
 const portOf = (listen: string | undefined): number | undefined =>
   listen === undefined ? undefined : toListen(listen).port;
 
-/** NB: plain http is for an emulated GitHub on this machine. */
 function githubFindings({ github }: Entries): Finding[] {
-  const isSafe = (url: string) =>
-    /^https:|^http:\/\/(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?:[:/]|$)/.test(url);
   return Object.entries(github).flatMap(([key, url]): Finding[] => {
     if (url === undefined || isSafe(url)) return [];
     const path = ["github", key];
     return [[path, `${nameOf(path)} must begin with https://: the App's credentials travel over it.`]];
   });
+}
+
+function relayFindings({ relay: { url } }: Entries): Finding[] {
+  const fault = url === undefined ? undefined : relayFault(url);
+  return fault === undefined ? [] : [[["relay", "url"], `relay.url ${fault}`]];
 }

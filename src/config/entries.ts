@@ -27,6 +27,7 @@ export type Entries = {
   repositories: Entry<RepositoryEntry>[];
   names: { hosts: string[]; images: string[] };
   web: Right<CatalogueFile["web"]>;
+  relay: Right<CatalogueFile["relay"]>;
   guests: Right<CatalogueFile["guests"]>;
   github: Right<CatalogueFile["github"]>;
 };
@@ -39,21 +40,23 @@ const rough = z
     images: anyList,
     repositories: anyList,
     web: anyMap,
+    relay: anyMap,
     guests: anyMap,
     github: anyMap,
   })
-  .catch({ hosts: [], images: [], repositories: [], web: {}, guests: {}, github: {} });
+  .catch({ hosts: [], images: [], repositories: [], web: {}, relay: {}, guests: {}, github: {} });
 const named = z.looseObject({ name: z.string() });
 
 export function readEntries({ value }: Source): Entries {
   const raw = rough.parse(value);
-  const { web, guests, github } = CATALOGUE_SCHEMA.shape;
+  const { web, relay, guests, github } = CATALOGUE_SCHEMA.shape;
   return {
     hosts: entriesOf("hosts", raw.hosts, HOST_SCHEMA),
     images: entriesOf("images", raw.images, IMAGE_SCHEMA),
     repositories: entriesOf("repositories", raw.repositories, REPOSITORY_SCHEMA),
     names: { hosts: namesOf(raw.hosts), images: namesOf(raw.images) },
     web: rightKeys(web.unwrap(), raw.web),
+    relay: rightKeys(relay.unwrap(), raw.relay),
     guests: rightKeys(guests.unwrap(), raw.guests),
     github: rightKeys(github.unwrap(), raw.github),
   };

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { CONTROLLER_PATTERN, IMAGE_PATTERN } from "../core/name.ts";
 import { LOG_LEVELS } from "../log.ts";
-import { DURATION, LISTEN, SIZE } from "./units.ts";
+import { ADDRESS, DURATION, LISTEN, SIZE } from "./units.ts";
 
 /**
  * What mayfly.yml may say. Each `must` is the rest of a sentence that begins with the key; each description is shown by
@@ -21,7 +21,7 @@ const list = <T extends z.ZodType>(item: T, must: string) =>
 const duration = text(DURATION, "must be a time with its unit, such as 30s, 10m or 6h");
 const size = text(SIZE, 'must be a size with its unit, such as "512 MiB" or "4 GiB"');
 const listen = text(LISTEN, "must be an address and a port, such as 127.0.0.1:3000");
-const url = text(/^https?:\/\/[^\s/?#@]+(?:\/[^\s?#]*)?$/, "must be an address that begins with https://");
+const url = text(ADDRESS, "must be an address that begins with https://");
 const hostName = text(/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/, "must have 1 to 32 of a–z, 0–9 and -");
 const imageName = text(IMAGE_PATTERN, "must have 1 to 32 of a–z, 0–9 and -, without a - at its ends");
 const repoName = text(/^[\w-]{1,39}\/[\w.-]{1,100}$/, "must be a repository as owner/name");
@@ -125,7 +125,9 @@ const image = z.strictObject(
         {
           boot: duration.default("10m").describe("From the order to the guest program's first call."),
           job: duration.default("6h").describe("Of one job; then its VM is destroyed."),
-          idle: duration.default("10m").describe("How long a VM that no job needs is kept."),
+          idle: duration
+            .default("0s")
+            .describe("How long a VM that has booted is kept when no job needs it. See also `hot`."),
         },
         { error: map },
       )
@@ -148,6 +150,11 @@ const repository = z.strictObject(
     registration: oneOf(["jit", "token"])
       .default("jit")
       .describe("`token` is for GitHub servers that have no just-in-time configuration."),
+    onGiveUp: oneOf(["wait", "cancel"])
+      .default("wait")
+      .describe(
+        "What becomes of a job that was given up: it waits until somebody cancels it, or GitHub after a day; or its run is cancelled at once.",
+      ),
   },
   { error: map },
 );
@@ -161,6 +168,10 @@ const patience = z.strictObject(
     lost: duration.optional().describe("How long a runner may be offline, or a guest silent."),
     serve: duration.optional().describe("How long a runner may be online without a job although one waits."),
     tries: whole(1, 20).optional().describe("Machines made for one job that may fail before it is given up."),
+    giveUp: duration
+      .optional()
+      .describe("How long a job waits for an image whose machines all fail before it is given up."),
+    wait: duration.optional().describe("How long a job waits, whatever the reason, before it is given up."),
     backoff: duration
       .optional()
       .describe("How long a pool waits after a failed machine; twice as long each time."),
@@ -193,6 +204,20 @@ export const CATALOGUE_SCHEMA = z.strictObject(
     web: z
       .strictObject(
         { listen: listen.default("127.0.0.1:3000").describe("Where webhooks come in.") },
+        { error: map },
+      )
+      .prefault({}),
+    relay: z
+      .strictObject(
+        {
+          // NB: what is wrong with it is said in relay.ts, which does not quote it.
+          url: z
+            .string({ error: "must be an address" })
+            .optional()
+            .describe(
+              "Where webhooks are listened for when GitHub cannot reach this machine: a channel of smee.io or of your own mayfly relay. Whoever knows it can listen too, so RELAY_URL in the environment is the better place, and comes first.",
+            ),
+        },
         { error: map },
       )
       .prefault({}),

@@ -1,7 +1,8 @@
 import { createPrivateKey } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { signatureCheck } from "../intake/signature.ts";
 import { SetupError } from "../ports.ts";
+import { signatureCheck } from "../webhook/signature.ts";
+import { relayFault } from "./relay.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -37,6 +38,8 @@ export function readSecrets(env: Env): { secrets: Secrets; faults: string[] } {
       ),
     ].filter((secret) => secret !== undefined),
   };
+  const relay = env.RELAY_URL ? relayFault(env.RELAY_URL) : undefined;
+  if (relay !== undefined) faults.push(`RELAY_URL ${relay}`);
   return { secrets, faults };
 }
 
@@ -93,7 +96,8 @@ function unfold(key: string): string {
   return text.replaceAll("\\n", "\n");
 }
 
-function readWebhookSecret(env: Env, variable: string): string {
+/** Throws `SetupError` if it is not set, or can be guessed. */
+export function readWebhookSecret(env: Env, variable: string): string {
   const secret = env[variable];
   if (!secret) {
     throw new SetupError(

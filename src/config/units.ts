@@ -7,6 +7,8 @@ export const DURATION = /^\d+(?:\.\d+)? ?(?:ms|s|m|h|d)$/;
 export const SIZE = /^\d+(?:\.\d+)? ?(?:MiB|GiB)$/;
 /** `127.0.0.1:3000`, `[::1]:3000`, `localhost:0`. */
 export const LISTEN = /^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/;
+/** An address of a service: no user, no query. */
+export const ADDRESS = /^https?:\/\/[^\s/?#@]+(?:\/[^\s?#]*)?$/;
 
 export type Listen = { host: string; port: number };
 

@@ -6,6 +6,7 @@ import type { Story } from "../core/story.ts";
 import type { Job, Machine, Why } from "../core/types.ts";
 import { placeWords } from "../core/words.ts";
 import type { World } from "../core/world.ts";
+import type { RelayHealth } from "../ports.ts";
 
 /** What there is now, for `mayfly ps`. Times are epoch milliseconds. */
 export type Overview = {
@@ -14,6 +15,8 @@ export type Overview = {
   pools: PoolView[];
   machines: MachineView[];
   jobs: JobView[];
+  /** Not there: there is no relay. */
+  relay?: RelayHealth | undefined;
 };
 
 export type HostView = {
@@ -60,7 +63,7 @@ export type JobView = {
   isOurs: boolean;
 };
 
-export function overviewOf(world: World): Overview {
+export function overviewOf(world: World, relay?: RelayHealth): Overview {
   const { state, now } = world;
   const jobs = [...state.jobs.values()].toSorted((a, b) => a.queuedAt - b.queuedAt || a.id - b.id);
   const machines = [...state.machines.values()].toSorted((a, b) => a.createdAt - b.createdAt);
@@ -70,6 +73,7 @@ export function overviewOf(world: World): Overview {
     pools: poolViews(world, machines),
     machines: machines.map((machine) => machineView(machine, jobs)),
     jobs: jobViews(world, jobs),
+    relay,
   };
 }
 
@@ -85,7 +89,7 @@ function hostViews({ catalogue, reachable, state }: World, machines: readonly Ma
 
 /** Pools that have a machine, a job that waits, or machines to keep hot. */
 function poolViews({ catalogue, state }: World, machines: readonly Machine[]): PoolView[] {
-  const demand = groupDemand(state.jobs.values(), matcher(catalogue));
+  const demand = groupDemand(state, matcher(catalogue));
   const machinesOf = Map.groupBy(machines, poolKey);
   const pools = catalogue.repositories.flatMap(({ name: repo, images, hot }) =>
     images.map((image) => ({ repo, image, hot: hot[image] ?? 0 })),
@@ -129,9 +133,11 @@ function storyWords(job: Job, story: Story, now: number): string {
     case "running":
       return `runs on ${job.ranOn ?? "a runner that GitHub has not named yet"}`;
     case "given-up":
-      return `given up after ${job.tries} failed machines`;
+      return `given up. ${job.gaveUpCause ?? ""}`.trim();
     case "unserved":
       return "not served any more";
+    case "no-access":
+      return "the App is not installed there any more";
     case "done":
       return `done: ${job.conclusion ?? "unknown"}`;
   }

@@ -67,7 +67,11 @@ function explainStory(job: Job, story: Story, now: number): string[] {
     case "running":
       return [`It runs on ${job.ranOn ?? "a runner whose name GitHub has not told yet"}.`];
     case "given-up":
-      return job.gaveUpAt === undefined ? [] : [`It was given up after ${job.tries} machines that failed.`];
+      return [`It was given up. ${job.gaveUpCause ?? ""}`.trim()];
+    case "no-access":
+      return [
+        `The App is not installed on ${job.repo}, or it is suspended there. Install it again; the job is then taken up.`,
+      ];
     case "unserved":
       return [];
     case "done":

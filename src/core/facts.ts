@@ -60,7 +60,11 @@ export type State = {
 /** From when until when GitHub refuses calls. */
 export type Limit = { at: number; until: number };
 
-export type Streak = { failures: number; at: number };
+/**
+ * Machines of a pool that failed in a row. `since`: the first of them, `at`: the last.
+ * `hadBooted`: the last one's guest had asked for work, so a guest that asks proves nothing; only one that works does.
+ */
+export type Streak = { failures: number; since: number; at: number; hadBooted: boolean };
 
 export const poolKey = ({ repo, image }: Pool): string => `${repo} ${image}`;
 
@@ -78,7 +82,7 @@ export const emptyState = (): State => ({
 export function apply(state: State, fact: Fact): void {
   switch (fact.kind) {
     case "job-seen":
-      return seeJob(state, fact.job);
+      return seeJob(state, fact.job, fact.at);
     case "job-given-up":
       return changeJob(state, fact.job, (job) => ({
         ...job,
@@ -86,7 +90,7 @@ export function apply(state: State, fact: Fact): void {
         gaveUpCause: job.gaveUpCause ?? fact.cause,
       }));
     case "job-retried":
-      return retry(state, fact.job);
+      return retry(state, fact.job, fact.at);
     case "run-cancelled":
       return changeJob(state, fact.job, (job) => ({ ...job, runCancelledAt: fact.at }));
     case "job-closed":
@@ -117,7 +121,10 @@ export function apply(state: State, fact: Fact): void {
     case "github-limited":
       return limit(state, fact);
     case "guest-asked":
-      endStreak(state, fact.machine);
+      endStreak(state, fact.machine, (streak) => !streak.hadBooted);
+      return changeMachine(state, fact.machine, (machine) => learn(machine, fact));
+    case "guest-working":
+      endStreak(state, fact.machine, () => true);
       return changeMachine(state, fact.machine, (machine) => learn(machine, fact));
     default:
       return changeMachine(state, fact.machine, (machine) => learn(machine, fact));
@@ -127,14 +134,17 @@ export function apply(state: State, fact: Fact): void {
 const RANK: Record<JobSeen["status"], number> = { waiting: 0, queued: 0, running: 1, done: 2 };
 
 /** A job's status only moves forward. What a later look adds (a runner's name, a time) is kept either way. */
-function seeJob(state: State, seen: JobSeen): void {
-  if (seen.ranOn)
+function seeJob(state: State, seen: JobSeen, at: number): void {
+  if (seen.ranOn) {
     changeMachine(state, seen.ranOn, (machine) => ({ ...machine, job: machine.job ?? seen.id }));
+    endStreak(state, seen.ranOn, () => true);
+  }
   const known = state.jobs.get(seen.id);
   if (!known) {
     // NB: GitHub may tell of a job's end before it tells of its beginning.
     if (seen.status === "done") state.closed.add(seen.id);
-    if (!state.closed.has(seen.id)) state.jobs.set(seen.id, { ...seen, tries: 0 });
+    if (!state.closed.has(seen.id))
+      state.jobs.set(seen.id, { ...seen, tries: 0, ...waitOf(seen, undefined, at) });
     return;
   }
   const ahead = RANK[seen.status] >= RANK[known.status];
@@ -145,15 +155,23 @@ function seeJob(state: State, seen: JobSeen): void {
     startedAt: known.startedAt ?? seen.startedAt,
     doneAt: known.doneAt ?? seen.doneAt,
     ranOn: known.ranOn ?? seen.ranOn,
+    ...(ahead ? waitOf(seen, known, at) : {}),
   });
 }
 
+/** A wait begins anew when GitHub lets a job go that it had held back. */
+function waitOf({ status }: JobSeen, known: Job | undefined, at: number): Pick<Job, "readyAt" | "heldAt"> {
+  if (status === known?.status) return {};
+  if (status === "queued") return { readyAt: at };
+  return status === "waiting" ? { heldAt: at } : {};
+}
+
 /** NB: whoever asks for a retry has mended the image, or hopes so: its pool need not wait either. */
-function retry(state: State, id: number): void {
+function retry(state: State, id: number, at: number): void {
   const job = state.jobs.get(id);
   if (!job) return;
   if (job.failure) state.streaks.delete(poolKey({ repo: job.repo, image: job.failure.image }));
-  state.jobs.set(id, { ...job, tries: 0, gaveUpAt: undefined, gaveUpCause: undefined });
+  state.jobs.set(id, { ...job, tries: 0, readyAt: at, gaveUpAt: undefined, gaveUpCause: undefined });
 }
 
 /** The jobs that are open then have been held up by it, and their check runs will say so. */
@@ -211,15 +229,20 @@ function retire(state: State, fact: Extract<Fact, { kind: "machine-retired" }>):
 /** The latch is never taken back; but a person may say that a machine need not wait for its job, whatever it was retired for. */
 const isOverruled = (before: Why, now: Why): boolean => now === "operator" && before !== "operator";
 
-function lengthenStreak(state: State, pool: Pool, at: number): void {
-  const failures = state.streaks.get(poolKey(pool))?.failures ?? 0;
-  state.streaks.set(poolKey(pool), { failures: failures + 1, at });
+function lengthenStreak(state: State, machine: Machine, at: number): void {
+  const before = state.streaks.get(poolKey(machine));
+  state.streaks.set(poolKey(machine), {
+    failures: (before?.failures ?? 0) + 1,
+    since: before?.since ?? at,
+    at,
+    hadBooted: machine.askedAt !== undefined,
+  });
 }
 
-/** A guest that calls proves that its image boots. */
-function endStreak(state: State, name: MachineName): void {
+function endStreak(state: State, name: MachineName, isProof: (streak: Streak) => boolean): void {
   const machine = state.machines.get(name);
-  if (machine) state.streaks.delete(poolKey(machine));
+  const streak = machine && state.streaks.get(poolKey(machine));
+  if (streak && isProof(streak)) state.streaks.delete(poolKey(machine));
 }
 
 type MachineFact = Extract<

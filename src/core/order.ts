@@ -1,28 +1,40 @@
 import { poolKey } from "./facts.ts";
 import { PROBE_AFTER } from "./patience.ts";
-import { findRoom, isBlocked, type Room, take } from "./pools.ts";
+import { type Blocked, findRoom, isBlocked, type Room, take } from "./pools.ts";
 import type { Sized } from "./size.ts";
 import type { Draft, World } from "./world.ts";
 
-/** A pool that is short, and what was ordered for it so far in this pass. */
-type Wish = { pool: Sized; most: number; made: number; isStuck: boolean; forJobs: readonly number[] };
+/** A pool that is short, what was ordered for it so far in this pass, and what keeps it from more. */
+type Wish = {
+  pool: Sized;
+  most: number;
+  made: number;
+  stuck: Blocked | undefined;
+  forJobs: readonly number[];
+};
+
+/** A pool that jobs wait for, and what keeps it from another machine. */
+export type Stuck = { pool: Sized; blocked: Blocked };
 
 /**
  * Orders machines one at a time until nothing fits: for jobs before those that are kept hot, then for the repository that has the
- * fewest machines, then for the oldest job.
+ * fewest machines, then for the oldest job. Answers the pools that lack machines for their jobs all the same.
  */
-export function orderFairly(pools: readonly Sized[], world: World, room: Room, draft: Draft): void {
+export function orderFairly(pools: readonly Sized[], world: World, room: Room, draft: Draft): Stuck[] {
   const wishes = pools.filter(({ short }) => short > 0).map((pool) => newWish(pool, room));
   const order = (wish: Wish) => orderOne(wish, world, room, draft);
   takeTurns(wishes, ({ pool, most }) => Math.min(most, pool.shortOfJobs), room, order);
   takeTurns(wishes, ({ most }) => most, room, order);
+  return wishes.flatMap(({ pool, made, stuck }) =>
+    stuck && made < pool.shortOfJobs ? [{ pool, blocked: stuck }] : [],
+  );
 }
 
 const newWish = (pool: Sized, room: Room): Wish => ({
   pool,
   most: mayOrder(pool, room),
   made: 0,
-  isStuck: false,
+  stuck: undefined,
   forJobs: uncovered(pool),
 });
 
@@ -46,7 +58,7 @@ function takeTurns(
   room: Room,
   order: (wish: Wish) => void,
 ): void {
-  const isOpen = (wish: Wish) => !wish.isStuck && wish.made < wanted(wish);
+  const isOpen = (wish: Wish) => !wish.stuck && wish.made < wanted(wish);
   const has = (name: string) => room.taken.ofRepository.get(name) ?? 0;
   const sorted = wishes.filter(isOpen).toSorted((a, b) => oldest(a) - oldest(b));
   let turns = [...Map.groupBy(sorted, ({ pool }) => pool.repository.name)];
@@ -65,7 +77,7 @@ function orderOne(wish: Wish, world: World, room: Room, draft: Draft): void {
   const { repository, image } = wish.pool;
   const host = findRoom(room, repository, image);
   if (isBlocked(host)) {
-    wish.isStuck = true;
+    wish.stuck = host;
     if (host.why === "backoff") draft.isDue(host.until);
     return;
   }

@@ -14,6 +14,9 @@ export const DEFAULT_PATIENCE: Patience = {
   /** GitHub gives a waiting job to an idle runner at once, and takes it back after a minute. See: GitHub docs, self-hosted runners reference. */
   serveMs: 10 * MINUTE,
   tries: 3,
+  giveUpMs: 60 * MINUTE,
+  /** GitHub ends a job that waits for a day, and does not say why. See: GitHub docs, "Actions limits". */
+  waitMs: 20 * 60 * MINUTE,
   backoffMs: 10 * SECOND,
   backoffMaxMs: 10 * MINUTE,
 };
@@ -34,6 +37,8 @@ export const ASK_AT_WORK_MS = 5 * MINUTE;
 export const DROPPED_MS = 24 * 60 * MINUTE;
 /** How long the last word of a job's check run is tried. Then the job is closed without it: GitHub will not take it any more. */
 export const REPORT_MS = 24 * 60 * MINUTE;
+/** For how long a job that GitHub seems to hold back again is looked up: events of the same second may come in any order. */
+export const DISORDER_MS = 2 * MINUTE;
 /** How long an event may be late before GitHub is asked about the job. */
 export const LATE_EVENT_MS = 15 * SECOND;
 /**

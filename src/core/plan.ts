@@ -1,8 +1,26 @@
 import { believe } from "./believe.ts";
-import { poolKey } from "./facts.ts";
+import { poolKey, type State } from "./facts.ts";
+import { planGiveUp } from "./give-up.ts";
+import { findRepository } from "./labels.ts";
 import { parseName } from "./name.ts";
-import { LAST_WRITE_MS, LATE_EVENT_MS, REPORT_MS, UNTOLD_LOOK_UPS } from "./patience.ts";
-import { type Demand, groupDemand, type Matcher, matcher, nothingTaken, type Room, take } from "./pools.ts";
+import {
+  DISORDER_MS,
+  DROPPED_MS,
+  LAST_WRITE_MS,
+  LATE_EVENT_MS,
+  REPORT_MS,
+  UNTOLD_LOOK_UPS,
+} from "./patience.ts";
+import {
+  type Demand,
+  groupDemand,
+  hasAccess,
+  type Matcher,
+  matcher,
+  nothingTaken,
+  type Room,
+  take,
+} from "./pools.ts";
 import { digestOf, isLastDigest } from "./report.ts";
 import { sizePools } from "./size.ts";
 import { type Story, storyteller } from "./story.ts";
@@ -15,7 +33,7 @@ export function plan(world: World): Plan {
   const draft = newDraft(world.now);
   const match = matcher(world.catalogue);
   const members = planMachines(world, draft);
-  const demand = groupDemand(world.state.jobs.values(), match);
+  const demand = groupDemand(world.state, match);
   const room = roomOf(world, members);
   planStrangers(world, draft);
   const story = storyteller({ members, demand, room });
@@ -28,7 +46,7 @@ export function plan(world: World): Plan {
 /** Tells of each open job where it stands now. It looks at the world as a pass does, and decides nothing. */
 export function storiesOf(world: World): (job: Job) => Story {
   const members = planMachines(world, newDraft(world.now));
-  const demand = groupDemand(world.state.jobs.values(), matcher(world.catalogue));
+  const demand = groupDemand(world.state, matcher(world.catalogue));
   return storyteller({ members, demand, room: roomOf(world, members) });
 }
 
@@ -47,11 +65,12 @@ function planMachines(world: World, draft: Draft): Member[] {
       patience: world.patience,
       limits: limitsOf.get(machine.image) ?? FALLBACK_LIMITS,
       hostDrained: world.state.drained.has(machine.host),
+      hasAccess: hasAccess(machine, world.state),
       job,
       seen,
     };
-    members.push({ ...member, isLeaving: planMachine(member, context, draft) });
-    if (isAskDue(member, context, draft)) askAbout(machine, world, draft);
+    members.push({ ...member, ...planMachine(member, context, draft) });
+    if (context.hasAccess && isAskDue(member, context, draft)) askAbout(machine, world, draft);
   }
   return members;
 }
@@ -59,12 +78,11 @@ function planMachines(world: World, draft: Draft): Member[] {
 /** For machines whose image left the catalogue. */
 const FALLBACK_LIMITS: ImageLimits = { bootMs: 10 * 60_000, jobMs: 6 * 3_600_000, idleMs: 0 };
 
-/** Answers whether the machine is retired, or about to be. */
 function planMachine(
-  { machine, belief }: Pick<Member, "machine" | "belief">,
+  { machine, belief, job }: Pick<Member, "machine" | "belief" | "job">,
   context: TurnContext,
   draft: Draft,
-): boolean {
+): Pick<Member, "isLeaving" | "isFailing"> {
   if (machine.upAt === undefined && belief.vm === "up") {
     draft.facts.push({ kind: "vm-up", at: context.now, machine: machine.name });
   }
@@ -72,7 +90,11 @@ function planMachine(
   if (fact) draft.facts.push(fact);
   if (effect) draft.effects.push(effect);
   if (wakeAt !== undefined) draft.isDue(wakeAt);
-  return machine.retired !== undefined || fact?.kind === "machine-retired" || effect?.do === "retire";
+  const isRetiring = effect?.do === "retire";
+  return {
+    isLeaving: machine.retired !== undefined || fact?.kind === "machine-retired" || isRetiring,
+    isFailing: isRetiring && machine.workingAt === undefined && !job,
+  };
 }
 
 function isAskDue(
@@ -119,29 +141,46 @@ const rowOf = ({ name, image, host, repo }: Stranger, { catalogue, now }: World)
 
 function planJobs(world: World, match: Matcher, story: (job: Job) => Story, draft: Draft): void {
   for (const job of world.state.jobs.values()) {
-    if (isOver(job, match, world.since, draft)) {
+    if (isOver(job, match, world, draft)) {
       draft.facts.push({ kind: "job-closed", at: world.now, job: job.id });
       continue;
     }
+    if (!hasAccess(job, world.state)) continue;
     planLookUp(job, world, draft);
     if (!isOurs(job, match)) continue;
-    if (job.status === "queued" && job.gaveUpAt === undefined && job.tries >= world.patience.tries) {
-      const cause = `No machine for it came up in ${job.tries} tries.`;
-      draft.facts.push({ kind: "job-given-up", at: world.now, job: job.id, cause });
-    }
+    planGiveUp(job, story(job), { world, match, draft });
+    planCancel(job, world, draft);
     if (job.status === "running" && isLost(job, world)) continue;
     planReport(job, story(job), world.now, draft);
   }
 }
 
+/** NB: a run is cancelled after its job's check run was told, which says why. */
+function planCancel(job: Job, { catalogue }: World, draft: Draft): void {
+  if (job.gaveUpAt === undefined || job.runCancelledAt !== undefined || job.status !== "queued") return;
+  if (findRepository(job.repo, catalogue)?.onGiveUp !== "cancel" || job.check?.digest !== "given-up") return;
+  draft.effects.push({ do: "cancel-run", job: job.id });
+}
+
 const isOurs = (job: Job, match: Matcher): boolean =>
   job.check !== undefined || match(job).image !== undefined;
 
-/** NB: a check run that GitHub refuses for good (no right to write it, no such commit any more) must not keep its job for ever. */
-function isOver(job: Job, match: Matcher, since: number, draft: Draft): boolean {
+/**
+ * NB: a check run that GitHub refuses for good (no right to write it, no such commit any more) must not keep its job for ever.
+ * Of a repository without the App nothing will be heard any more: GitHub itself ends a job that waits for a day.
+ */
+function isOver(job: Job, match: Matcher, { state, since }: World, draft: Draft): boolean {
+  if (!hasAccess(job, state)) return isUnheard(job, state, draft);
   if (job.status !== "done") return false;
   const isTold = job.check ? isLastDigest(job.check.digest) : !isOurs(job, match);
   return isTold || draft.isDue(Math.max(job.doneAt ?? 0, since) + REPORT_MS);
+}
+
+function isUnheard(job: Job, { machines }: State, draft: Draft): boolean {
+  if (job.status === "done") return true;
+  if (job.ranOn === undefined) return draft.isDue((job.readyAt ?? job.queuedAt) + DROPPED_MS);
+  const machine = machines.get(job.ranOn);
+  return machine === undefined || machine.destroyedAt !== undefined;
 }
 
 /** A machine had a job that GitHub has not told of: one of those that seem to wait. */
@@ -154,8 +193,16 @@ function planUntold(members: readonly Member[], demand: ReadonlyMap<string, Dema
   }
 }
 
-/** A job that ran on a machine that is over, and whose end was not told in time. */
+/**
+ * A job that ran on a machine that is over, and whose end was not told in time.
+ * NB: of a job that was queued, held back and queued again the events may come out of order. See: runs-on/runs-on 539.
+ */
 function planLookUp(job: Job, world: World, draft: Draft): void {
+  if (job.status === "waiting" && job.readyAt !== undefined) {
+    const heldAt = job.heldAt ?? job.readyAt;
+    const isLate = draft.isDue(heldAt + LATE_EVENT_MS) && world.now < heldAt + DISORDER_MS;
+    if (isLate) draft.effects.push({ do: "look-up", job: job.id });
+  }
   if (job.status !== "running" || !job.ranOn) return;
   const retired = world.state.machines.get(job.ranOn)?.retired;
   const overAt = isLost(job, world) ? (job.startedAt ?? job.queuedAt) : retired?.at;

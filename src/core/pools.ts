@@ -102,8 +102,24 @@ function backoffUntil(room: Room, pool: Pool): { until: number; failures: number
   if (!streak) return undefined;
   const { backoffMs, backoffMaxMs } = room.patience;
   const waitMs = Math.min(backoffMs * 2 ** (streak.failures - 1), backoffMaxMs);
-  return { until: streak.at + waitMs, failures: streak.failures };
+  const restMs = Math.round(waitMs * jitter(`${poolKey(pool)} ${streak.at}`));
+  return { until: streak.at + restMs, failures: streak.failures };
 }
+
+/** From 0.75 to 1: pools that failed at the same moment, with their host, do not come back at the same moment. */
+function jitter(seed: string): number {
+  let hash = 0x811c9dc5;
+  // FNV-1a. NB: the core asks no chance; what differs from pool to pool and from time to time will do.
+  for (let index = 0; index < seed.length; index += 1)
+    hash = Math.imul(hash ^ seed.charCodeAt(index), 0x01000193);
+  return 0.75 + ((hash >>> 0) / 2 ** 32) * 0.25;
+}
+
+/** May we act in its repository? The App may have been removed there, or suspended. */
+export const hasAccess = (
+  { repo }: { repo: RepoName },
+  { withoutAccess }: Pick<State, "withoutAccess">,
+): boolean => !withoutAccess.has(repo.toLowerCase());
 
 /** Jobs by the pool that serves them. Jobs that no image fits are left out. */
 export type Demand = { repository: Repository; image: Image; waiting: Job[] };
@@ -112,10 +128,13 @@ export type Demand = { repository: Repository; image: Image; waiting: Job[] };
  * Groups the jobs that wait for a machine by pool, oldest first. Jobs that were given up are not waited for any more.
  * `match` is asked once per set of labels.
  */
-export function groupDemand(jobs: Iterable<Job>, match: Matcher): Map<string, Demand> {
+export function groupDemand(
+  state: Pick<State, "jobs" | "withoutAccess">,
+  match: Matcher,
+): Map<string, Demand> {
   const pools = new Map<string, Demand>();
-  for (const job of jobs) {
-    if (job.status !== "queued" || job.gaveUpAt !== undefined) continue;
+  for (const job of state.jobs.values()) {
+    if (job.status !== "queued" || job.gaveUpAt !== undefined || !hasAccess(job, state)) continue;
     const found = match(job);
     if (!found.image) continue;
     const key = poolKey({ repo: found.repository.name, image: found.image.name });

@@ -16,7 +16,17 @@ export type CheckRun = {
   /** Markdown. GitHub allows 65,535 characters in each of both. See: docs.github.com, REST, "Create a check run". */
   summary: string;
   text?: string | undefined;
+  /** Buttons, which GitHub shows once the check run is completed. */
+  actions: readonly CheckAction[];
 };
+
+/** At most 20, 40 and 20 characters. See: docs.github.com, REST, "Create a check run", `actions`. */
+export type CheckAction = { label: string; description: string; identifier: string };
+
+/** What the button sends. See: app.ts. */
+export const RETRY = "retry";
+const RETRY_WAITING = { label: "Retry", description: "Make machines for this job again", identifier: RETRY };
+const RETRY_ENDED = { label: "Retry", description: "Run this job again", identifier: RETRY };
 
 export type Conclusion = "success" | "failure" | "neutral" | "cancelled";
 
@@ -35,6 +45,7 @@ export function digestOf(job: Job, story: Story): string {
       return "running";
     case "given-up":
     case "unserved":
+    case "no-access":
       return story.is;
     case "done":
       return `done/${job.conclusion ?? "unknown"}`;
@@ -45,7 +56,7 @@ export const isLastDigest = (digest: string): boolean => digest.startsWith("done
 
 /** What the check run of a job says at this stage. */
 export function report(job: Job, story: Story, digest: string, now: number): CheckRun {
-  const base = { digest, name: `Mayfly: ${job.name}`, text: evidenceText(job) };
+  const base = { digest, name: `Mayfly: ${job.name}`, text: evidenceText(job), actions: [] };
   const summary = [headline(job, story, now), stages(job, story.machine), failureText(job)]
     .filter((part) => part !== "")
     .join("\n\n");
@@ -65,8 +76,10 @@ export function report(job: Job, story: Story, digest: string, now: number): Che
         completedAt: job.gaveUpAt ?? now,
         title,
         summary,
+        actions: [RETRY_WAITING],
       };
     case "unserved":
+    case "no-access":
       return { ...base, status: "completed", conclusion: "neutral", completedAt: now, title, summary };
     case "done":
       return {
@@ -77,6 +90,7 @@ export function report(job: Job, story: Story, digest: string, now: number): Che
         completedAt: job.doneAt ?? now,
         title,
         summary,
+        actions: conclusionOf(job) === "failure" ? [RETRY_ENDED] : [],
       };
   }
 }
@@ -103,15 +117,24 @@ function titleOf(job: Job, story: Story, now: number): string {
     case "running":
       return `Running on ${imageWords(job, story.machine)}`;
     case "given-up":
-      return `Given up after ${job.tries} failed machines: ${job.failure?.why ?? "unknown"}`;
+      return givenUpTitle(job);
     case "unserved":
       return "Not served by Mayfly any more";
+    case "no-access":
+      return "Mayfly is not installed here any more";
     case "done":
       return doneTitle(job, story.machine);
   }
 }
 
+/** `Given up: 3 machines failed before the job could begin (boot-timeout)`. */
+function givenUpTitle({ gaveUpCause = "", failure }: Job): string {
+  const cause = gaveUpCause.replace(/\.$/, "");
+  return `Given up: ${cause}${failure ? ` (${failure.why})` : ""}`;
+}
+
 function doneTitle(job: Job, machine: Machine | undefined): string {
+  if (job.gaveUpAt !== undefined && job.startedAt === undefined) return givenUpTitle(job);
   if (isMachineFault(job)) return `The machine failed: ${job.failure?.why}`;
   if (job.startedAt === undefined || job.ranOn === undefined) {
     return job.conclusion === "cancelled" ? "Cancelled before it started" : "Ended before it started";
@@ -135,7 +158,9 @@ function headline(job: Job, story: Story, now: number): string {
     case "running":
       return `The job runs on ${code(job.ranOn ?? "")}.`;
     case "given-up":
-      return `No machine for this job came up in ${job.tries} tries, so Mayfly makes no more. GitHub ends the job after 24 hours; cancel it, or run it again once the cause is mended.`;
+      return `${job.gaveUpCause ?? ""} So Mayfly makes no more machines for this job. Press Retry once the cause is mended; a job that nobody cancels is ended by GitHub after 24 hours.`;
+    case "no-access":
+      return "The App was removed from this repository, or suspended.";
     case "unserved":
       return "No image fits the job's labels any more: Mayfly's catalogue has changed. GitHub ends the job after 24 hours; cancel it, or have its labels served again.";
     case "done":
@@ -145,6 +170,8 @@ function headline(job: Job, story: Story, now: number): string {
 
 function doneHeadline(job: Job): string {
   const end = `The job ended as ${code(job.conclusion ?? "unknown")}`;
+  if (job.gaveUpAt !== undefined && job.ranOn === undefined)
+    return `${end}, after it had been given up. ${job.gaveUpCause ?? ""}`.trim();
   if (isMachineFault(job)) return `${end}, since its machine ${code(job.ranOn ?? "")} failed.`;
   return job.ranOn === undefined ? `${end}. No machine ran it.` : `${end} on ${code(job.ranOn)}.`;
 }

@@ -1,8 +1,8 @@
 import { poolKey } from "./facts.ts";
 import { findRepository } from "./labels.ts";
-import { orderFairly } from "./order.ts";
-import type { Demand, Room } from "./pools.ts";
-import type { Catalogue, Pool } from "./types.ts";
+import { orderFairly, type Stuck } from "./order.ts";
+import { type Demand, hasAccess, type Room } from "./pools.ts";
+import type { Catalogue, Machine, Pool } from "./types.ts";
 import { type Draft, type Member, type Supply, supplyOf, untoldUntil, type World } from "./world.ts";
 
 /** One pool, with all that it has and wants. */
@@ -30,27 +30,46 @@ export type SizeContext = {
  */
 export function sizePools({ world, members, demand, room, draft }: SizeContext): void {
   const membersOf = Map.groupBy(members, ({ machine }) => poolKey(machine));
-  const pools = gatherPools(world.catalogue, membersOf, demand);
+  const pools = gatherPools(world, membersOf, demand);
   const sized: Sized[] = [];
   for (const [key, group] of membersOf) if (!pools.has(key)) retireAll(group, world, draft);
-  for (const [key, pool] of pools) sized.push(sizePool(pool, supplyOf(membersOf.get(key) ?? [], world.now)));
+  for (const [key, pool] of pools)
+    sized.push(sizePool(pool, supplyOf(membersOf.get(key) ?? [], world.now), world));
+  const spare: Machine[] = [];
   for (const pool of sized) {
     for (const member of pool.supply.begun) draft.isDue(untoldUntil(member));
     configure(pool, draft);
-    releaseSurplus(pool, world, draft);
+    spare.push(...releaseSurplus(pool, world, draft));
   }
-  orderFairly(sized, world, room, draft);
+  const stuck = orderFairly(sized, world, room, draft);
+  for (const machine of spare)
+    if (stuck.some((pool) => isInTheWay(machine, pool))) retireAsSurplus(machine, world, draft);
+}
+
+/** Jobs of another pool could have its place. */
+function isInTheWay(machine: Machine, { pool: { repository, image }, blocked }: Stuck): boolean {
+  switch (blocked.why) {
+    case "hosts-full":
+      return blocked.hosts.includes(machine.host);
+    case "image-limit":
+      return machine.image === image.name;
+    case "repository-limit":
+      return machine.repo === repository.name;
+    default:
+      return false;
+  }
 }
 
 /** Pools that have jobs, machines, or machines to be kept hot; without those whose image or repository left the catalogue. */
 function gatherPools(
-  catalogue: Catalogue,
+  { catalogue, state }: World,
   membersOf: ReadonlyMap<string, readonly Member[]>,
   demand: ReadonlyMap<string, Demand>,
 ): Map<string, Demand> {
   const pools = new Map(demand);
   for (const [first] of membersOf.values()) if (first) addPool(pools, first.machine, catalogue);
   for (const { name, hot } of catalogue.repositories) {
+    if (!hasAccess({ repo: name }, state)) continue;
     for (const image of Object.keys(hot)) addPool(pools, { repo: name, image }, catalogue);
   }
   return pools;
@@ -64,16 +83,19 @@ function addPool(pools: Map<string, Demand>, pool: Pool, catalogue: Catalogue): 
 }
 
 /** Nobody will ever need them: their image or their repository left the catalogue. Those that may have work end by themselves. */
-function retireAll(members: readonly Member[], { now }: World, draft: Draft): void {
-  for (const { machine } of supplyOf(members, now).coming) {
-    draft.facts.push({ kind: "machine-retired", at: now, machine: machine.name, why: "surplus" });
-  }
+function retireAll(members: readonly Member[], world: World, draft: Draft): void {
+  for (const { machine } of supplyOf(members, world.now).coming) retireAsSurplus(machine, world, draft);
 }
 
-function sizePool(demand: Demand, supply: Supply): Sized {
+function retireAsSurplus({ name }: Machine, { now }: World, draft: Draft): void {
+  draft.facts.push({ kind: "machine-retired", at: now, machine: name, why: "surplus" });
+}
+
+function sizePool(demand: Demand, supply: Supply, { state }: World): Sized {
   const open = Math.max(0, demand.waiting.length - supply.begun.length);
-  const shortOfJobs = open - supply.coming.length - supply.handed.length;
-  const hot = demand.repository.hot[demand.image.name] ?? 0;
+  const shortOfJobs = open - supply.coming.length - supply.handed.length - supply.failing.length;
+  const { name, hot: wanted } = demand.repository;
+  const hot = hasAccess({ repo: name }, state) ? (wanted[demand.image.name] ?? 0) : 0;
   return { ...demand, supply, open, shortOfJobs, short: shortOfJobs + hot };
 }
 
@@ -92,22 +114,28 @@ const byAge = (a: Member, b: Member): number =>
   (a.machine.askedAt ?? a.machine.createdAt) - (b.machine.askedAt ?? b.machine.createdAt);
 
 /**
- * Machines that no job needs: first those that have not booted yet, then the youngest; idle runners only if GitHub agrees.
+ * Machines that no job needs: first those that have not booted yet, at once, then the youngest; those with a registration only if GitHub agrees.
  * NB: an idle runner too many is no reason to retire a machine that is kept hot.
+ * Answers those that the image's idle time keeps.
  */
-function releaseSurplus({ image, supply, short, open }: Sized, world: World, draft: Draft): void {
+function releaseSurplus({ image, supply, short, open }: Sized, world: World, draft: Draft): Machine[] {
   const unneeded = Math.max(0, supply.handed.length - open);
   const surplus = supply.coming.toSorted(byUse).slice(0, Math.max(0, -short - unneeded));
+  const spare: Machine[] = [];
   for (const { machine } of surplus) {
-    if (!draft.isDue((machine.askedAt ?? machine.createdAt) + image.limits.idleMs)) continue;
-    draft.facts.push({ kind: "machine-retired", at: world.now, machine: machine.name, why: "surplus" });
+    if (machine.askedAt !== undefined && !draft.isDue(machine.askedAt + image.limits.idleMs))
+      spare.push(machine);
+    else retireAsSurplus(machine, world, draft);
   }
-  const idle = supply.handed.filter(({ belief }) => belief.runner === "idle");
-  for (const { machine } of idle.slice(0, unneeded)) {
-    if (!draft.isDue((machine.configuredAt ?? 0) + world.patience.settleMs)) continue;
+  // NB: whether one of them has a job by now only GitHub knows, and it refuses to remove a runner that has.
+  for (const { machine } of supply.handed.toSorted(byRunner).slice(0, unneeded))
     draft.effects.push({ do: "release", machine: machine.name });
-  }
+  return spare;
 }
+
+/** Runners that are known to be idle first. */
+const byRunner = (a: Member, b: Member): number =>
+  Number(b.belief.runner === "idle") - Number(a.belief.runner === "idle") || byAge(b, a);
 
 const byUse = (a: Member, b: Member): number =>
   Number(a.machine.askedAt !== undefined) - Number(b.machine.askedAt !== undefined) || byAge(b, a);

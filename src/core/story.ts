@@ -1,5 +1,5 @@
-import { poolKey } from "./facts.ts";
-import { type Blocked, type Demand, findRoom, isBlocked, type Room } from "./pools.ts";
+import { poolKey, type State } from "./facts.ts";
+import { type Blocked, type Demand, findRoom, hasAccess, isBlocked, type Room } from "./pools.ts";
 import type { Job, Machine } from "./types.ts";
 import { type Member, supplyOf } from "./world.ts";
 
@@ -13,6 +13,8 @@ export type Story = { machine?: Machine | undefined } & (
   | { is: "given-up" }
   /** No image of the catalogue fits it, or none any more. */
   | { is: "unserved" }
+  /** Its repository has removed the App, or suspended it. */
+  | { is: "no-access" }
   | { is: "done" }
 );
 
@@ -40,9 +42,14 @@ export function storyteller(context: StoryContext): (job: Job) => Story {
       case "done":
         return { is: job.status, machine };
       case "queued":
-        return waiting.get(job.id) ?? { is: job.gaveUpAt === undefined ? "unserved" : "given-up" };
+        return waiting.get(job.id) ?? { is: whyNotWaiting(job, context.room.state) };
     }
   };
+}
+
+function whyNotWaiting(job: Job, state: State): "given-up" | "no-access" | "unserved" {
+  if (job.gaveUpAt !== undefined) return "given-up";
+  return hasAccess(job, state) ? "unserved" : "no-access";
 }
 
 function tellPool(
@@ -50,11 +57,12 @@ function tellPool(
   members: readonly Member[],
   room: Room,
 ): [number, Story][] {
-  const { coming, handed, begun } = supplyOf(members, room.now);
+  const { coming, handed, begun, failing } = supplyOf(members, room.now);
   const supply = [
     ...begun,
     ...handed,
     ...coming.toSorted((a, b) => a.machine.createdAt - b.machine.createdAt),
+    ...failing,
   ];
   const found = waiting.length > supply.length ? findRoom(room, repository, image) : undefined;
   const blocked = found && isBlocked(found) ? found : undefined;

@@ -17,6 +17,8 @@ export type TurnContext = {
   /** The job that GitHub said runs, or ran, in this machine. */
   job: Job | undefined;
   hostDrained: boolean;
+  /** We may act in its repository. */
+  hasAccess: boolean;
   seen: Seen;
 };
 
@@ -28,6 +30,7 @@ export const FAILURES: ReadonlySet<Why> = new Set<Why>([
   "vm-died",
   "guest-lost",
   "guest-failed",
+  "runner-outdated",
   "runner-timeout",
   "runner-lost",
   "no-job",
@@ -39,6 +42,7 @@ export function turn(machine: Machine, belief: Belief, context: TurnContext): Tu
   if (!machine.retired) {
     if (context.job?.status === "done") return retire(machine, "finished", context);
     if (context.hostDrained && isWithoutWork(belief)) return retire(machine, "drained", context);
+    if (!context.hasAccess && isWithoutJob(belief)) return retire(machine, "uninstalled", context);
   }
   const rule = RULES[machine.retired ? "retired" : "wanted"][belief.vm][belief.runner][belief.guest];
   const { seen, patience, limits } = context;
@@ -75,12 +79,14 @@ export function turn(machine: Machine, belief: Belief, context: TurnContext): Tu
     case "stale":
       return { effect: { do: "deregister", machine: machine.name } };
     case "hold":
-      if (isSure(machine)) return { effect: { do: "destroy", machine: machine.name } };
+      if (isSure(machine) || (!context.hasAccess && isWithoutJob(belief)))
+        return { effect: { do: "destroy", machine: machine.name } };
       return onceAfter(jobEndsAt(machine, context), context.now, {
         effect: { do: "destroy", machine: machine.name },
       });
     case "deregister": {
-      const first = isSure(machine) && belief.vm !== "none" ? "destroy" : "deregister";
+      const mayDestroy = isSure(machine) || !context.hasAccess;
+      const first = mayDestroy && belief.vm !== "none" ? "destroy" : "deregister";
       return { effect: { do: first, machine: machine.name } };
     }
     case "destroy":
@@ -112,9 +118,9 @@ function drop(machine: Machine, context: TurnContext): Turn {
  * NB: a repository that has removed the App will never tell what became of a runner. Without its VM the runner is dropped by GitHub
  * itself, and the row need not wait for it any longer than that.
  */
-function giveUpLooking(machine: Machine, { runner }: Belief, { job, now }: TurnContext): Turn {
+function giveUpLooking(machine: Machine, { runner }: Belief, { job, now, hasAccess }: TurnContext): Turn {
   if (machine.destroyedAt === undefined || runner !== "unknown" || job) return {};
-  return onceAfter(machine.destroyedAt + DROPPED_MS, now, {
+  return onceAfter(machine.destroyedAt + (hasAccess ? DROPPED_MS : 0), now, {
     fact: { kind: "machine-forgotten", at: now, machine: machine.name },
   });
 }
@@ -134,6 +140,10 @@ export const untoldSince = (machine: Machine): number | undefined => {
 
 const isSure = (machine: Machine): boolean => machine.retired !== undefined && SURE.has(machine.retired.why);
 
+/** NB: GitHub cannot be asked where the App is gone; there the guest's word that a job runs is the only one. */
+const isWithoutJob = ({ guest, runner }: Belief): boolean =>
+  guest !== "working" && guest !== "ended" && runner !== "busy";
+
 const isWithoutWork = ({ guest, runner }: Belief): boolean =>
   (guest === "silent" || guest === "asking" || guest === "quiet") && runner !== "busy";
 
@@ -144,8 +154,12 @@ const isWithoutWork = ({ guest, runner }: Belief): boolean =>
 const jobEndsAt = (machine: Machine, { limits, since }: TurnContext): number =>
   Math.max(machine.workingAt ?? machine.configuredAt ?? machine.createdAt, since) + limits.jobMs;
 
+/** See: actions/runner, `Constants.Runner.ReturnCode.RunnerVersionDeprecated`. */
+const TOO_OLD = 7;
+
 function outcomeOf({ outcome }: Machine): Why {
   if (outcome?.ranJob) return "finished";
+  if (outcome?.exitCode === TOO_OLD) return "runner-outdated";
   return outcome?.exitCode === 0 ? "no-job" : "guest-failed";
 }
 

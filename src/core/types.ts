@@ -27,12 +27,14 @@ export type Why =
   | "stranger" // it bears our name, but has no row
   | "operator" // a person asked
   | "drained" // its host is being emptied, and it had no work yet
+  | "uninstalled" // its repository has removed or suspended the App, and it had no work yet
   | "lost" // ordered, and never seen
   | "boot-failed" // the driver could not make the VM
   | "boot-timeout" // the guest has not called in time
   | "vm-died" // the VM is off or gone, and no job's end is known
   | "guest-lost" // the guest asked for work and then fell silent
   | "guest-failed" // the guest reported that it could not start the runner
+  | "runner-outdated" // GitHub refuses the version of the image's runner
   | "runner-timeout" // it was given its registration and never came online
   | "runner-lost" // its runner was online, and is gone
   | "no-job" // its runner ended, and no job had run
@@ -73,6 +75,10 @@ export type Failure = {
 /** GitHub's job and what Mayfly knows of it. `tries`: machines made for it that failed before they had work. */
 export type Job = JobSeen & {
   tries: number;
+  /** When we learned that it waits for a runner; again, if an environment or GitHub's own queue held it back meanwhile. */
+  readyAt?: number | undefined;
+  /** When we learned that GitHub holds it back. */
+  heldAt?: number | undefined;
   failure?: Failure | undefined;
   gaveUpAt?: number | undefined;
   /** Why, as a sentence. */
@@ -227,6 +233,8 @@ export type Repository = {
   /** Machines of an image that are kept booted and waiting. */
   hot: Readonly<Record<string, number>>;
   registration: "jit" | "token";
+  /** What becomes of a job that was given up: GitHub ends it after a day, or is asked to cancel its run at once. */
+  onGiveUp: "wait" | "cancel";
 };
 
 export type Catalogue = {
@@ -248,6 +256,10 @@ export type Patience = {
   serveMs: number;
   /** Machines made for one job that may fail before the job is given up. */
   tries: number;
+  /** How long a job waits for a pool whose machines all fail before it is given up. */
+  giveUpMs: number;
+  /** How long a job waits for a machine, whatever the reason, before it is given up. */
+  waitMs: number;
   /** Failed machines in a row make their pool wait before it orders another: first this long, then twice as long each time. */
   backoffMs: number;
   backoffMaxMs: number;

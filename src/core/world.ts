@@ -36,7 +36,7 @@ export type Effect =
   | { do: "retire"; machine: MachineName; why: Why }
   /** `digest` names what the job's check run is to tell of the story. See `report`. */
   | { do: "publish"; job: number; digest: string; story: Story }
-  | { do: "look-up"; job: number };
+  | { do: "look-up" | "cancel-run"; job: number };
 
 export type Plan = {
   /** Decisions, to be written before anything is done. If there are any, plan again before acting on `effects`. */
@@ -77,13 +77,16 @@ export type Member = {
   job: Job | undefined;
   /** It is retired, or about to be. */
   isLeaving: boolean;
+  /** It failed before it had work, and that is about to be written down. */
+  isFailing: boolean;
 };
 
 /**
  * Machines that a pool can count on: on their way; handed a registration and not yet at work; and at work on a job whose start
  * GitHub has not told yet, so that it still counts as waiting.
+ * NB: a machine that is failing counts until its failure is written down: before that nobody knows how long its pool has to wait.
  */
-export type Supply = { coming: Member[]; handed: Member[]; begun: Member[] };
+export type Supply = { coming: Member[]; handed: Member[]; begun: Member[]; failing: Member[] };
 
 export function supplyOf(members: readonly Member[], now: number): Supply {
   const staying = members.filter(
@@ -95,6 +98,7 @@ export function supplyOf(members: readonly Member[], now: number): Supply {
     ),
     handed: staying.filter(({ belief: { guest } }) => guest === "configured"),
     begun: members.filter((member) => now < untoldUntil(member)),
+    failing: members.filter(({ isFailing }) => isFailing),
   };
 }
 

@@ -59,6 +59,8 @@ function bodyOf(content: CheckRun) {
   const { name, status, conclusion = "neutral", startedAt, completedAt, title, summary, text } = content;
   return {
     name,
+    // NB: buttons that are not sent stay. See: docs.github.com, REST, "Update a check run".
+    actions: [...content.actions],
     output: { title, summary: shorten(summary), ...(text === undefined ? {} : { text: shorten(text) }) },
     ...(startedAt === undefined ? {} : { started_at: iso(startedAt) }),
     // NB: GitHub takes a conclusion, or an end, for "completed", whatever the status says.

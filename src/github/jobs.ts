@@ -14,7 +14,7 @@ const runPage = z
 const jobPage = z.object({ jobs: z.array(jobShape) }).transform(({ jobs }) => jobs);
 
 /** The jobs part of the port. */
-export function jobVerbs(client: Client): Pick<GitHub, "job" | "openJobs"> {
+export function jobVerbs(client: Client): Pick<GitHub, "job" | "openJobs" | "cancelRun" | "rerunJob"> {
   return {
     job: (repo, id, signal) =>
       client.inRepo(repo, signal, async ({ rest, at, installation }) => {
@@ -30,6 +30,22 @@ export function jobVerbs(client: Client): Pick<GitHub, "job" | "openJobs"> {
         const jobs = await openJobs(place);
         return jobs.map((raw): JobSeen => jobSeen(raw, { repo, installation: place.installation }));
       }),
+    cancelRun: (repo, runId, signal) =>
+      client.inRepo(repo, signal, async ({ rest, at }) => {
+        await ask({
+          send: () => rest.actions.cancelWorkflowRun({ ...at, run_id: runId }),
+          shape: z.unknown(),
+          expect: { 404: "over", 409: "over" },
+        } as const);
+      }),
+    rerunJob: (repo, id, signal) =>
+      client.inRepo(repo, signal, ({ rest, at }) =>
+        ask({
+          send: () => rest.actions.reRunJobForWorkflowRun({ ...at, job_id: id }),
+          shape: z.unknown().transform(() => "queued" as const),
+          expect: { 403: "refused", 404: "refused", 409: "refused", 422: "refused" },
+        } as const),
+      ),
   };
 }
 

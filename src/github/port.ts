@@ -6,6 +6,7 @@ import type { Clock, GitHub } from "../ports.ts";
 import { checkVerbs } from "./checks.ts";
 import { allPages, ask, type Client, newClient } from "./client.ts";
 import { jobVerbs } from "./jobs.ts";
+import { peopleVerbs } from "./people.ts";
 import { runnerVerbs } from "./runners.ts";
 
 const GITHUB_API = "https://api.github.com";
@@ -34,6 +35,7 @@ export function githubPort(options: GitHubOptions): { github: GitHub; probot: Pr
     ...runnerVerbs(client, webUrlOf(apiUrl)),
     ...jobVerbs(client),
     ...checkVerbs(client),
+    ...peopleVerbs(client),
   };
   return { github, probot: client.probot };
 }

@@ -2,6 +2,7 @@
 export type Permission =
   | "app"
   | "actions: read"
+  | "actions: write"
   | "administration: read"
   | "administration: write"
   | "checks: read"
@@ -45,6 +46,12 @@ export const ROUTES: Readonly<Record<string, RouteRules>> = {
   "GET /repos/{owner}/{repo}/actions/runs": { needs: "actions: read", urgency: "read" },
   "GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs": { needs: "actions: read", urgency: "read" },
   "GET /repos/{owner}/{repo}/actions/jobs/{job_id}": { needs: "actions: read", urgency: "read" },
+  "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel": { needs: "actions: write", urgency: "remove" },
+  "POST /repos/{owner}/{repo}/actions/jobs/{job_id}/rerun": { needs: "actions: write", urgency: "remove" },
+  "GET /repos/{owner}/{repo}/collaborators/{username}/permission": {
+    needs: "metadata: read",
+    urgency: "read",
+  },
   "POST /repos/{owner}/{repo}/check-runs": { needs: "checks: write", urgency: "report" },
   "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}": { needs: "checks: write", urgency: "report" },
   "GET /repos/{owner}/{repo}/commits/{ref}/check-runs": { needs: "checks: read", urgency: "report" },

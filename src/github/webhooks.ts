@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { RETRY } from "../core/report.ts";
 import type { JobSeen, RepoName } from "../core/types.ts";
 import { jobSeen, jobShape } from "./job-seen.ts";
 
@@ -9,7 +10,13 @@ const workflowJob = z.object({
   repository,
   installation: z.object({ id: z.int() }).nullish(),
 });
-const checkRun = z.object({ check_run: z.object({ external_id: z.string().nullish() }), repository });
+const click = z.object({
+  action: z.enum(["rerequested", "requested_action"]),
+  check_run: z.object({ external_id: z.string().nullish(), conclusion: z.string().nullish() }),
+  requested_action: z.object({ identifier: z.string() }).nullish(),
+  repository,
+  sender: z.object({ login: z.string() }),
+});
 
 /** The repository a webhook is about. Throws `ZodError` if it names none. */
 export function repositoryOf(payload: unknown): RepoName {
@@ -27,8 +34,23 @@ export function jobFromWebhook(payload: unknown): JobSeen {
   return jobSeen({ ...job, status }, { repo: repository.full_name, installation: installation?.id ?? 0 });
 }
 
-/** The job that one of our check runs is about; `undefined` if it is not one of ours. Throws `ZodError` if it is no check run. */
-export function jobOfCheckRun(payload: unknown): number | undefined {
-  const id = Number(checkRun.parse(payload).check_run.external_id || Number.NaN);
-  return Number.isSafeInteger(id) && id > 0 ? id : undefined;
+/** Somebody pressed a button of one of our check runs. */
+export type Click = {
+  repo: RepoName;
+  job: number;
+  /** The person's login. NB: GitHub's page shows buttons to everybody with write access; what it sends says nothing of rights. */
+  by: string;
+  /** The job is to be tried again: our own button, or GitHub's "Re-run" of a check run that failed. If not, it is only doubted. */
+  isRetry: boolean;
+};
+
+/** `undefined`: the check run is none of ours, or the button. Throws `ZodError` if it is no click. */
+export function clickFromWebhook(payload: unknown): Click | undefined {
+  const { action, check_run: check, requested_action: button, repository, sender } = click.parse(payload);
+  const job = Number(check.external_id || Number.NaN);
+  if (!Number.isSafeInteger(job) || job <= 0) return undefined;
+  const isOurButton = button?.identifier === RETRY;
+  if (action === "requested_action" && !isOurButton) return undefined;
+  const isRetry = isOurButton || check.conclusion === "failure";
+  return { repo: repository.full_name, job, by: sender.login, isRetry };
 }

@@ -13,13 +13,13 @@ import { machineName } from "../../src/core/name.ts";
 import { DEFAULT_PATIENCE } from "../../src/core/patience.ts";
 import type { Catalogue } from "../../src/core/types.ts";
 import { githubPort } from "../../src/github/port.ts";
-import { startWebListener } from "../../src/intake/listener.ts";
 import { startReader } from "../../src/intake/reader.ts";
 import { webhookRoutes } from "../../src/intake/webhook.ts";
 import { observer } from "../../src/observe.ts";
 import type { Driver, GitHub, Guests, VmSeen } from "../../src/ports.ts";
 import { reconciler } from "../../src/reconcile.ts";
 import { openStore } from "../../src/store/sqlite.ts";
+import { startWebListener } from "../../src/web/listener.ts";
 import { newPrivateKey } from "../support/key.ts";
 import { SECRET } from "../support/webhook.ts";
 import type { Order, Sent } from "./sender.ts";
@@ -68,7 +68,16 @@ const CATALOGUE: Catalogue = {
       limits: { bootMs: 600_000, jobMs: 600_000, idleMs: 600_000 },
     },
   ],
-  repositories: [{ name: "bench/bench", images: ["bench"], machines: 100_000, hot: {}, registration: "jit" }],
+  repositories: [
+    {
+      name: "bench/bench",
+      images: ["bench"],
+      machines: 100_000,
+      hot: {},
+      registration: "jit",
+      onGiveUp: "wait",
+    },
+  ],
 };
 
 const log = pino({ level: "warn" });
@@ -98,6 +107,9 @@ const easyGitHub: GitHub = {
   register: async () => "taken",
   remove: async () => "removed",
   job: async () => "gone",
+  cancelRun: async () => {},
+  rerunJob: async () => "refused",
+  mayWrite: async () => false,
   openJobs: async () => [],
   publish: async (job) => job.id,
 };
@@ -183,7 +195,7 @@ async function startRing(store: Awaited<ReturnType<typeof openStore>>, driver: D
     clock,
   });
   await probot.load(
-    mayflyApp({ record: store.record, ring, lookUp: easyGitHub.job, serves: () => true, clock, log }),
+    mayflyApp({ record: store.record, ring, github: easyGitHub, serves: () => true, clock, log }),
   );
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   const routes = webhookRoutes({ secrets: [SECRET], keep: store.keep, wake: reader.wake, clock, log });

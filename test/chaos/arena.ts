@@ -57,6 +57,7 @@ export async function openArena(options: Options): Promise<Arena> {
   const site = await startSite({
     ...{ driver, folder, controller, machines: LIMIT, box, storage: vms.storage, times: TIMES, onLog },
     env: faked.env,
+    relay: true,
   }).catch(async (error: unknown) => {
     await vms.close();
     throw error;

@@ -30,8 +30,10 @@ export async function measureDownTimes(arena: Arena): Promise<number[]> {
     const release = site.holdDown();
     site.kill();
     await sleep(1000);
+    site.github.setFaults({ webhooks: { lose: 1 } });
     const id = queueAlone(arena);
     await sleep(3000);
+    site.github.setFaults({ webhooks: { lose: 0 } });
     const startedAt = performance.now();
     let isOrdered = false;
     const listener = ({ msg, step }: { msg?: string; step?: unknown }) => {

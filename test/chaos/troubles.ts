@@ -140,10 +140,10 @@ export async function loseWebhooks(arena: Arena, queued: Queued, overMs: number)
   site.github.setFaults({ webhooks: { lose: 0.5 } });
   await sleep(overMs / 5);
   tell("the relay is cut, and a burst of jobs comes");
-  site.github.setFaults({ webhooks: { lose: 1 } });
+  await site.relay?.cut({ swallow: true });
   burst(arena, queued, options.rounds * 3);
   await sleep(options.cutMs);
-  site.github.setFaults({ webhooks: { lose: 0.5 } });
+  await site.relay?.mend();
   count(arena, `the relay is cut for ${options.cutMs / 1000} s`);
   tell("the relay works again");
 }

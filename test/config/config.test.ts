@@ -28,7 +28,7 @@ describe("a small catalogue", () => {
       memoryMiB: 4096,
       hosts: ["lab1"],
       machines: 4,
-      limits: { bootMs: minutes(10), jobMs: hours(6), idleMs: minutes(10) },
+      limits: { bootMs: minutes(10), jobMs: hours(6), idleMs: 0 },
     });
     expect(catalogue.repositories).toMatchObject([{ machines: 4, hot: {}, registration: "jit" }]);
     expect(rest).toEqual({
@@ -147,6 +147,32 @@ describe("a configuration", () => {
     expect(() => readConfig({ file, env: {} })).toThrow(
       /^mayfly\.yml:5:15: .*\nenvironment: APP_ID .*\nenvironment: PRIVATE_KEY_PATH .*\nenvironment: WEBHOOK_SECRET .*$/,
     );
+  });
+});
+
+describe("the relay", () => {
+  const text = changed("controller: lab", "controller: lab\nrelay: { url: https://smee.io/of-the-file }");
+  const read = (env: Record<string, string>) =>
+    readConfig({ file: catalogueFile(text), env: { ...ENV, ...env } });
+
+  test("is that of the file", () => {
+    expect(read({})).toMatchObject({ relayUrl: "https://smee.io/of-the-file", relayHost: "smee.io" });
+  });
+
+  test("is that of the environment first", () => {
+    const config = read({ RELAY_URL: "http://127.0.0.1:4000/of-the-environment" });
+
+    expect(config).toMatchObject({
+      relayUrl: "http://127.0.0.1:4000/of-the-environment",
+      relayHost: "127.0.0.1:4000",
+    });
+  });
+
+  test("has a channel, which is not shown to those who only want to know the settings", () => {
+    const shown = settings(text, { RELAY_URL: "https://relay.lab.example/of-the-environment" });
+
+    expect(shown.relayHost).toBe("relay.lab.example");
+    expect(JSON.stringify(shown)).not.toContain("of-the");
   });
 });
 

@@ -175,6 +175,24 @@ const PLACES: FaultRow[] = [
     "controller: lab\ngithub: { url: http://github.lab.example, apiUrl: http://127.0.0.1:4000 }",
     "mayfly.yml:2:16: github.url must begin with https://: the App's credentials travel over it.",
   ],
+  [
+    "a relay is reached over TLS",
+    "controller: lab",
+    "controller: lab\nrelay: { url: http://relay.lab.example/abc }",
+    "mayfly.yml:2:15: relay.url must begin with https://: the payloads of your repositories travel over it.",
+  ],
+  [
+    "a relay has a channel",
+    "controller: lab",
+    "controller: lab\nrelay: { url: https://smee.io/ }",
+    "mayfly.yml:2:15: relay.url must end with the name of a channel, such as https://smee.io/abc.",
+  ],
+  [
+    "a relay's address is told to be wrong without being told",
+    "controller: lab",
+    'controller: lab\nrelay: { url: "smee.io/hunter2" }',
+    "mayfly.yml:2:15: relay.url must be an address, such as https://smee.io/abc.",
+  ],
 ];
 
 describe.each(Object.entries({ NAMES, LABELS, SIZES, PLACES }))(

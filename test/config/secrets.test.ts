@@ -74,6 +74,21 @@ test.each([
     { ...ENV, WEBHOOK_SECRET_OLD: "short" },
     ["WEBHOOK_SECRET_OLD: A webhook secret is shorter"],
   ],
+  [
+    "the relay is not reached over TLS",
+    { ...ENV, RELAY_URL: "http://relay.lab.example/hunter2" },
+    ["RELAY_URL must begin with https://"],
+  ],
+  [
+    "the relay has no channel",
+    { ...ENV, RELAY_URL: "https://smee.io" },
+    ["RELAY_URL must end with the name"],
+  ],
+  [
+    "the relay's address has a password",
+    { ...ENV, RELAY_URL: "https://me:hunter2@smee.io/abc" },
+    ["RELAY_URL must be an address"],
+  ],
 ])("it is told when %s", (_, env, beginnings) => {
   const { faults } = readSecrets(env);
 
@@ -84,8 +99,13 @@ test("no fault quotes a secret", () => {
   const file = catalogueFile("hunter2hunter2");
   writeFileSync(file, "-----BEGIN RSA PRIVATE KEY-----\nhunter2hunter2\n-----END RSA PRIVATE KEY-----");
 
-  const { faults } = readSecrets({ APP_ID: "hunter2", PRIVATE_KEY_PATH: file, WEBHOOK_SECRET: "hunter2" });
+  const { faults } = readSecrets({
+    APP_ID: "hunter2",
+    PRIVATE_KEY_PATH: file,
+    WEBHOOK_SECRET: "hunter2",
+    RELAY_URL: "smee.io/hunter2",
+  });
 
-  expect(faults).toHaveLength(3);
+  expect(faults).toHaveLength(4);
   expect(faults.join()).not.toContain("hunter2");
 });

@@ -2,13 +2,13 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { apply, emptyState, type Fact, poolKey, type State } from "../../src/core/facts.ts";
 import type { Failure, JobSeen, Why } from "../../src/core/types.ts";
-import { ago, aJobSeen, M1, M2, NOW, REPO, seconds } from "../support/build.ts";
+import { ago, aJobSeen, M1, M2, minutes, NOW, REPO, seconds } from "../support/build.ts";
 
 const POOL = poolKey({ repo: REPO, image: "plain" });
 
-const seen = (changes: Partial<JobSeen> = {}): Fact => ({
+const seen = (changes: Partial<JobSeen> = {}, at = NOW): Fact => ({
   kind: "job-seen",
-  at: NOW,
+  at,
   job: aJobSeen(changes),
 });
 const created = (machine = M1, forJob?: number): Fact => ({
@@ -44,7 +44,7 @@ function folded(...facts: Fact[]): State {
 
 describe("a job", () => {
   test("opens with the first that is heard of it, if it is not done by then", () => {
-    expect(folded(seen()).jobs.get(1)).toEqual({ ...aJobSeen(), tries: 0 });
+    expect(folded(seen()).jobs.get(1)).toEqual({ ...aJobSeen(), tries: 0, readyAt: NOW });
     expect(folded(seen({ id: 2, status: "running" })).jobs.get(2)?.status).toBe("running");
     expect(folded(seen({ id: 3, status: "done" })).jobs.size).toBe(0);
   });
@@ -58,11 +58,12 @@ describe("a job", () => {
     const shuffled = fc
       .shuffledSubarray([...webhooks, ...webhooks], { minLength: 6 })
       .filter(([first]) => first !== webhooks[2]);
-    const end = folded(...webhooks).jobs.get(1);
+    const ending = (facts: readonly Fact[]) => ({ ...folded(...facts).jobs.get(1), readyAt: undefined });
+    const end = ending(webhooks);
 
     fc.assert(
       fc.property(shuffled, (facts) => {
-        expect(folded(...facts).jobs.get(1)).toEqual(end);
+        expect(ending(facts)).toEqual(end);
       }),
     );
     expect(end).toMatchObject({ status: "done", conclusion: "success", ranOn: M1 });
@@ -122,6 +123,71 @@ describe("a job", () => {
       check: { id: 9, digest: "booting/0" },
     });
   });
+});
+
+describe("a job that waits", () => {
+  test("has waited since it was let go last", () => {
+    const state = folded(
+      seen({}, ago(minutes(90))),
+      seen({ status: "waiting" }, ago(minutes(60))),
+      seen({}, ago(minutes(5))),
+      seen({}, ago(minutes(1))),
+    );
+
+    expect(state.jobs.get(1)).toMatchObject({ heldAt: ago(minutes(60)), readyAt: ago(minutes(5)) });
+  });
+
+  test("and was given up has its tries anew when a person asks for it, and its pool does not rest", () => {
+    const state = folded(seen(), created(M1, 1), failed(M1), {
+      kind: "job-given-up",
+      at: ago(minutes(1)),
+      job: 1,
+      cause: "One machine failed.",
+    });
+    expect(state.jobs.get(1)).toMatchObject({ tries: 1, gaveUpCause: "One machine failed." });
+
+    apply(state, { kind: "job-retried", at: NOW, job: 1, by: "mona" });
+
+    expect(state.jobs.get(1)).toMatchObject({ tries: 0, readyAt: NOW, failure: { machine: M1 } });
+    expect(state.jobs.get(1)?.gaveUpAt).toBeUndefined();
+    expect(state.streaks.size).toBe(0);
+  });
+});
+
+describe("an installation that GitHub limits", () => {
+  const limited = (at: number, until: number): Fact => ({
+    kind: "github-limited",
+    at,
+    installation: 77,
+    until,
+  });
+
+  test("is noted on the jobs that are open then, and on no other", () => {
+    const state = folded(seen(), seen({ id: 2, installation: 78 }), limited(NOW, NOW + 60_000));
+
+    expect(state.limited.get(77)).toEqual({ at: NOW, until: NOW + 60_000 });
+    expect(state.jobs.get(1)?.limited).toEqual({ at: NOW, until: NOW + 60_000 });
+    expect(state.jobs.get(2)?.limited).toBeUndefined();
+  });
+
+  test("stays so for the longest time that was told, counted from the first", () => {
+    const state = folded(
+      limited(NOW, NOW + 60_000),
+      limited(NOW + 1, NOW + 30_000),
+      limited(NOW + 2, NOW + 90_000),
+    );
+
+    expect(state.limited.get(77)).toEqual({ at: NOW, until: NOW + 90_000 });
+  });
+});
+
+test("a repository loses the App and gets it back, however its name is spelt", () => {
+  const lost = folded({ kind: "repository-access", at: NOW, repo: "Octo/SpinW", granted: false });
+  expect(lost.withoutAccess).toEqual(new Set(["octo/spinw"]));
+
+  apply(lost, { kind: "repository-access", at: NOW, repo: REPO, granted: true });
+
+  expect(lost.withoutAccess.size).toBe(0);
 });
 
 describe("a machine", () => {
@@ -250,7 +316,7 @@ describe("a machine that failed", () => {
 
   test("makes its pool's row of failures longer, until a guest calls", () => {
     const twice = folded(created(M1), created(M2), failed(M1), { ...failed(M2), at: NOW + 5 });
-    expect(twice.streaks.get(POOL)).toEqual({ failures: 2, at: NOW + 5 });
+    expect(twice.streaks.get(POOL)).toEqual({ failures: 2, since: NOW, at: NOW + 5, hadBooted: false });
 
     apply(twice, { ...created("mayfly-lab-plain-dddddddd"), at: NOW + 6 });
     apply(twice, {
@@ -275,6 +341,27 @@ describe("a machine that failed", () => {
       expect(state.streaks.size).toBe(0);
     },
   );
+
+  test("after its guest had called makes a row that only a guest at work ends", () => {
+    const asked = (machine: string): Fact => ({
+      kind: "guest-asked",
+      at: NOW,
+      machine,
+      runnerVersion: "2.337.0",
+    });
+    const state = folded(created(M1), asked(M1), failed(M1, "guest-failed"), created(M2), asked(M2));
+    expect(state.streaks.get(POOL)).toMatchObject({ failures: 1, hadBooted: true });
+
+    apply(state, { kind: "guest-working", at: NOW, machine: M2 });
+
+    expect(state.streaks.size).toBe(0);
+  });
+
+  test("makes a row that ends when GitHub tells that a job runs on one of its pool's machines", () => {
+    const state = folded(created(M1), failed(M1), created(M2), seen({ status: "running", ranOn: M2 }));
+
+    expect(state.streaks.size).toBe(0);
+  });
 
   test("is told from one that was retired without any failure", () => {
     const state = folded(seen(), created(M1, 1), retired("surplus"));

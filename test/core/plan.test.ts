@@ -120,7 +120,7 @@ describe("a job", () => {
         kind: "job-given-up",
         at: NOW,
         job: 1,
-        cause: expect.stringContaining("3 tries"),
+        cause: expect.stringContaining("3 machines failed"),
       }),
     );
     expect(kinds({ jobs: [aJob({ tries, gaveUpAt: ago(1) })] })).toEqual([]);

@@ -159,7 +159,12 @@ describe("a check run", () => {
   });
 
   test("of a job that was given up is red, and names the cause and what to do", () => {
-    const job = aJob({ tries: 3, gaveUpAt: ago(1000), failure: aFailure() });
+    const job = aJob({
+      tries: 3,
+      gaveUpAt: ago(1000),
+      gaveUpCause: "3 machines failed before the job could begin.",
+      failure: aFailure(),
+    });
 
     const check = told(job, { is: "given-up" });
 
@@ -167,7 +172,8 @@ describe("a check run", () => {
       status: "completed",
       conclusion: "failure",
       completedAt: ago(1000),
-      title: "Given up after 3 failed machines: boot-failed",
+      title: "Given up: 3 machines failed before the job could begin (boot-failed)",
+      actions: [{ label: "Retry", identifier: "retry" }],
     });
     expect(check.summary).toContain("Mayfly makes no more");
     expect(check.summary).toContain(
@@ -214,9 +220,15 @@ describe("a check run", () => {
     ],
     [
       "was given up and then cancelled",
-      { conclusion: "cancelled", gaveUpAt: NOW, ranOn: undefined },
+      {
+        conclusion: "cancelled",
+        gaveUpAt: NOW,
+        gaveUpCause: "lab1 is full.",
+        ranOn: undefined,
+        startedAt: undefined,
+      },
       "failure",
-      "Cancelled before it started",
+      "Given up: lab1 is full",
     ],
     ["went well although its VM was in trouble", { failure: aFailure() }, "success", "Ran on plain for 3:12"],
   ])("of a job that %s", (_, changes, conclusion, title) => {

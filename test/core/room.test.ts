@@ -10,6 +10,7 @@ import {
   aMachine,
   anImage,
   aRepository,
+  aStreak,
   aWorld,
   booting,
   configured,
@@ -245,7 +246,7 @@ describe("hot machines", () => {
 
 describe("a pool whose machines fail", () => {
   const streak = (failures: number, sinceMs: number) => ({
-    [poolKey({ repo: REPO, image: "plain" })]: { failures, at: ago(sinceMs) },
+    [poolKey({ repo: REPO, image: "plain" })]: aStreak({ failures, at: ago(sinceMs) }),
   });
 
   test.each([
@@ -253,17 +254,33 @@ describe("a pool whose machines fail", () => {
     [2, 2 * backoffMs],
     [4, 8 * backoffMs],
     [50, backoffMaxMs],
-  ])("waits after %d failures in a row for %d ms", (failures, waitMs) => {
-    const jobs = someJobs(1);
+  ])(
+    "waits after %d failures in a row for three quarters of %d ms at least, and for all of it at most",
+    (failures, waitMs) => {
+      const jobs = someJobs(1);
 
-    expect(ordered({ jobs, streaks: streak(failures, waitMs - 1) })).toBe(0);
-    expect(ordered({ jobs, streaks: streak(failures, waitMs) })).toBe(1);
-  });
+      expect(ordered({ jobs, streaks: streak(failures, 0.75 * waitMs - 1) })).toBe(0);
+      expect(ordered({ jobs, streaks: streak(failures, waitMs) })).toBe(1);
+    },
+  );
 
   test("is looked at again at the end of its wait", () => {
     const world = aWorld({ jobs: [aJob()], streaks: streak(1, backoffMs - 3000) });
 
-    expect(plan(world).wakeAt).toBe(NOW + 3000);
+    const { wakeAt = 0 } = plan(world);
+
+    expect(wakeAt).toBeGreaterThan(NOW + 3000 - 0.25 * backoffMs);
+    expect(wakeAt).toBeLessThanOrEqual(NOW + 3000);
+  });
+
+  test("does not come back at the same moment as another that failed with it", () => {
+    const catalogue = { repositories: [aRepository(), aRepository({ name: "octo/other" })] };
+    const streaks = { [poolKey({ repo: "octo/other", image: "plain" })]: aStreak({ failures: 9 }) };
+    const both = { ...streak(9, 0), ...streaks };
+    const wakeAt = (repo: string) =>
+      plan(aWorld({ jobs: [aJob({ repo })], catalogue, streaks: both })).wakeAt;
+
+    expect(wakeAt(REPO)).not.toBe(wakeAt("octo/other"));
   });
 
   test("is not looked at again for that if it wants no machine", () => {

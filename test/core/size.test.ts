@@ -5,6 +5,7 @@ import type { Machine } from "../../src/core/types.ts";
 import {
   ASKING,
   ago,
+  aHost,
   aJob,
   aMachine,
   anImage,
@@ -78,10 +79,17 @@ describe("a pool", () => {
     expect(ordered({ jobs: [...someJobs(3), running(M1)], machines: [configured()] })).toBe(3);
   });
 
-  test("does not count machines that are about to leave", () => {
-    const machines = [booting({ startedAt: ago(minutes(6)) })];
+  test("is not made up for while its failure is not written down: its pool may have to wait", () => {
+    const late = [booting({ startedAt: ago(minutes(6)) })];
 
-    expect(ordered({ jobs: someJobs(1), machines, seen: { [M1]: VM_UP } })).toBe(1);
+    expect(ordered({ jobs: someJobs(1), machines: late, seen: { [M1]: VM_UP } })).toBe(0);
+    expect(ordered({ jobs: someJobs(2), machines: late, seen: { [M1]: VM_UP } })).toBe(1);
+  });
+
+  test("does not count machines that die at work, which are made up for at once", () => {
+    const machines = [working({ workingAt: ago(minutes(5)) })];
+
+    expect(ordered({ jobs: someJobs(1), machines, seen: { [M1]: { vm: "off", vmAskedAt: NOW } } })).toBe(1);
   });
 
   test("makes another machine for a job whose machine another job took", () => {
@@ -219,6 +227,11 @@ describe("a registration", () => {
 
 describe("machines that no job needs", () => {
   const idleFor = (idleMs: number) => ({ images: [anImage({ limits: { ...anImage().limits, idleMs } })] });
+  const OTHER = "octo/other";
+  const idle = { ...anImage().limits, idleMs: minutes(60) };
+  const spareImage = (changes = {}) => anImage({ limits: idle, ...changes });
+  const big = anImage({ name: "big", labels: ["our-big"] });
+  const spareRepository = (changes = {}) => aRepository({ images: ["plain", "big"], ...changes });
   const four = [
     ready({ name: M1, askedAt: ago(minutes(3)) }),
     ready({ name: M2, askedAt: ago(minutes(2)) }),
@@ -244,14 +257,43 @@ describe("machines that no job needs", () => {
     expect(retirements({ ...parts, catalogue: idleFor(minutes(3)) })).toEqual([`${M1} surplus`]);
   });
 
-  test("are released at GitHub first if they were handed a registration", () => {
-    const idle = { [M1]: { ...VM_UP, ...runnerSeen("idle") } };
-    const since = (ms: number) => ({ machines: [configured({ configuredAt: ago(ms) })], seen: idle });
+  test.each([
+    ["of another image on its host", { hosts: [aHost({ machines: 1 })] }, { labels: ["our-big"] }],
+    [
+      "of another image of its repository",
+      { repositories: [spareRepository({ machines: 1 })] },
+      { labels: ["our-big"] },
+    ],
+    ["of another repository with its image", { images: [spareImage({ machines: 1 }), big] }, { repo: OTHER }],
+  ])("are not kept for that while a job waits for their place: one %s", (_, catalogue, job) => {
+    const both = {
+      images: [spareImage(), big],
+      repositories: [spareRepository(), spareRepository({ name: OTHER })],
+    };
+    const parts = { machines: [ready()], seen: { [M1]: ASKING }, jobs: [aJob(job)] };
 
-    expect(doneIn(since(settleMs - 1000))).toEqual([]);
-    expect(plan(aWorld(since(settleMs - 1000))).wakeAt).toBe(NOW + 1000);
-    expect(doneIn(since(settleMs))).toEqual([`release ${M1}`]);
-    expect(retirements(since(settleMs))).toEqual([]);
+    expect(retirements({ ...parts, catalogue: { ...both, ...catalogue } })).toEqual([`${M1} surplus`]);
+    expect(retirements({ ...parts, catalogue: both })).toEqual([]);
+  });
+
+  test("that have not booted yet are not kept at all", () => {
+    const parts = { machines: [booting()], seen: { [M1]: VM_UP } };
+
+    expect(retirements({ ...parts, catalogue: idleFor(minutes(4)) })).toEqual([`${M1} surplus`]);
+  });
+
+  test("are released at GitHub first, and at once, if they were handed a registration", () => {
+    const machines = [configured({ configuredAt: ago(seconds(1)) })];
+
+    expect(doneIn({ machines, seen: { [M1]: VM_UP } })).toEqual([`release ${M1}`]);
+    expect(retirements({ machines, seen: { [M1]: VM_UP } })).toEqual([]);
+  });
+
+  test("are released in an order: those whose runner is known to be idle first", () => {
+    const machines = [configured(), configured({ name: M2, runnerId: 8 })];
+    const seen = { [M1]: { ...VM_UP, ...runnerSeen("offline") }, [M2]: { ...VM_UP, ...runnerSeen("idle") } };
+
+    expect(doneIn({ jobs: someJobs(1), machines, seen })).toEqual([`release ${M2}`]);
   });
 
   test("are not released while a job waits for them", () => {
@@ -262,10 +304,9 @@ describe("machines that no job needs", () => {
     ).toEqual([]);
   });
 
-  test("are not released while GitHub was not asked, or a job runs in them", () => {
+  test("are not released while a job runs in them, by GitHub's word or their guest's", () => {
     const machines = [configured({ configuredAt: ago(minutes(1)) })];
 
-    expect(doneIn({ machines, seen: { [M1]: VM_UP } })).toEqual([]);
     expect(doneIn({ machines, seen: { [M1]: { ...VM_UP, ...runnerSeen("busy") } } })).toEqual([]);
     expect(
       doneIn({

@@ -11,6 +11,7 @@ import {
   aMachine,
   anImage,
   aRepository,
+  aStreak,
   aWorld,
   booting,
   configured,
@@ -132,13 +133,13 @@ describe("why a job waits", () => {
     ],
     [
       "a machine that failed",
-      { streaks: { "octo/spinw plain": { failures: 1, at: ago(seconds(4.2)) } } },
+      { streaks: { "octo/spinw plain": aStreak({ failures: 1, at: ago(seconds(4.2)) }) } },
       "It is 1st in the queue: the last machine failed, next try in 6 s.",
     ],
     [
       "machines that failed",
-      { streaks: { "octo/spinw plain": { failures: 2, at: NOW } } },
-      "It is 1st in the queue: the last 2 machines failed, next try in 20 s.",
+      { streaks: { "octo/spinw plain": aStreak({ failures: 2, at: NOW }) } },
+      "It is 1st in the queue: the last 2 machines failed, next try in 16 s.",
     ],
     ["nothing", {}, "A machine is about to be ordered."],
   ])("is told for %s", (_, parts, sentence) => {
@@ -160,7 +161,11 @@ describe("why a job waits", () => {
       "It runs on a runner whose name GitHub has not told yet.",
     ],
     ["done", aJob({ status: "done", conclusion: "success" }), "It is done: success."],
-    ["given up", aJob({ gaveUpAt: NOW, tries: 3 }), "It was given up after 3 machines that failed."],
+    [
+      "given up",
+      aJob({ gaveUpAt: NOW, gaveUpCause: "3 machines failed." }),
+      "It was given up. 3 machines failed.",
+    ],
   ])("is told for a job that is %s", (_, job, sentence) => {
     expect(why({ jobs: [job] })).toContain(sentence);
   });

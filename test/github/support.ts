@@ -49,6 +49,7 @@ export const aRepository = (change: Partial<Repository> = {}): Repository => ({
   machines: 4,
   hot: {},
   registration: "jit",
+  onGiveUp: "wait",
   ...change,
 });
 
@@ -74,5 +75,6 @@ export const aCheckRun = (change: Partial<CheckRun> = {}): CheckRun => ({
   status: "queued",
   title: "Waiting",
   summary: "Nothing is wrong.",
+  actions: [],
   ...change,
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { jobFromWebhook, jobOfCheckRun, repositoryOf } from "../../src/github/webhooks.ts";
+import { clickFromWebhook, jobFromWebhook, repositoryOf } from "../../src/github/webhooks.ts";
 import { EXAMPLES } from "../support/webhook.ts";
 
 /** A job's webhook as GitHub sends it, with the fields that matter in their place. */
@@ -110,7 +110,15 @@ describe("a workflow_job webhook", () => {
   });
 });
 
-describe("a check_run webhook", () => {
+/** A click on a check run, with what matters in its place. */
+const clickOn = (check: object, more: object = { action: "rerequested" }) => ({
+  check_run: { external_id: "42", conclusion: "neutral", ...check },
+  repository: { full_name: "SpinW/spinw" },
+  sender: { login: "octocat" },
+  ...more,
+});
+
+describe("a click on a check run", () => {
   test.for([
     ["42", 42],
     ["", undefined],
@@ -119,9 +127,31 @@ describe("a check_run webhook", () => {
     ["-1", undefined],
     ["1e30", undefined],
   ] as const)("with the external id %j is about job %s", ([external_id, expected]) => {
-    const payload = { check_run: { external_id }, repository: { full_name: "SpinW/spinw" } };
+    const payload = clickOn({ external_id });
 
-    expect(jobOfCheckRun(payload)).toBe(expected);
+    expect(clickFromWebhook(payload)?.job).toBe(expected);
     expect(repositoryOf(payload)).toBe("SpinW/spinw");
+  });
+
+  test("names the person", () => {
+    expect(clickFromWebhook(clickOn({}))).toMatchObject({ by: "octocat", repo: "SpinW/spinw" });
+  });
+
+  test.for([
+    ["Retry", { action: "requested_action", requested_action: { identifier: "retry" } }, "failure", true],
+    ["Re-run of a check run that failed", { action: "rerequested" }, "failure", true],
+    ["Re-run of one that did not", { action: "rerequested" }, "success", false],
+  ] as const)("on %s is a retry, or is none", ([, action, conclusion, expected]) => {
+    expect(clickFromWebhook(clickOn({ conclusion }, action))?.isRetry).toBe(expected);
+  });
+
+  test("on a button that is none of ours means nothing", () => {
+    const button = { action: "requested_action", requested_action: { identifier: "deploy" } };
+
+    expect(clickFromWebhook(clickOn({}, button))).toBeUndefined();
+  });
+
+  test("without a person is refused", () => {
+    expect(() => clickFromWebhook(clickOn({}, { action: "rerequested", sender: null }))).toThrow();
   });
 });

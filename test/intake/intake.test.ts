@@ -8,10 +8,10 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { mayflyApp, receive } from "../../src/app.ts";
 import { systemClock } from "../../src/clock.ts";
 import { githubPort } from "../../src/github/port.ts";
-import { startWebListener } from "../../src/intake/listener.ts";
 import { startReader } from "../../src/intake/reader.ts";
 import { webhookRoutes } from "../../src/intake/webhook.ts";
 import { openStore } from "../../src/store/sqlite.ts";
+import { startWebListener } from "../../src/web/listener.ts";
 import { newPrivateKey } from "../support/key.ts";
 import { keptLog } from "../support/log.ts";
 import { EXAMPLES, SECRET, signed } from "../support/webhook.ts";
@@ -42,7 +42,7 @@ async function start(place?: Awaited<ReturnType<typeof aPlace>>) {
   const app = mayflyApp({
     record: store.record,
     ring: () => {},
-    lookUp: github.job,
+    github,
     serves: () => true,
     clock: systemClock,
     log,

@@ -1,9 +1,9 @@
 import { connect } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import { startWebListener, type WebListener } from "../../src/intake/listener.ts";
 import { webhookRoutes } from "../../src/intake/webhook.ts";
 import { type Delivery, SetupError } from "../../src/ports.ts";
+import { startWebListener, type WebListener } from "../../src/web/listener.ts";
 import { keptLog } from "../support/log.ts";
 import { SECRET, signed } from "../support/webhook.ts";
 

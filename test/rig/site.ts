@@ -11,6 +11,7 @@ import type { BuiltBox } from "./box/build-box.ts";
 import type { Times } from "./github/model.ts";
 import { type EmulatedGitHub, startGitHub } from "./github/server.ts";
 import { issuedSecrets } from "./github/world.ts";
+import { type SiteRelay, startSiteRelay } from "./relay/site-relay.ts";
 
 /** What a site is made with. */
 export type SiteOptions = {
@@ -32,6 +33,8 @@ export type SiteOptions = {
   times?: Partial<Times> | undefined;
   /** Laid over the environment of the controller. */
   env?: Record<string, string> | undefined;
+  /** Webhooks go through a relay, and no other way. */
+  relay?: boolean | undefined;
   /** Each line that the controller logs. */
   onLog?: ((entry: LogEntry) => void) | undefined;
   /** The controller ended without being told to, and is started again. */
@@ -43,6 +46,8 @@ export type LogEntry = Record<string, unknown> & { msg?: string; time?: number }
 /** An emulated GitHub and a real Mayfly that serves it, as a process of its own. */
 export type Site = {
   github: EmulatedGitHub;
+  /** Where the option asked for one. */
+  relay: SiteRelay | undefined;
   repo: string;
   labels: readonly string[];
   config: string;
@@ -82,10 +87,11 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   await mkdir(folder, { recursive: true, mode: 0o711 });
   const [webPort, guestPort] = [await freePort(), await freePort()];
   const webhookSecret = randomBytes(24).toString("hex");
+  const relay = options.relay ? await startSiteRelay() : undefined;
   const github = await startGitHub({
     runnerHost,
     times: options.times,
-    webhook: { url: `http://127.0.0.1:${webPort}/webhook`, secret: webhookSecret },
+    webhook: { url: relay?.url ?? `http://127.0.0.1:${webPort}/webhook`, secret: webhookSecret },
   });
   github.addRepository(SITE_REPO, { private: true });
   await writeFile(
@@ -98,16 +104,22 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     APP_ID: String(github.app.id),
     PRIVATE_KEY: github.app.privateKey,
     WEBHOOK_SECRET: webhookSecret,
+    ...(relay && { RELAY_URL: relay.url }),
     NODE_ENV: "production",
   };
   const log = join(folder, "mayfly.log");
   const controller = keepRunning({ ...options, config, env: { ...env, ...options.env }, log });
-  await controller.ready.catch(async (error: unknown) => {
+  const closeOthers = async () => {
     await github.close();
+    await relay?.close();
+  };
+  await controller.ready.catch(async (error: unknown) => {
+    await closeOthers();
     throw error;
   });
   return {
     github,
+    relay,
     repo: SITE_REPO,
     labels: SITE_LABELS,
     config,
@@ -119,10 +131,10 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     mayfly: async (...args) =>
       (await run(process.execPath, [CLI, "--config", config, ...args], { env, cwd: PROJECT })).stdout,
     leftovers: () => leftovers(options, data),
-    secrets: () => [github.app.privateKey, webhookSecret, ...issuedSecrets],
+    secrets: () => [github.app.privateKey, webhookSecret, ...(relay ? [relay.token] : []), ...issuedSecrets],
     close: async () => {
       await controller.stop();
-      await github.close();
+      await closeOthers();
     },
   };
 }

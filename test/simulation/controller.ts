@@ -18,6 +18,8 @@ export type Controller = {
   start: () => void;
   state: () => State;
   deliver: (job: JobSeen) => void;
+  /** Somebody pressed Retry on the job's check run. */
+  retry: (job: number) => void;
   listener: Listener;
   kills: () => number;
 };
@@ -154,6 +156,9 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
         remove: effect(mine, github.remove),
         job: question(mine, github.job),
         openJobs: question(mine, github.openJobs),
+        cancelRun: effect(mine, github.cancelRun),
+        rerunJob: effect(mine, github.rerunJob),
+        mayWrite: question(mine, github.mayWrite),
         publish: effect(mine, github.publish),
       },
       driver: (host) => {
@@ -219,6 +224,12 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
     deliver: (job) => {
       if (!life) return sim.tell(`webhook missed: job ${job.id} ${job.status}`);
       apply(state, { kind: "job-seen", at: clock.now(), job });
+      life.ring();
+    },
+    retry: (job) => {
+      if (!life) return;
+      sim.tell(`retry of job ${job}`);
+      apply(state, { kind: "job-retried", at: clock.now(), job, by: "mona" });
       life.ring();
     },
     listener: {

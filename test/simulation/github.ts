@@ -34,6 +34,7 @@ export type SimGitHub = {
   checks: Map<number, SimCheck>;
   queue: (repo: number, image: number, runMs: number) => SimJob;
   cancel: (job: SimJob, conclusion?: string) => void;
+  hold: (job: SimJob, forMs: number) => void;
   /** The guest's runner connects. False: its registration is gone. */
   connect: (id: number, on: Pick<SimRunner, "onJob" | "onCancel" | "onGone">) => boolean;
   accept: (runner: SimRunner, job: SimJob) => void;
@@ -130,6 +131,17 @@ export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub 
     if (job && job.seen.status !== "done") change(job, { status: "done", conclusion, doneAt: clock.now() });
   }
 
+  /** An environment asks for approval, and gets it. See: runs-on/runs-on 539. */
+  function hold(job: SimJob, forMs: number): void {
+    if (job.seen.status !== "queued" || job.isAssigned) return;
+    change(job, { status: "waiting" });
+    clock.at(clock.now() + forMs, () => {
+      if (job.seen.status !== "waiting") return;
+      change(job, { status: "queued" });
+      clock.at(clock.now() + dice.between(100, 1000), handOut);
+    });
+  }
+
   function cancel(job: SimJob, conclusion = "cancelled"): void {
     if (job.seen.status === "done") return;
     const runner = [...runners.values()].find((candidate) => candidate.job === job);
@@ -203,6 +215,12 @@ export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub 
             .filter((seen) => seen.repo === repo && seen.status !== "done"),
         ),
       ),
+    cancelRun: (_repo, runId, signal) =>
+      callOver(sim, signal, () => {
+        for (const job of jobs.values()) if (job.seen.runId === runId) cancel(job);
+      }),
+    rerunJob: async () => "refused",
+    mayWrite: async () => true,
     publish: (job, { digest, status }, known, signal) =>
       callOver(sim, signal, () => {
         const found =
@@ -225,6 +243,7 @@ export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub 
     checks,
     queue,
     cancel,
+    hold,
     connect: (id, on) => {
       const runner = runners.get(id);
       if (!runner) return false;

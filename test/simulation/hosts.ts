@@ -112,6 +112,11 @@ export function simHosts(sim: Sim, github: SimGitHub, listener: Listener): SimHo
 
   /** The runner's listener: connects, takes one job, runs it, ends. */
   async function runListener(vm: SimVm, runnerId: number): Promise<void> {
+    const ended = { kind: "guest-ended" as const, machine: vm.name };
+    if (sim.fault("runnerOutdated")) {
+      const outcome = { exitCode: 7, ranJob: false, text: "the runner is too old" };
+      return report(vm, { ...ended, at: clock.now(), outcome });
+    }
     const job = await new Promise<SimJob | undefined>((resolve) => {
       const isConnected = github.connect(runnerId, {
         onJob: resolve,
@@ -121,7 +126,6 @@ export function simHosts(sim: Sim, github: SimGitHub, listener: Listener): SimHo
       if (!isConnected) resolve(undefined);
     });
     const runner = github.runners.get(runnerId);
-    const ended = { kind: "guest-ended" as const, machine: vm.name };
     if (!job || !runner || !isUp(vm)) {
       const outcome = { exitCode: 1, ranJob: false, text: "the registration is gone" };
       return report(vm, { ...ended, at: clock.now(), outcome });

@@ -17,6 +17,7 @@ const PATIENCE_MS = 45 * MINUTE;
 /** And everything is to be gone within this. */
 const HORIZON_MS = FAULTS_MS + PATIENCE_MS + 45 * MINUTE;
 const LOOK_MS = 15_000;
+const HELD_MS = 20_000;
 
 /** Plays one scenario to its end and answers what went wrong. */
 export async function runScenario(scenario: Scenario): Promise<Result> {
@@ -25,11 +26,13 @@ export async function runScenario(scenario: Scenario): Promise<Result> {
   const controller = simController(sim, () => ({ github: github.port, driver: hosts.driver }));
   const hosts = simHosts(sim, github, controller.listener);
   controller.start();
-  for (const { atMs, repo, image, runMs, cancelAfterMs } of scenario.jobs) {
+  for (const { atMs, repo, image, runMs, cancelAfterMs, holdAfterMs } of scenario.jobs) {
     sim.clock.at(sim.startedAt + atMs, () => {
       const job = github.queue(repo, image, runMs);
       if (cancelAfterMs !== undefined)
         sim.clock.at(sim.clock.now() + cancelAfterMs, () => github.cancel(job));
+      if (holdAfterMs !== undefined)
+        sim.clock.at(sim.clock.now() + holdAfterMs, () => github.hold(job, HELD_MS));
     });
   }
   const world: PlayedWorld = {
@@ -96,8 +99,12 @@ const isCalm = ({ faults, kills }: Scenario): boolean =>
   Object.entries(NO_FAULTS).every(([kind, none]) => faults[kind as keyof typeof faults] === none);
 
 /** The only end that counts besides being served: a red check run. */
-function noteGivenUp({ github, gaveUp }: PlayedWorld): void {
-  for (const { job, digest } of github.checks.values()) if (digest === "given-up") gaveUp.add(job);
+function noteGivenUp({ sim, github, controller, gaveUp }: PlayedWorld): void {
+  for (const { job, digest } of github.checks.values()) {
+    if (digest !== "given-up" || gaveUp.has(job)) continue;
+    gaveUp.add(job);
+    if (sim.scenario.retries) controller.retry(job);
+  }
 }
 
 function onlyGivenUpAreOpen({ github, gaveUp }: PlayedWorld): boolean {

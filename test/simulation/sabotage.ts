@@ -15,7 +15,7 @@ const { values } = parseArgs({
 });
 const project = resolve(import.meta.dirname, "../..");
 const folder = join(project, ".cache/sabotage");
-const RING_TESTS = /^(?:act|observe|reconcile|source|sweep).*\.test\.ts$/;
+const RING_TESTS = /^(?:act|ghosts|observe|reconcile|source|sweep).*\.test\.ts$/;
 
 type Verdict = { sabotage: Sabotage; by: "simulation" | "unit tests" | "nothing" };
 

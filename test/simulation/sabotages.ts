@@ -207,4 +207,83 @@ export const SABOTAGES: readonly Sabotage[] = [
     find: "if (!isSurveyed()) return new Set();",
     replace: 'if (controller === "") return new Set();',
   },
+  {
+    name: "a ghost's runner is waited for for ever",
+    file: "src/core/rules.ts",
+    find: 'configured: "drop",\n    working: "drop",\n    ended: "finish",\n    unknown: "look-again",\n  },\n  offline: {',
+    replace:
+      'configured: "look-again",\n    working: "drop",\n    ended: "finish",\n    unknown: "look-again",\n  },\n  offline: {',
+  },
+  {
+    name: "a runner that GitHub gives no job serves for ever",
+    file: "src/core/turn.ts",
+    find: "return onceAfter((machine.configuredAt ?? 0) + patience.serveMs, context.now, {",
+    replace: "return onceAfter(Number.MAX_SAFE_INTEGER, context.now, {",
+  },
+  {
+    name: "a runner that ended without a job counts as finished",
+    file: "src/core/turn.ts",
+    find: 'return outcome?.exitCode === 0 ? "no-job" : "guest-failed";',
+    replace: 'return "finished";',
+  },
+  {
+    name: "an outdated runner is tried as often as any other",
+    file: "src/core/give-up.ts",
+    find: 'if (tries > 0 && failure?.why === "runner-outdated")',
+    replace: 'if (tries > 9 && failure?.why === "runner-outdated")',
+  },
+  {
+    name: "a guest that asks ends a row of failures that came after that",
+    file: "src/core/facts.ts",
+    find: "endStreak(state, fact.machine, (streak) => !streak.hadBooted);",
+    replace: "endStreak(state, fact.machine, () => true);",
+  },
+  {
+    name: "a machine is made up for before its failure is written down",
+    file: "src/core/size.ts",
+    find: " - supply.failing.length;",
+    replace: ";",
+  },
+  {
+    name: "a job whose events came out of order stays held back",
+    file: "src/core/plan.ts",
+    find: 'if (job.status === "waiting" && job.readyAt !== undefined) {',
+    replace: 'if (job.status === "waiting" && job.readyAt === -1) {',
+  },
+  {
+    name: "a job waits for a failing image for ever",
+    file: "src/core/give-up.ts",
+    find: "if (failing && draft.isDue(",
+    replace: "if (failing && failing.failures < 0 && draft.isDue(",
+  },
+  {
+    name: "a job waits for ever",
+    file: "src/core/give-up.ts",
+    find: "if (!draft.isDue(readyAt + patience.waitMs)) return undefined;",
+    replace: "if (readyAt > 0) return undefined;",
+  },
+  {
+    name: "a run is cancelled before its check run has told why",
+    file: "src/core/plan.ts",
+    find: ' || job.check?.digest !== "given-up") return;',
+    replace: ") return;",
+  },
+  {
+    name: "machines of a repository without the App are kept",
+    file: "src/core/turn.ts",
+    find: "if (!context.hasAccess && isWithoutJob(belief)) return retire",
+    replace: 'if (context.hasAccess && isWithoutJob(belief) && belief.vm === "broken") return retire',
+  },
+  {
+    name: "a repository without the App gets machines",
+    file: "src/core/pools.ts",
+    find: " || !hasAccess(job, state)) continue;",
+    replace: ") continue;",
+  },
+  {
+    name: "machines that are spare stand in the way of other jobs",
+    file: "src/core/size.ts",
+    find: "if (stuck.some((pool) => isInTheWay(machine, pool)))",
+    replace: "if (stuck.some((pool) => !isInTheWay(machine, pool)))",
+  },
 ];

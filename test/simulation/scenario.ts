@@ -13,6 +13,8 @@ export type Scenario = {
   wipe: boolean;
   /** GitHub hands a job to any fitting runner, not to the one that waits longest. */
   randomHandOut: boolean;
+  /** A person presses Retry on each job that is given up, once. */
+  retries: boolean;
 };
 
 export type PlannedJob = {
@@ -22,6 +24,8 @@ export type PlannedJob = {
   runMs: number;
   /** A person cancels it this long after it was queued. */
   cancelAfterMs?: number | undefined;
+  /** GitHub holds it back this long after it was queued, and then lets it go. */
+  holdAfterMs?: number | undefined;
 };
 
 /** Probabilities, but for `webhookLateMs`. They end after FAULTS_MS; then everything must come to rest. */
@@ -45,6 +49,8 @@ export type Faults = {
   guestVanishes: number;
   /** The runner is given its registration and never connects. */
   runnerSilent: number;
+  /** GitHub refuses the version of the runner. */
+  runnerOutdated: number;
   reportLost: number;
 };
 
@@ -65,6 +71,7 @@ export const NO_FAULTS: Faults = {
   guestSilent: 0,
   guestVanishes: 0,
   runnerSilent: 0,
+  runnerOutdated: 0,
   reportLost: 0,
 };
 
@@ -82,6 +89,7 @@ export function makeScenario(seed: number): Scenario {
       image: dice.between(0, 1),
       runMs: dice.between(1000, 3 * MINUTE),
       cancelAfterMs: dice.chance(0.2) ? dice.between(0, 4 * MINUTE) : undefined,
+      holdAfterMs: !isCalm && dice.chance(0.15) ? dice.between(0, MINUTE) : undefined,
     })),
     faults: {
       webhookLost: dice.chance(0.05) && !isCalm ? 1 : fault(0.6),
@@ -97,6 +105,7 @@ export function makeScenario(seed: number): Scenario {
       guestSilent: fault(0.3),
       guestVanishes: fault(0.3),
       runnerSilent: fault(0.3),
+      runnerOutdated: fault(0.3),
       reportLost: fault(0.5),
     },
     kills:
@@ -107,5 +116,6 @@ export function makeScenario(seed: number): Scenario {
     downMs: dice.between(2000, 2 * MINUTE),
     wipe: !isCalm && dice.chance(0.1),
     randomHandOut: !isCalm && dice.chance(0.5),
+    retries: dice.chance(0.5),
   };
 }

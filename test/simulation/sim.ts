@@ -54,12 +54,13 @@ export const CATALOGUE: Catalogue = {
   controller: "sim",
   hosts: [host("lab1", 2), host("lab2", 1)],
   images: [image("plain", 3), image("big", 1)],
-  repositories: REPOS.map((name) => ({
+  repositories: REPOS.map((name, index) => ({
     name,
     images: ["plain", "big"],
     machines: 2,
     hot: {},
     registration: "jit" as const,
+    onGiveUp: index === 0 ? ("wait" as const) : ("cancel" as const),
   })),
 };
 

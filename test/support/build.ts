@@ -151,8 +151,15 @@ export const aRepository = (changes: Partial<Repository> = {}): Repository => ({
   machines: 100,
   hot: {},
   registration: "jit",
+  onGiveUp: "wait",
   ...changes,
 });
+
+/** One machine of a pool has just failed to boot. */
+export const aStreak = (changes: Partial<Streak> = {}): Streak => {
+  const at = changes.at ?? NOW;
+  return { failures: 1, since: at, hadBooted: false, ...changes, at };
+};
 
 export const aCatalogue = (changes: Partial<Catalogue> = {}): Catalogue => ({
   controller: "lab",
@@ -171,6 +178,8 @@ export type WorldParts = {
   patience?: Partial<Patience>;
   streaks?: Record<string, Streak>;
   drained?: string[];
+  /** Repositories without the App. */
+  withoutAccess?: string[];
   strangers?: Stranger[];
   reachable?: string[];
   now?: number;
@@ -184,6 +193,7 @@ export function aWorld(parts: WorldParts = {}): World {
     jobs: new Map(parts.jobs?.map((job) => [job.id, job])),
     machines: new Map(parts.machines?.map((machine) => [machine.name, machine])),
     drained: new Set(parts.drained),
+    withoutAccess: new Set(parts.withoutAccess),
     streaks: new Map(Object.entries(parts.streaks ?? {})),
   };
   let made = 0;
@@ -210,7 +220,7 @@ export const effectsIn = ({ effects }: Plan): string[] => effects.flatMap(words)
 
 function words(effect: Effect): string[] {
   if (effect.do === "publish") return [];
-  if (effect.do === "look-up") return [`look-up ${effect.job}`];
+  if ("job" in effect) return [`${effect.do} ${effect.job}`];
   return [
     effect.do === "retire" ? `retire ${effect.machine} ${effect.why}` : `${effect.do} ${effect.machine}`,
   ];

@@ -168,7 +168,16 @@ export function fakeHost(): FakeHost {
   return { ...trouble, driver, vms, orders, asked: () => asked };
 }
 
-type GitHubVerb = "runners" | "register" | "remove" | "job" | "openJobs" | "publish";
+type GitHubVerb =
+  | "runners"
+  | "register"
+  | "remove"
+  | "job"
+  | "openJobs"
+  | "cancelRun"
+  | "rerunJob"
+  | "mayWrite"
+  | "publish";
 
 export type FakeGitHub = Troubles<GitHubVerb> & {
   port: GitHub;
@@ -177,6 +186,8 @@ export type FakeGitHub = Troubles<GitHubVerb> & {
   jobs: Map<number, JobSeen>;
   /** What each check run said, the newest last. */
   checks: Map<number, CheckRun[]>;
+  /** Runs that were cancelled. */
+  cancelled: ReadonlySet<number>;
   /** Calls made, by verb. */
   calls: (verb: GitHubVerb) => number;
 };
@@ -188,6 +199,7 @@ export function fakeGitHub(): FakeGitHub {
   const jobs = new Map<number, JobSeen>();
   const checks = new Map<number, CheckRun[]>();
   const checkOf = new Map<number, number>();
+  const cancelled = new Set<number>();
   const calls: GitHubVerb[] = [];
   let lastId = 100;
   const call = async (verb: GitHubVerb) => {
@@ -225,6 +237,18 @@ export function fakeGitHub(): FakeGitHub {
       await call("openJobs");
       return [...jobs.values()].filter(({ status }) => status !== "done");
     },
+    async cancelRun(_repo, runId) {
+      await call("cancelRun");
+      cancelled.add(runId);
+    },
+    async rerunJob() {
+      await call("rerunJob");
+      return "queued";
+    },
+    async mayWrite() {
+      await call("mayWrite");
+      return true;
+    },
     async publish(job, content, known) {
       await call("publish");
       const found = known === "find" ? checkOf.get(job.id) : known;
@@ -240,6 +264,7 @@ export function fakeGitHub(): FakeGitHub {
     runners,
     jobs,
     checks,
+    cancelled,
     calls: (verb) => calls.filter((made) => made === verb).length,
   };
 }

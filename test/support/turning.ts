@@ -22,6 +22,7 @@ const CONTEXT: TurnContext = {
   limits: anImage().limits,
   job: undefined,
   hostDrained: false,
+  hasAccess: true,
   seen: aSeen(),
 };
 

@@ -24,7 +24,14 @@ export type BareParts = {
   undo: (() => Promise<unknown>)[];
 };
 
-const REPO: Repository = { name: "octo/bare", images: [], machines: 1, hot: {}, registration: "jit" };
+const REPO: Repository = {
+  name: "octo/bare",
+  images: [],
+  machines: 1,
+  hot: {},
+  registration: "jit",
+  onGiveUp: "wait",
+};
 const PREFIX = "benchstart-bare-";
 const CLEANUP_MS = 30_000;
 

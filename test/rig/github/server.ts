@@ -122,7 +122,7 @@ function views(world: World) {
 const PERMISSIONS: Permissions = {
   administration: "write",
   checks: "write",
-  actions: "read",
+  actions: "write",
   contents: "read",
   metadata: "read",
 };

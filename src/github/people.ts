@@ -1,0 +1,21 @@
+import { z } from "zod";
+import type { GitHub } from "../ports.ts";
+import { ask, type Client } from "./client.ts";
+
+/** NB: GitHub's own words: `maintain` is told as `write` here, and `triage` as `read`. */
+const permission = z.object({ permission: z.string() });
+
+/** The people part of the port. See: docs.github.com, REST, "Get repository permissions for a user". */
+export function peopleVerbs(client: Client): Pick<GitHub, "mayWrite"> {
+  return {
+    mayWrite: (repo, login, signal) =>
+      client.inRepo(repo, signal, async ({ rest, at }) => {
+        const answer = await ask({
+          send: () => rest.repos.getCollaboratorPermissionLevel({ ...at, username: login }),
+          shape: permission,
+          expect: { 404: "nobody" },
+        } as const);
+        return answer !== "nobody" && (answer.permission === "admin" || answer.permission === "write");
+      }),
+  };
+}
