@@ -4,8 +4,8 @@ import { type Arena, count } from "./arena.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { burst, type Queued } from "./jobs.ts";
 
-/** One trouble, from its beginning to its end. */
-type Trouble = { name: string; go: (arena: Arena) => Promise<void> };
+/** One trouble, from its beginning to its end. `none`: there was nothing to be troubled. */
+type Trouble = { name: string; go: (arena: Arena) => Promise<unknown> };
 
 /** What GitHub answers to a share of the calls. */
 const ANSWERS: readonly { name: string; fault: Omit<AnswerFault, "operation"> }[] = [
@@ -55,8 +55,7 @@ export async function troubleMayfly(arena: Arena, overMs: number): Promise<void>
   for (const { name, go } of shuffled) {
     const startedAt = performance.now();
     arena.tell(`trouble: ${name}`);
-    await go(arena);
-    count(arena, name);
+    if ((await go(arena)) !== "none") count(arena, name);
     arena.tell(`over: ${name}`);
     await sleep(Math.max(0, slotMs - (performance.now() - startedAt)));
   }
@@ -104,7 +103,7 @@ async function fillDisk(arena: Arena, fill: NonNullable<Hypervisor["fill"]>): Pr
 }
 
 /** One that works, if there is one; waits for one that is there. */
-async function killVm(arena: Arena): Promise<void> {
+async function killVm(arena: Arena): Promise<"none" | undefined> {
   const { vms, site, random, harmed, tell } = arena;
   const endsAt = performance.now() + FIND_MS;
   let names = await vms.names();
@@ -114,10 +113,13 @@ async function killVm(arena: Arena): Promise<void> {
     .filter(({ job }) => job?.status === "in_progress")
     .map(({ name }) => name);
   const name = random.pick(names.filter((each) => busy.includes(each))) ?? random.pick(names);
-  if (name === undefined) return tell("there is no VM to kill");
+  if (name === undefined) return "none";
   harmed.add(name);
   tell(`the VM ${name} is killed`);
-  await vms.kill(name).catch(() => tell(`${name} was gone already`));
+  return await vms.kill(name).then(
+    () => undefined,
+    () => "none",
+  );
 }
 
 /** The clock goes an hour forward, two back, and right again. */
