@@ -7,7 +7,7 @@ import { report } from "./core/report.ts";
 import type { Catalogue, Failure, Host, Image, Machine, MachineName, Why } from "./core/types.ts";
 import type { Effect } from "./core/world.ts";
 import type { Observer } from "./observe.ts";
-import type { Clock, Driver, GitHub, Guests, Store } from "./ports.ts";
+import { type Clock, type Driver, type GitHub, GitHubUnavailable, type Guests, type Store } from "./ports.ts";
 import { hashToken, makeToken } from "./token.ts";
 
 export type ActorParts = {
@@ -158,10 +158,18 @@ export function actor(parts: ActorParts): Actor {
     for (const other of attempted) if (!store.state.jobs.has(other)) attempted.delete(other);
     const job = store.state.jobs.get(id);
     if (!job) return "done";
-    const known = job.check?.id ?? (job.queuedAt < since || attempted.has(id) ? "find" : "new");
+    const isFirst = !attempted.has(id);
+    const known = job.check?.id ?? (job.queuedAt < since || !isFirst ? "find" : "new");
     attempted.add(id);
     const content = report(job, story, digest, clock.now());
-    const check = await onGitHub((signal) => github.publish(job, content, known, signal));
+    const check = await onGitHub((signal) => github.publish(job, content, known, signal)).catch(
+      (error: unknown) => {
+        // NB: what a limit kept from being done has not been done, and need not be looked for.
+        if (isFirst && error instanceof GitHubUnavailable && error.retryAt !== undefined)
+          attempted.delete(id);
+        throw error;
+      },
+    );
     attempted.delete(id);
     await record({ kind: "check-published", at: clock.now(), job: id, check, digest });
     return "done";

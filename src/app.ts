@@ -10,6 +10,8 @@ const CLICK_MS = 30_000;
 export type AppOptions = {
   record: Store["record"];
   ring: Ring;
+  /** Asks for a look at where the App is installed, and at the open jobs. */
+  sweepSoon: Ring;
   github: Pick<GitHub, "job" | "rerunJob" | "mayWrite">;
   /** Is the repository in the catalogue? All others are ignored. */
   serves: (repo: RepoName) => boolean;
@@ -21,7 +23,8 @@ export type AppOptions = {
  * The Probot app: which events, and which facts they become. A webhook is a hint: nothing depends on one coming, coming once or coming
  * in order, and every handler may run twice for the same webhook.
  */
-export function mayflyApp({ record, ring, github, serves, clock, log }: AppOptions): ApplicationFunction {
+export function mayflyApp(options: AppOptions): ApplicationFunction {
+  const { record, ring, sweepSoon, github, serves, clock, log } = options;
   return (app) => {
     app.on("workflow_job", async ({ payload }) => {
       if (serves(repositoryOf(payload))) await see(jobFromWebhook(payload));
@@ -30,12 +33,15 @@ export function mayflyApp({ record, ring, github, serves, clock, log }: AppOptio
     // "Retry" and "Re-run" on one of our check runs.
     app.on(["check_run.rerequested", "check_run.requested_action"], async ({ payload }) => {
       const click = clickFromWebhook(payload);
-      if (click && serves(click.repo)) await answer(click);
+      if (!click || !serves(click.repo)) return;
+      await answer(click);
+      sweepSoon();
     });
 
-    // What GitHub refused us before it may allow now, and the other way round: the next pass finds out.
+    // What GitHub refused us before it may allow now, and the other way round: the sweep finds out.
     app.on(["installation", "installation_repositories"], ({ payload }) => {
       log.info({ installation: payload.installation.id, action: payload.action }, "installation changed");
+      sweepSoon();
       ring();
     });
 

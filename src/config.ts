@@ -8,7 +8,7 @@ import { CATALOGUE_SCHEMA, type CatalogueFile } from "./config/schema.ts";
 import { type Env, readSecrets, type Secrets } from "./config/secrets.ts";
 import { schemaFaults } from "./config/sentences.ts";
 import { type Fault, readSource } from "./config/source.ts";
-import { type Listen, toListen } from "./config/units.ts";
+import { type Listen, toListen, toMs } from "./config/units.ts";
 import type { Catalogue, Patience } from "./core/types.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import { SetupError } from "./ports.ts";
@@ -17,6 +17,10 @@ import { SetupError } from "./ports.ts";
 export type Settings = {
   catalogue: Catalogue;
   github: { apiUrl: string; webUrl: string };
+  /** How Mayfly hears of jobs. */
+  intake: "webhook" | "poll";
+  /** Between two sweeps. */
+  sweepMs: number;
   web: Listen;
   /** Host of the relay. The rest of its address is a secret. */
   relayHost: string | undefined;
@@ -39,8 +43,8 @@ type Where = { file: string; env: Env };
 
 /** Throws `SetupError` with every fault of the file and of the environment, one sentence each. */
 export function readConfig({ file, env }: Where): Config {
-  const { settings, relayUrl, faults } = readFile(file, env);
-  const { secrets, faults: secretFaults } = readSecrets(env);
+  const { settings, relayUrl, faults, intake } = readFile(file, env);
+  const { secrets, faults: secretFaults } = readSecrets(env, intake);
   const sentences = [...faults, ...secretFaults.map((text) => `environment: ${text}`)];
   if (!settings || sentences.length > 0) throw new SetupError(sentences.join("\n"));
   return deepFreeze({ ...settings, github: { ...settings.github, ...secrets }, relayUrl });
@@ -62,24 +66,37 @@ export function readDataFolder(file: string): string {
   throw new SetupError(inOrder(faults).join("\n"));
 }
 
-type ReadFile = { settings: Settings | undefined; relayUrl?: string | undefined; faults: string[] };
+type FileRead = {
+  settings: Settings | undefined;
+  relayUrl?: string | undefined;
+  faults: string[];
+  /** Known, as a rule, also where something else is wrong. */
+  intake: Settings["intake"] | undefined;
+};
 
-function readFile(file: string, env: Env): ReadFile {
+function readFile(file: string, env: Env): FileRead {
   const source = readSource(file);
-  if (source.faults.length > 0) return { settings: undefined, faults: inOrder(source.faults) };
+  const entries = readEntries(source);
+  const { intake } = entries;
+  if (source.faults.length > 0) return { settings: undefined, faults: inOrder(source.faults), intake };
   const folder = dirname(resolve(file));
-  const faults = [...schemaFaults(source), ...crossFaults(readEntries(source), source, folder)];
+  const faults = [...schemaFaults(source), ...crossFaults(entries, source, folder)];
   const parsed = CATALOGUE_SCHEMA.safeParse(source.value);
-  if (!parsed.success || faults.length > 0) return { settings: undefined, faults: inOrder(faults) };
+  if (!parsed.success || faults.length > 0) return { settings: undefined, faults: inOrder(faults), intake };
   const relayUrl = relayUrlOf(env, parsed.data.relay.url);
-  return { settings: toSettings(parsed.data, folder, env, relayUrl), relayUrl, faults: [] };
+  return { settings: toSettings(parsed.data, folder, env, relayUrl), relayUrl, faults: [], intake };
 }
+
+/** Who does without webhooks has to ask more often. */
+const SWEEP = { webhook: "5m", poll: "30s" };
 
 function toSettings(file: CatalogueFile, folder: string, env: Env, relayUrl: string | undefined): Settings {
   const webUrl = file.github.url.replace(/\/+$/, "");
   return {
     catalogue: toCatalogue(file, folder),
     github: { webUrl, apiUrl: file.github.apiUrl?.replace(/\/+$/, "") ?? apiUrlOf(webUrl) },
+    intake: file.intake,
+    sweepMs: toMs(file.sweep.every ?? SWEEP[file.intake]),
     web: toListen(file.web.listen),
     relayHost: relayUrl === undefined ? undefined : new URL(relayUrl).host,
     guests: toListen(file.guests.listen),

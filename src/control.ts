@@ -9,7 +9,7 @@ import { overviewOf } from "./control/overview.ts";
 import type { Fact } from "./core/facts.ts";
 import { nearestWord } from "./core/labels.ts";
 import type { World } from "./core/world.ts";
-import { type Clock, type RelayHealth, type Ring, SetupError, type Store } from "./ports.ts";
+import { type Clock, type RelayHealth, type Ring, SetupError, type Standing, type Store } from "./ports.ts";
 
 export type ControlParts = {
   /** Path of the Unix socket. Its folder belongs to us alone. */
@@ -18,6 +18,8 @@ export type ControlParts = {
   world: () => World;
   /** How the relay is, if there is one. */
   relay?: (() => RelayHealth) | undefined;
+  /** How the installations stand with GitHub's limits. */
+  standing: () => Standing[];
   ring: Ring;
   clock: Clock;
   log: Logger;
@@ -54,9 +56,9 @@ export async function startControl(parts: ControlParts): Promise<{ close(): Prom
 const drainBody = z.object({ drained: z.boolean() });
 
 function controlRoutes(parts: ControlParts): Hono {
-  const { store, world } = parts;
+  const { store, world, standing } = parts;
   const routes = new Hono();
-  routes.get("/ps", (c) => c.json(overviewOf(world(), parts.relay?.())));
+  routes.get("/ps", (c) => c.json(overviewOf(world(), standing(), parts.relay?.())));
   routes.get("/why/:job{[0-9]{1,16}}", async (c) => {
     const id = Number(c.req.param("job"));
     const answer = answerWhy(id, world(), await store.history({ job: id }));

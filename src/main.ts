@@ -14,9 +14,12 @@ import { machineName } from "./core/name.ts";
 import type { World } from "./core/world.ts";
 import { DRIVERS } from "./drivers/index.ts";
 import { type Evidence, evidence } from "./evidence.ts";
+import type { LimitParts } from "./github/octokit.ts";
 import { githubPort } from "./github/port.ts";
 import { openAuthority } from "./guest/authority.ts";
 import { type GuestListener, startGuestListener } from "./guest/listener.ts";
+import { watchDeliveries } from "./intake/delivery-log.ts";
+import { closeOrphans } from "./intake/orphans.ts";
 import { startReader } from "./intake/reader.ts";
 import { followRelay, type Relay } from "./intake/relay.ts";
 import { sweepJobs } from "./intake/sweep.ts";
@@ -30,8 +33,8 @@ import { metricsRoutes } from "./web/metrics.ts";
 
 /** Mayfly, running. */
 export type Mayfly = {
-  /** Where the web listener and the guest listener are. */
-  webUrl: string;
+  /** Where the web listener and the guest listener are. There is no web listener where GitHub is only asked. */
+  webUrl: string | undefined;
   guestUrl: string;
   /** Settles when the passes have ended: after `close`, or by itself when one could not be written down (then it rejects). */
   ended: Promise<void>;
@@ -81,17 +84,18 @@ export async function startMayfly(config: Config, log: Logger, clock = clockOf(l
     });
     site.onClose(store.close);
     const { listener, ca } = await startGuests(site, store);
-    const { github, probot } = githubPort({ ...config.github, log, clock });
+    const { github, probot, standing } = githubPort({ ...config.github, ...limitParts(site, store), log });
     const kept = evidence(join(config.data, "evidence"));
     rings = makeRing(site, { store, github, guests: listener.guests, ca, kept });
-    const { web, relay } = await startIntake(site, { store, github, probot, world: rings.world });
+    const parts = { store, github, probot, world: rings.world };
+    const { web, relay, rounds } = await startIntake(site, parts, closing.signal);
     const path = join(config.data, "control.sock");
-    const control = await startControl({ path, store, relay: relay?.health, ...site, ...rings });
+    const asked = { relay: relay?.health, standing };
+    const control = await startControl({ path, store, ...asked, ...site, ...rings });
     site.onClose(control.close);
     pruneOldThings(site, store, kept);
-    const sweep = startSweep(site, store, github, closing.signal);
     const ended = rings.run(closing.signal);
-    site.onClose(() => withinGrace(Promise.allSettled([sweep, ended]), site, rings));
+    site.onClose(() => withinGrace(Promise.allSettled([rounds, ended]), site, rings));
     log.info({ ...naming(site), web: web.url, guests: listener.url }, "Mayfly is running");
     return { webUrl: web.url, guestUrl: listener.url, ended, close };
   } catch (error) {
@@ -142,6 +146,22 @@ async function startGuests(site: Site, store: Store): Promise<{ listener: GuestL
   return { listener, ca: tls.ca };
 }
 
+/** GitHub's limits are kept: a restart in the middle of one must not provoke the next. */
+function limitParts({ clock, log, ring }: Site, { state, record }: Store): LimitParts {
+  const limits = Array.from(state.limited).filter(([, { until }]) => until > clock.now());
+  return {
+    clock,
+    limitedUntil: new Map(limits.map(([installation, { until }]) => [installation, until])),
+    onLimited: (installation, until) => {
+      const at = clock.now();
+      log.warn({ installation, until: new Date(until).toISOString() }, "GitHub limits our calls");
+      record([{ kind: "github-limited", at, installation, until }])
+        .then(ring)
+        .catch((err: unknown) => log.error({ err }, "that GitHub limits our calls could not be written"));
+    },
+  };
+}
+
 type RingParts = {
   store: Store;
   github: GitHub;
@@ -183,41 +203,50 @@ function makeDrivers({ config, clock, log, ring, onClose }: Site): Map<string, D
 
 type IntakeParts = { store: Store; github: GitHub; probot: Probot; world: () => World };
 
-/** From the webhook's arrival to the facts that Probot's handlers make of it. */
+/** From the webhook's arrival, or from the look for what did not arrive, to the facts that Probot's handlers make of it. */
 async function startIntake(
   site: Site,
   { store, github, probot, world }: IntakeParts,
-): Promise<{ web: WebListener; relay: Relay | undefined }> {
+  signal: AbortSignal,
+): Promise<{ web: WebListener; relay: Relay | undefined; rounds: Promise<unknown> }> {
   const { config, clock, log, ring, onClose } = site;
   const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
-  await probot.load(mayflyApp({ record: store.record, ring, github, serves, clock, log }));
+  const parts = { github, repositories: repositoriesOf(site), state: () => store.state, clock, ring, log };
+  const { record } = store;
+  const sweep = sweepJobs({ ...parts, record, everyMs: config.sweepMs }, signal);
+  const sweepSoon = sweep.soon;
+  await probot.load(mayflyApp({ record, ring, sweepSoon, github, serves, clock, log }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   onClose(reader.close);
-  const { webhookSecrets: secrets } = config.github;
-  const taking = { secrets, keep: store.keep, wake: reader.wake, clock, log };
-  const relay = startRelay(site, taking);
-  const routes = new Hono<{ Bindings: HttpBindings }>()
-    .route("/", webhookRoutes(taking))
-    .route("/", metricsRoutes({ world, relay: relay?.health }));
-  const web = await startWebListener({ listen: config.web, routes });
-  onClose(web.close);
-  return { web, relay };
+  const deliveries = watchDeliveries({ github, store, wake: reader.wake, clock, log }, signal);
+  const tidied = Promise.all([sweep.first, deliveries.first]).then(() => closeOrphans(parts, signal));
+  const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake: reader.wake, clock, log };
+  const relay = startRelay(site, taking, deliveries.soon);
+  const web = await startWeb(site, { taking, world, relay });
+  return { web, relay, rounds: Promise.all([sweep.ended, deliveries.ended, tidied]) };
 }
 
-function startRelay({ config: { relayUrl: url }, onClose }: Site, taking: WebhookOptions): Relay | undefined {
-  if (url === undefined) return undefined;
-  const relay = followRelay({ ...taking, url, lookSoon: () => {} });
+function startRelay(
+  { config: { relayUrl: url, intake }, onClose }: Site,
+  taking: WebhookOptions,
+  lookSoon: Ring,
+): Relay | undefined {
+  if (url === undefined || intake === "poll") return undefined;
+  const relay = followRelay({ ...taking, url, lookSoon });
   onClose(relay.close);
   return relay;
 }
 
-function startSweep(site: Site, store: Store, github: GitHub, signal: AbortSignal): Promise<void> {
-  const { clock, ring, log } = site;
-  const state = () => store.state;
-  return sweepJobs(
-    { github, repositories: repositoriesOf(site), state, record: store.record, clock, ring, log },
-    signal,
-  );
+type WebParts = { taking: WebhookOptions; world: () => World; relay: Relay | undefined };
+
+/** NB: who polls takes no webhooks; the rest of the web listener is for people and for Prometheus. */
+async function startWeb({ config, onClose }: Site, { taking, world, relay }: WebParts): Promise<WebListener> {
+  const routes = new Hono<{ Bindings: HttpBindings }>();
+  if (config.intake === "webhook") routes.route("/", webhookRoutes(taking));
+  routes.route("/", metricsRoutes({ world, relay: relay?.health }));
+  const web = await startWebListener({ listen: config.web, routes });
+  onClose(web.close);
+  return web;
 }
 
 /** Evidence and history are kept for the set number of days. */

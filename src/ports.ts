@@ -67,10 +67,25 @@ export class GitHubUnavailable extends Error {
   }
 }
 
+/** One try to deliver a webhook, as GitHub's delivery log of the App shows it. A redelivery has the GUID of the first try. */
+export type DeliveryEntry = {
+  id: number;
+  guid: string;
+  event: string;
+  action: string | undefined;
+  at: number;
+  redelivery: boolean;
+};
+
+/** A check run of ours that is not completed. `job`: what it is about. */
+export type OpenCheck = { id: number; job: number };
+
 /** GitHub, for the repositories that installed the app. All verbs throw `GitHubUnavailable` when GitHub could not be asked. */
 export type GitHub = {
-  /** Names of the repositories that have the app installed. */
+  /** Names of the repositories that have the app installed, and not suspended. */
   installed(signal: AbortSignal): Promise<RepoName[]>;
+  /** The same of one repository: for one that the list lacks, which may be a slip of the list, or a repository that was renamed. */
+  isInstalled(repo: RepoName, signal: AbortSignal): Promise<boolean>;
   runners(repo: RepoName, signal: AbortSignal): Promise<RunnerSeen[]>;
   /** Registers a runner for one job. `taken`: GitHub already lists a runner of that name. */
   register(
@@ -101,6 +116,29 @@ export type GitHub = {
     check: number | "new" | "find",
     signal: AbortSignal,
   ): Promise<number>;
+  /** Check runs of ours that are not completed, on the commits of the newest runs since then. */
+  openChecks(repo: RepoName, since: number, signal: AbortSignal): Promise<OpenCheck[]>;
+  /** Completes a check run as neutral. One that is not there any more counts as closed. */
+  closeCheck(
+    repo: RepoName,
+    check: number,
+    words: { title: string; summary: string },
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Entries of the App's delivery log that are not older than `since`, and what GitHub's own clock says. */
+  deliveries(since: number, signal: AbortSignal): Promise<{ at: number; entries: DeliveryEntry[] }>;
+  /** The webhook that an entry of the delivery log is about. `gone`: GitHub does not have it any more. */
+  delivery(id: number, signal: AbortSignal): Promise<Omit<Delivery, "receivedAt"> | "gone">;
+};
+
+/** How an installation of the App stands with GitHub's limits, as far as GitHub's answers told since the start of the process. */
+export type Standing = {
+  installation: number;
+  repositories: readonly RepoName[];
+  /** GitHub refuses all its calls until then. */
+  limitedUntil?: number | undefined;
+  /** Calls of this hour: those left, of how many, and when the next hour begins. */
+  calls?: { left: number; limit?: number | undefined; resetAt: number } | undefined;
 };
 
 /** The guests that are calling. */
@@ -125,8 +163,13 @@ export type Store = {
   history(about: { job: number } | { machine: MachineName }): Promise<Fact[]>;
   /** Keeps a webhook. Durable when it resolves. `known`: its id was there already. */
   keep(delivery: Delivery): Promise<"new" | "known">;
-  /** Webhooks kept and not yet turned into facts, oldest first. */
-  unread(): Promise<Delivery[]>;
+  /** Which of these webhooks are kept, by their ids. */
+  known(ids: readonly string[]): Promise<Set<string>>;
+  /** Up to which time, of GitHub's clock, the delivery log has been read. `undefined`: never. */
+  logPosition(): Promise<number | undefined>;
+  moveLogPosition(to: number): Promise<void>;
+  /** Webhooks kept and not yet turned into facts, oldest first. All of them, if not said otherwise: there may be thousands. */
+  unread(which?: { except?: readonly string[]; most?: number }): Promise<Delivery[]>;
   /** Marks a webhook as turned into facts. */
   markRead(id: string): Promise<void>;
   /** Deletes history, closed jobs and webhooks older than `before`. */

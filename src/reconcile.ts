@@ -6,6 +6,7 @@ import type { Catalogue, MachineName, Patience } from "./core/types.ts";
 import type { Effect, Plan, World } from "./core/world.ts";
 import type { Observer } from "./observe.ts";
 import { type Clock, GitHubUnavailable, type Ring, type Store } from "./ports.ts";
+import { publishing } from "./publishing.ts";
 
 export type ReconcilerParts = {
   catalogue: Catalogue;
@@ -46,6 +47,7 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
   const bell = newBell();
   const underWay = new Map<string, Promise<void>>();
   const resting = new Map<string, { until: number; tries: number }>();
+  const publishes = publishing(store);
 
   const world = (): World => ({
     state: store.state,
@@ -103,22 +105,30 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
     const key = keyOf(effect);
     const rest = resting.get(key);
     if (rest && rest.until > clock.now()) return rest.until;
-    if (!underWay.has(key)) underWay.set(key, carryOut(effect, key));
+    if (underWay.has(key)) return Number.POSITIVE_INFINITY;
+    const mayAt = effect.do === "publish" ? publishes.mayBeginAt(effect, clock.now()) : 0;
+    if (mayAt > clock.now()) return mayAt;
+    underWay.set(key, carryOut(effect, key));
     return Number.POSITIVE_INFINITY;
   }
 
   async function carryOut(effect: Effect, key: string): Promise<void> {
     const startedAt = clock.now();
     const about = "machine" in effect ? { machine: effect.machine } : { job: effect.job };
+    const ended = effect.do === "publish" ? publishes.begin(effect) : undefined;
     try {
       const answer = await parts.act(effect);
       if (answer === "not-yet") return rest(effect, undefined);
       log.info({ ...about, step: effect.do, tookMs: clock.now() - startedAt }, "step done");
       resting.delete(key);
     } catch (error) {
+      const retryAt = error instanceof GitHubUnavailable ? error.retryAt : undefined;
+      // NB: it is not this one's fault: it goes first again when there is room.
+      if (effect.do === "publish" && retryAt !== undefined) return publishes.hold(effect, retryAt);
       log.warn({ ...about, step: effect.do, err: error }, "step failed, will be tried again");
-      rest(effect, error instanceof GitHubUnavailable ? error.retryAt : undefined);
+      rest(effect, retryAt);
     } finally {
+      ended?.();
       underWay.delete(key);
       bell.ring();
     }

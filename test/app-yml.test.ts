@@ -97,7 +97,7 @@ function eventsOf(): string[] {
   const app = Object.assign(probot, {
     on: (name: string | string[]) => names.push(...[name].flat().map((one) => one.split(".")[0] ?? "")),
   });
-  const parts = { ring: () => {}, serves: () => true, clock: fakeClock(), log };
+  const parts = { ring: () => {}, sweepSoon: () => {}, serves: () => true, clock: fakeClock(), log };
   void mayflyApp({ ...parts, record: async () => {}, github: noGitHub })(app, {
     cwd: "",
     addHandler: () => {},

@@ -20,10 +20,14 @@ async function start({ serves = () => true, found = "gone", mayWrite = true }: S
   const clock = fakeClock();
   const probot = new Probot({ githubToken: "none is used", log });
   let rung = 0;
+  let swept = 0;
   const app = mayflyApp({
     record: async (added) => void facts.push(...added),
     ring: () => {
       rung += 1;
+    },
+    sweepSoon: () => {
+      swept += 1;
     },
     github: {
       job: async () => found,
@@ -40,7 +44,7 @@ async function start({ serves = () => true, found = "gone", mayWrite = true }: S
   await probot.load(app);
   const tell = (event: string, payload: object) =>
     receive(probot, { id: "1", event, payload: JSON.stringify(payload), receivedAt: 0 });
-  return { tell, facts, rerun, rung: () => rung, now: clock.now(), logged: text };
+  return { tell, facts, rerun, rung: () => rung, swept: () => swept, now: clock.now(), logged: text };
 }
 
 /** Somebody's click on a check run of ours. */
@@ -108,6 +112,26 @@ describe("the app", () => {
     await tell(event, payload);
 
     expect(rung()).toBe(1);
+  });
+
+  test.for([
+    ["installation", { action: "deleted", installation: { id: 1 } }],
+    ["installation_repositories", { action: "removed", installation: { id: 1 } }],
+    ["check_run", click("rerequested", "42")],
+  ] as const)("has GitHub swept soon after %s", async ([event, payload]) => {
+    const { tell, swept } = await start();
+
+    await tell(event, payload);
+
+    expect(swept()).toBe(1);
+  });
+
+  test("does not sweep for each job", async () => {
+    const { tell, swept } = await start();
+
+    await tell("workflow_job", EXAMPLE ?? {});
+
+    expect(swept()).toBe(0);
   });
 
   test("does not answer for a webhook that it cannot read", async () => {

@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { mayfly, site, start } from "./cli-site.ts";
@@ -87,6 +87,17 @@ describe("mayfly check", () => {
     expect(stdout).toMatch(/runs-on: \[spinw-linux\] +-> linux/);
     expect(stdout).toContain("No repository uses the image spare.");
     expect(stdout).toContain("Host lab1: all is well\nEnvironment: all is well");
+    expect(code).toBe(0);
+  });
+
+  test("wants no webhook secret where GitHub is only asked, and says how often", async () => {
+    const { config } = site();
+    writeFileSync(config, `${readFileSync(config, "utf8")}intake: poll\n`);
+
+    const { code, stdout } = await mayfly(["check", "--config", config], { ...ENV, WEBHOOK_SECRET: "" });
+
+    expect(stdout).toContain("jobs from http://127.0.0.1:1, which is asked for them every 30 s, guests");
+    expect(stdout).toContain("Environment: all is well");
     expect(code).toBe(0);
   });
 

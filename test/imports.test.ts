@@ -23,7 +23,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "everything">> = {
   source: SHARED,
   observe: [...SHARED, "source"],
   act: [...SHARED, "observe", "token"],
-  reconcile: [...SHARED, "observe", "act"],
+  publishing: SHARED,
+  reconcile: [...SHARED, "observe", "act", "publishing"],
 
   // what is asked of a webhook, whatever way it comes
   webhook: SHARED,

@@ -187,6 +187,15 @@ describe("a repository's runners", () => {
     });
   });
 
+  test("are asked for in every repository at the start, whether or not a machine is there", async () => {
+    const repositories = [aRepository(), aRepository({ name: "octo/quiet" })];
+    const rig = ringRig({ catalogue: { repositories } });
+
+    await look(rig, []);
+
+    expect(rig.github.calls("runners")).toBe(2);
+  });
+
   test("are asked for every five seconds while one is in doubt, and every ten minutes else", async () => {
     const rig = ringRig();
 

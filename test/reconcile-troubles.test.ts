@@ -148,11 +148,11 @@ describe("a step that fails", () => {
 
   test("because GitHub asks for patience is not tried before the time that GitHub named", async () => {
     const rig = await running();
-    const retryAt = rig.clock.now() + minutes(7);
+    const retryAt = rig.clock.now() + minutes(4);
     rig.github.fails("publish", new GitHubUnavailable("rate limit", { retryAt }));
     await tell(rig, jobSeen(rig));
 
-    await pass(rig, minutes(7) - 1);
+    await pass(rig, minutes(4) - 1);
     expect(rig.github.calls("publish")).toBe(1);
     await pass(rig, 1);
 

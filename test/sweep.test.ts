@@ -21,21 +21,24 @@ type Parts = {
   ours?: Job[];
   closed?: number[];
   repositories?: string[];
+  everyMs?: number;
   trouble?: (github: FakeGitHub) => void;
 };
 
 /** Sweeps in the background, on a clock that stands. */
-function sweeping({ theirs = [], ours = [], closed = [], repositories = [REPO], trouble }: Parts = {}) {
+function sweeping(parts: Parts = {}) {
+  const { theirs = [], ours = [], closed = [], repositories = [REPO], everyMs, trouble } = parts;
   const clock = fakeClock();
   const github = fakeGitHub();
   const store = memoryStore();
+  for (const repo of repositories) github.installed.add(repo);
   trouble?.(github);
   for (const id of closed) store.state.closed.add(id);
   const kept = keptLog();
   for (const job of theirs) github.jobs.set(job.id, job);
   for (const job of ours) store.state.jobs.set(job.id, job);
   let rings = 0;
-  const ended = sweepJobs(
+  const { ended, soon, first } = sweepJobs(
     {
       github: github.port,
       repositories,
@@ -46,11 +49,12 @@ function sweeping({ theirs = [], ours = [], closed = [], repositories = [REPO], 
         rings += 1;
       },
       log: kept.log,
+      ...(everyMs === undefined ? {} : { everyMs }),
     },
     stop.signal,
   );
   const known = (id = 1) => store.state.jobs.get(id);
-  return { clock, github, store, kept, ended, known, rings: () => rings };
+  return { clock, github, store, kept, ended, soon, first, known, rings: () => rings };
 }
 
 const old = { queuedAt: NOW - minutes(30) };
@@ -244,5 +248,179 @@ describe("a sweep", () => {
     await expect(ended).resolves.toBeUndefined();
     await clock.advance(minutes(60));
     expect(github.calls("openJobs")).toBe(1);
+  });
+
+  test("that is rung for comes at once, but not without a pause", async () => {
+    const { clock, github, soon } = sweeping();
+    await settled();
+
+    soon();
+    soon();
+    await clock.advance(seconds(5) - 1);
+    await settled();
+    expect(github.calls("openJobs")).toBe(1);
+    await clock.advance(1);
+    await settled();
+    expect(github.calls("openJobs")).toBe(2);
+  });
+
+  test("tells when the first round is over", async () => {
+    const { first, known } = sweeping({ theirs: [aJobSeen()] });
+
+    await first;
+
+    expect(known()?.status).toBe("queued");
+  });
+
+  test("comes as often as it is told to", async () => {
+    const { clock, github } = sweeping({ everyMs: seconds(30) });
+    await settled();
+
+    await clock.advance(seconds(90));
+    await settled();
+
+    expect(github.calls("openJobs")).toBe(4);
+  });
+});
+
+describe("a sweep of many repositories", () => {
+  const repositories = Array.from({ length: 20 }, (_, index) => `octo/${index}`);
+
+  test("asks about all of them at the start", async () => {
+    const { github } = sweeping({ repositories });
+    await settled();
+
+    expect(github.calls("openJobs")).toBe(20);
+  });
+
+  test("asks about one after the other later on", async () => {
+    const { clock, github } = sweeping({ repositories });
+    await settled();
+    await clock.advance(minutes(5));
+    await settled();
+    expect(github.calls("openJobs")).toBe(21);
+
+    await clock.advance(seconds(9));
+    await settled();
+    expect(github.calls("openJobs")).toBe(30);
+  });
+
+  test("is through in half its time, however many they are", async () => {
+    const { clock, github } = sweeping({ repositories, everyMs: seconds(10) });
+    await settled();
+    await clock.advance(seconds(15));
+    await settled();
+
+    expect(github.calls("openJobs")).toBe(40);
+  });
+
+  test("leaves those alone whose owner's installation is limited, and no others", async () => {
+    const limit = new GitHubUnavailable("limited", { retryAt: NOW + minutes(7) });
+    const { clock, github, known } = sweeping({
+      theirs: [aJobSeen({ repo: "other/one" })],
+      ours: [aJob({ ...old, id: 5, repo: "Octo/left" })],
+      repositories: ["octo/one", "octo/two", "other/one"],
+      trouble: (it) => it.fails("openJobs", limit),
+    });
+    await settled();
+    expect(known(1)?.status).toBe("queued");
+    expect([github.calls("openJobs"), github.calls("job")]).toEqual([2, 0]);
+
+    await clock.advance(minutes(6));
+    await settled();
+    expect(github.calls("openJobs")).toBe(3);
+
+    await clock.advance(minutes(5));
+    await settled();
+    expect(github.calls("openJobs")).toBe(6);
+  });
+});
+
+describe("where the App is installed", () => {
+  const access = (github: FakeGitHub, granted: boolean) => {
+    for (const set of [github.installed, github.inTruth])
+      if (granted) set.add(REPO);
+      else set.delete(REPO);
+  };
+
+  test("is written down when it changes, in both ways, and rings", async () => {
+    const { clock, github, store, rings } = sweeping();
+    await settled();
+    expect([...store.state.withoutAccess]).toEqual([]);
+
+    access(github, false);
+    await clock.advance(minutes(5));
+    await settled();
+    expect([...store.state.withoutAccess]).toEqual([REPO]);
+    expect(rings()).toBe(1);
+
+    access(github, true);
+    await clock.advance(minutes(5));
+    await settled();
+    expect([...store.state.withoutAccess]).toEqual([]);
+    expect(rings()).toBe(2);
+  });
+
+  test("is written down once, not with each look", async () => {
+    const { clock, rings, github } = sweeping({ trouble: (it) => access(it, false) });
+    await settled();
+
+    await clock.advance(minutes(15));
+    await settled();
+
+    expect(rings()).toBe(1);
+    expect(github.calls("isInstalled")).toBe(1);
+  });
+
+  test("is not believed of a list that lacks a repository by a slip", async () => {
+    const { store, github } = sweeping({ trouble: (it) => void it.installed.clear() });
+    await settled();
+
+    expect([...store.state.withoutAccess]).toEqual([]);
+    expect(github.calls("openJobs")).toBe(1);
+  });
+
+  test("stays what it was when it could not be asked, and the jobs are looked at all the same", async () => {
+    const { store, known, kept } = sweeping({
+      theirs: [aJobSeen()],
+      trouble: (it) => {
+        it.installed.clear();
+        it.fails("installed", new GitHubUnavailable("502"));
+      },
+    });
+    await settled();
+
+    expect([...store.state.withoutAccess]).toEqual([]);
+    expect(known()?.status).toBe("queued");
+    expect(kept.lines).toMatchObject([{ msg: "where the App is installed could not be asked" }]);
+  });
+
+  test("stays what it was, too, when the repository itself could not be asked about", async () => {
+    const { store } = sweeping({
+      trouble: (it) => {
+        access(it, false);
+        it.fails("isInstalled", new GitHubUnavailable("502"));
+      },
+    });
+    await settled();
+
+    expect([...store.state.withoutAccess]).toEqual([]);
+  });
+
+  test("does not depend on the spelling", async () => {
+    const { store } = sweeping({
+      repositories: ["Octo/SpinW"],
+      trouble: (it) => void it.installed.delete("Octo/SpinW"),
+    });
+    await settled();
+
+    expect([...store.state.withoutAccess]).toEqual([]);
+  });
+
+  test("decides which repositories are swept", async () => {
+    const { github } = sweeping({ ours: [aJob(old)], trouble: (it) => access(it, false) });
+    await settled();
+
+    expect([github.calls("openJobs"), github.calls("job")]).toEqual([0, 0]);
   });
 });

@@ -46,7 +46,7 @@ function jobId(text: string): string {
   );
 }
 
-function overviewText({ at, hosts, pools, machines, jobs, relay }: Overview): string {
+function overviewText({ at, hosts, pools, machines, jobs, relay, installations }: Overview): string {
   const ours = jobs.filter(({ isOurs }) => isOurs);
   const others = jobs.length - ours.length;
   return [
@@ -91,8 +91,25 @@ function overviewText({ at, hosts, pools, machines, jobs, relay }: Overview): st
       ]),
       "No job is open.",
     ),
+    section(
+      "INSTALLATION",
+      ["REPOSITORIES", "CALLS LEFT", "GITHUB"],
+      installations.map((standing) => installationRow(standing, at)),
+      "GitHub has not been asked yet.",
+    ),
     ...(others === 0 ? [] : [`${others} more open jobs are not for Mayfly: no image fits their labels.`]),
   ].join("\n\n");
+}
+
+function installationRow(
+  { installation, repositories, calls, limitedUntil }: Overview["installations"][number],
+  at: number,
+): string[] {
+  const left =
+    calls && `${calls.left}${calls.limit ? ` of ${calls.limit}` : ""}, anew in ${span(calls.resetAt - at)}`;
+  const limit =
+    limitedUntil === undefined ? "answers" : `limits our calls for ${span(limitedUntil - at)} more`;
+  return [String(installation), repositories.join(", "), left ?? "not known", limit];
 }
 
 function section(first: string, rest: string[], rows: string[][], none: string): string {

@@ -27,7 +27,7 @@ export async function check({ config: file, runsOn, repo, json }: CheckOptions):
   await refuseOtherUser(settings.data);
   if (!json) console.log(`${safe(meaningOf(settings))}\n`);
   const hosts = await Promise.all(settings.catalogue.hosts.map((host) => checkHost(host, settings)));
-  const environment = readSecrets(process.env).faults;
+  const environment = readSecrets(process.env, settings.intake).faults;
   if (json) console.log(JSON.stringify({ settings, hosts, environment }, undefined, 2));
   else console.log(safe(findingsOf(hosts, environment)));
   const count = environment.length + hosts.reduce((sum, { faults }) => sum + faults.length, 0);

@@ -4,21 +4,14 @@ import type { Catalogue, Host, Image, Repository } from "../core/types.ts";
 import { indent, size, span, table } from "./text.ts";
 
 /** What a catalogue means, in words: hosts, images, and which labels lead where. */
-export function meaningOf({
-  catalogue,
-  github,
-  web,
-  relayHost,
-  guests,
-  data,
-  evidenceDays,
-}: Settings): string {
+export function meaningOf(settings: Settings): string {
+  const { catalogue, github, guests, data, evidenceDays } = settings;
   const { controller, hosts, images, repositories } = catalogue;
   const facts = table(
     [`Controller ${controller}`],
     [
       [
-        `  jobs from ${github.webUrl}, webhooks come in at ${web.host}:${web.port}${relayHost === undefined ? "" : ` and over the relay ${relayHost}`}, guests come in at ${guests.host}:${guests.port}`,
+        `  jobs from ${github.webUrl}, ${intakeWords(settings)}, guests come in at ${guests.host}:${guests.port}`,
       ],
       [`  data in ${data}; history and evidence are kept ${evidenceDays} days`],
     ],
@@ -30,6 +23,12 @@ export function meaningOf({
     ...repositories.map((repository) => labelWords(repository, catalogue)),
     ...notes(catalogue),
   ].join("\n\n");
+}
+
+function intakeWords({ intake, web, sweepMs, relayHost }: Settings): string {
+  if (intake === "poll") return `which is asked for them every ${span(sweepMs)}`;
+  const way = relayHost === undefined ? "" : ` and over the relay ${relayHost}`;
+  return `webhooks come in at ${web.host}:${web.port}${way}`;
 }
 
 const hostRow = ({

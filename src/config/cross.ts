@@ -6,7 +6,7 @@ import { isSafe, relayFault } from "./relay.ts";
 import { repositoryFindings } from "./repositories.ts";
 import { nameOf } from "./sentences.ts";
 import type { Fault, Source } from "./source.ts";
-import { toListen } from "./units.ts";
+import { toListen, toMs } from "./units.ts";
 
 /** Faults that show only when entries are compared with each other, or with what is there. `folder`: that of mayfly.yml. */
 export function crossFaults(entries: Entries, source: Source, folder: string): Fault[] {
@@ -17,6 +17,7 @@ export function crossFaults(entries: Entries, source: Source, folder: string): F
     ...entries.hosts.flatMap((host) => hostFindings(host, entries)),
     ...entries.images.flatMap((image) => imageFindings(image, entries, folder)),
     ...entries.repositories.flatMap((repository) => repositoryFindings(repository, entries)),
+    ...sweepFindings(entries),
     ...portFindings(entries),
     ...githubFindings(entries),
     ...relayFindings(entries),
@@ -34,6 +35,16 @@ function duplicates(entries: readonly Entry<{ name: string }>[], what: string): 
     seen.add(key);
     return [];
   });
+}
+
+/** A sweep is five calls for each repository at least, and an hour has 5,000. */
+const SHORTEST_SWEEP = "1s";
+
+function sweepFindings({ sweep: { every } }: Entries): Finding[] {
+  if (every === undefined || toMs(every) >= toMs(SHORTEST_SWEEP)) return [];
+  return [
+    [["sweep", "every"], `sweep.every must be ${SHORTEST_SWEEP} or more: each sweep costs calls at GitHub.`],
+  ];
 }
 
 function portFindings(entries: Entries): Finding[] {
@@ -63,7 +74,9 @@ function githubFindings({ github }: Entries): Finding[] {
   });
 }
 
-function relayFindings({ relay: { url } }: Entries): Finding[] {
-  const fault = url === undefined ? undefined : relayFault(url);
+function relayFindings({ intake, relay: { url } }: Entries): Finding[] {
+  if (url === undefined) return [];
+  const fault =
+    intake === "poll" ? "is for webhooks, and intake is poll. Take one of them away." : relayFault(url);
   return fault === undefined ? [] : [[["relay", "url"], `relay.url ${fault}`]];
 }

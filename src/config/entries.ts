@@ -26,6 +26,8 @@ export type Entries = {
   images: Entry<ImageEntry>[];
   repositories: Entry<RepositoryEntry>[];
   names: { hosts: string[]; images: string[] };
+  intake: CatalogueFile["intake"] | undefined;
+  sweep: Right<CatalogueFile["sweep"]>;
   web: Right<CatalogueFile["web"]>;
   relay: Right<CatalogueFile["relay"]>;
   guests: Right<CatalogueFile["guests"]>;
@@ -39,22 +41,29 @@ const rough = z
     hosts: anyList,
     images: anyList,
     repositories: anyList,
+    intake: z.unknown().optional(),
+    sweep: anyMap,
     web: anyMap,
     relay: anyMap,
     guests: anyMap,
     github: anyMap,
   })
-  .catch({ hosts: [], images: [], repositories: [], web: {}, relay: {}, guests: {}, github: {} });
+  .catch({
+    ...{ hosts: [], images: [], repositories: [] },
+    ...{ intake: undefined, sweep: {}, web: {}, relay: {}, guests: {}, github: {} },
+  });
 const named = z.looseObject({ name: z.string() });
 
 export function readEntries({ value }: Source): Entries {
   const raw = rough.parse(value);
-  const { web, relay, guests, github } = CATALOGUE_SCHEMA.shape;
+  const { intake, sweep, web, relay, guests, github } = CATALOGUE_SCHEMA.shape;
   return {
     hosts: entriesOf("hosts", raw.hosts, HOST_SCHEMA),
     images: entriesOf("images", raw.images, IMAGE_SCHEMA),
     repositories: entriesOf("repositories", raw.repositories, REPOSITORY_SCHEMA),
     names: { hosts: namesOf(raw.hosts), images: namesOf(raw.images) },
+    intake: intake.safeParse(raw.intake).data,
+    sweep: rightKeys(sweep.unwrap(), raw.sweep),
     web: rightKeys(web.unwrap(), raw.web),
     relay: rightKeys(relay.unwrap(), raw.relay),
     guests: rightKeys(guests.unwrap(), raw.guests),

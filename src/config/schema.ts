@@ -201,6 +201,23 @@ export const CATALOGUE_SCHEMA = z.strictObject(
         { error: map },
       )
       .prefault({}),
+    intake: oneOf(["webhook", "poll"])
+      .default("webhook")
+      .describe(
+        "How Mayfly hears of jobs. `poll`: it only asks GitHub, so nothing has to reach it: no webhook, no secret, no address.",
+      ),
+    sweep: z
+      .strictObject(
+        {
+          every: duration
+            .optional()
+            .describe(
+              "How often GitHub is asked which jobs are open, whatever webhooks say. Left out: 5m, with `intake: poll` 30s.",
+            ),
+        },
+        { error: map },
+      )
+      .prefault({}),
     web: z
       .strictObject(
         { listen: listen.default("127.0.0.1:3000").describe("Where webhooks come in.") },

@@ -11,12 +11,15 @@ export type Secrets = {
   appId: number;
   /** PEM. */
   privateKey: string;
-  /** One, or two while it is being changed. */
+  /** One, or two while it is being changed. None where no webhook comes in. */
   webhookSecrets: readonly string[];
 };
 
-/** Reads the secrets, or answers what is wrong with them, one sentence each. */
-export function readSecrets(env: Env): { secrets: Secrets; faults: string[] } {
+/** Reads the secrets, or answers what is wrong with them, one sentence each. With the intake `poll` no webhook secret is wanted. */
+export function readSecrets(
+  env: Env,
+  intake: "webhook" | "poll" | undefined,
+): { secrets: Secrets; faults: string[] } {
   const faults: string[] = [];
   const attempt = <T>(read: (env: Env) => T, otherwise: T): T => {
     try {
@@ -30,17 +33,18 @@ export function readSecrets(env: Env): { secrets: Secrets; faults: string[] } {
   const secrets: Secrets = {
     appId: attempt(readAppId, 0),
     privateKey: attempt(readPrivateKey, ""),
-    webhookSecrets: [
-      attempt(() => readWebhookSecret(env, "WEBHOOK_SECRET"), undefined),
-      attempt(
-        () => (env.WEBHOOK_SECRET_OLD ? readWebhookSecret(env, "WEBHOOK_SECRET_OLD") : undefined),
-        undefined,
-      ),
-    ].filter((secret) => secret !== undefined),
+    webhookSecrets: variablesOf(env, intake).flatMap((variable) =>
+      attempt<string[]>(() => [readWebhookSecret(env, variable)], []),
+    ),
   };
   const relay = env.RELAY_URL ? relayFault(env.RELAY_URL) : undefined;
   if (relay !== undefined) faults.push(`RELAY_URL ${relay}`);
   return { secrets, faults };
+}
+
+function variablesOf(env: Env, intake: "webhook" | "poll" | undefined): string[] {
+  if (intake === "poll") return [];
+  return env.WEBHOOK_SECRET_OLD ? ["WEBHOOK_SECRET", "WEBHOOK_SECRET_OLD"] : ["WEBHOOK_SECRET"];
 }
 
 function readAppId({ APP_ID }: Env): number {

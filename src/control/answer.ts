@@ -1,4 +1,4 @@
-import { explainJob } from "../core/explain.ts";
+import { explainJob, explainLimit } from "../core/explain.ts";
 import type { Fact } from "../core/facts.ts";
 import { storiesOf } from "../core/plan.ts";
 import type { JobSeen } from "../core/types.ts";
@@ -17,7 +17,11 @@ export function answerWhy(id: number, world: World, history: readonly Fact[]): W
   const told = history.map((fact) => ({ at: fact.at, text: factWords(fact) }));
   const open = world.state.jobs.get(id);
   if (open) {
-    const sentences = explainJob(open, storiesOf(world)(open), world.catalogue, world.now);
+    const story = storiesOf(world)(open);
+    const sentences = [
+      ...explainJob(open, story, world.catalogue, world.now),
+      ...explainLimit(open, story, world),
+    ];
     return { job: pick(open), sentences, history: told };
   }
   const last = history.findLast((fact) => fact.kind === "job-seen");

@@ -6,7 +6,7 @@ import type { Story } from "../core/story.ts";
 import type { Job, Machine, Why } from "../core/types.ts";
 import { placeWords } from "../core/words.ts";
 import type { World } from "../core/world.ts";
-import type { RelayHealth } from "../ports.ts";
+import type { RelayHealth, Standing } from "../ports.ts";
 
 /** What there is now, for `mayfly ps`. Times are epoch milliseconds. */
 export type Overview = {
@@ -17,6 +17,7 @@ export type Overview = {
   jobs: JobView[];
   /** Not there: there is no relay. */
   relay?: RelayHealth | undefined;
+  installations: Standing[];
 };
 
 export type HostView = {
@@ -63,7 +64,7 @@ export type JobView = {
   isOurs: boolean;
 };
 
-export function overviewOf(world: World, relay?: RelayHealth): Overview {
+export function overviewOf(world: World, installations: Standing[], relay?: RelayHealth): Overview {
   const { state, now } = world;
   const jobs = [...state.jobs.values()].toSorted((a, b) => a.queuedAt - b.queuedAt || a.id - b.id);
   const machines = [...state.machines.values()].toSorted((a, b) => a.createdAt - b.createdAt);
@@ -74,6 +75,7 @@ export function overviewOf(world: World, relay?: RelayHealth): Overview {
     machines: machines.map((machine) => machineView(machine, jobs)),
     jobs: jobViews(world, jobs),
     relay,
+    installations,
   };
 }
 

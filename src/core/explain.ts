@@ -3,6 +3,7 @@ import { list } from "./markdown.ts";
 import type { Story } from "./story.ts";
 import type { Catalogue, Job, Machine } from "./types.ts";
 import { placeWords, WHY_WORDS } from "./words.ts";
+import type { World } from "./world.ts";
 
 /** The phase of a machine that people see. It is computed, never stored. */
 export type Phase =
@@ -28,6 +29,22 @@ export function phaseOf(machine: Machine): Phase {
 /** Answers "why is my job not running?" in sentences, the most important first. */
 export function explainJob(job: Job, story: Story, catalogue: Catalogue, now: number): string[] {
   return [...explainLabels(job, catalogue), ...explainStory(job, story, now), ...explainFailure(job)];
+}
+
+/** That GitHub refuses Mayfly's calls for the job's installation just now, and what that means for the job. */
+export function explainLimit(job: Job, story: Story, { state, now }: Pick<World, "state" | "now">): string[] {
+  const until = state.limited.get(job.installation)?.until ?? 0;
+  if (until <= now) return [];
+  const time = new Date(until).toISOString().slice(11, 19);
+  return [`GitHub limits Mayfly's calls for this installation until ${time} (UTC); ${limitMeans(story)}.`];
+}
+
+function limitMeans({ is, machine }: Story): string {
+  if (is !== "waiting" && is !== "booting") return "what its check run says may be late";
+  const isReady = machine?.askedAt !== undefined && machine.configuredAt === undefined;
+  return isReady
+    ? "the machine is ready and waits for its registration"
+    : "machines boot meanwhile, and are registered then";
 }
 
 /** Why these labels lead to no image; nothing if they lead to one. */

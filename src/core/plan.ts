@@ -21,12 +21,12 @@ import {
   type Room,
   take,
 } from "./pools.ts";
-import { digestOf, isLastDigest } from "./report.ts";
+import { digestOf, isLastDigest, worthOf } from "./report.ts";
 import { sizePools } from "./size.ts";
 import { type Story, storyteller } from "./story.ts";
 import { askRunnerAt, isGone, type TurnContext, turn, untoldSince } from "./turn.ts";
 import type { ImageLimits, Job, Machine, MachineName, Stranger } from "./types.ts";
-import { type Draft, type Member, newDraft, type Plan, type World } from "./world.ts";
+import { type Draft, type Effect, type Member, newDraft, type Plan, type World } from "./world.ts";
 
 /** Everything to do now. Pure: it changes nothing, and the same world gives the same plan, but for new names. */
 export function plan(world: World): Plan {
@@ -40,8 +40,18 @@ export function plan(world: World): Plan {
   sizePools({ world, members, demand, room, draft });
   planUntold(members, demand, draft);
   planJobs(world, match, story, draft);
+  const turnOf = turns(world.state);
+  draft.effects.sort((a, b) => turnOf(a) - turnOf(b));
   return draft;
 }
+
+/** Check runs come last, and of these first the ones that are worth most when GitHub takes only some. */
+const turns =
+  ({ jobs }: State) =>
+  (effect: Effect): number => {
+    const job = effect.do === "publish" ? jobs.get(effect.job) : undefined;
+    return effect.do === "publish" && job ? 1 + worthOf(job, effect.story) : 0;
+  };
 
 /** Tells of each open job where it stands now. It looks at the world as a pass does, and decides nothing. */
 export function storiesOf(world: World): (job: Job) => Story {

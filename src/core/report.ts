@@ -52,12 +52,34 @@ export function digestOf(job: Job, story: Story): string {
   }
 }
 
+/**
+ * How much a check run is worth at this stage, 0 most, when GitHub does not take all: one that is open must end, and a failure be seen;
+ * that a job waits need not be told.
+ */
+export function worthOf(job: Job, story: Story): number {
+  switch (story.is) {
+    case "given-up":
+      return 0;
+    case "done":
+    case "unserved":
+    case "no-access":
+      return job.check || (story.is === "done" && conclusionOf(job) === "failure") ? 0 : 1;
+    case "running":
+      return 2;
+    case "booting":
+      return 3;
+    case "waiting":
+    case "held":
+      return 4;
+  }
+}
+
 export const isLastDigest = (digest: string): boolean => digest.startsWith("done/");
 
 /** What the check run of a job says at this stage. */
 export function report(job: Job, story: Story, digest: string, now: number): CheckRun {
   const base = { digest, name: `Mayfly: ${job.name}`, text: evidenceText(job), actions: [] };
-  const summary = [headline(job, story, now), stages(job, story.machine), failureText(job)]
+  const summary = [headline(job, story, now), stages(job, story.machine), limitText(job), failureText(job)]
     .filter((part) => part !== "")
     .join("\n\n");
   const title = titleOf(job, story, now);
@@ -201,6 +223,12 @@ function stages(job: Job, machine: Machine | undefined): string {
     before = shown;
   }
   return ["| Stage | Time (UTC) | Since queued | Took |", "| --- | --- | --- | --- |", ...rows].join("\n");
+}
+
+/** NB: a job that ran already when GitHub set the limit had not to wait for it. */
+function limitText({ limited, startedAt }: Job): string {
+  if (!limited || (startedAt !== undefined && startedAt < limited.at)) return "";
+  return `GitHub limited Mayfly's calls from ${timeOfDay(limited.at)} to ${timeOfDay(limited.until)} (UTC); the job may have waited for that.`;
 }
 
 const timeOfDay = (at: number): string => new Date(at).toISOString().slice(0, 19).replace("T", " ");

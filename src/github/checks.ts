@@ -3,6 +3,7 @@ import type { CheckRun } from "../core/report.ts";
 import type { JobSeen } from "../core/types.ts";
 import type { GitHub } from "../ports.ts";
 import { allPages, ask, type Client, type InRepo } from "./client.ts";
+import type { Urgency } from "./routes.ts";
 
 /**
  * Of a summary or a text. NB: GitHub's docs say characters, but GitHub counts bytes too.
@@ -22,13 +23,22 @@ export function checkVerbs(client: Client): Pick<GitHub, "publish"> {
   return {
     publish(job, content, check, signal) {
       client.learn(job.repo, job.installation);
-      return client.inRepo(job.repo, signal, async (place) => {
+      return client.inRepo(job.repo, signal, async ({ at, ...rest }) => {
+        const urgency = urgencyOf(content, check);
+        const place = { ...rest, at: { ...at, request: { ...at.request, urgency } } };
         const known = check === "find" ? await find(place, job, content.name) : check;
         const updated = known === "new" ? "gone" : await update(place, content, known);
         return updated === "gone" ? create(place, job, content) : updated;
       });
     },
   };
+}
+
+/** NB: `worthOf` in core/report.ts is the same order, for those that are not on their way yet. */
+function urgencyOf({ status, conclusion }: CheckRun, check: number | "new" | "find"): Urgency {
+  if (status === "queued") return "announce";
+  if (status === "in_progress") return "report";
+  return typeof check === "number" || conclusion === "failure" ? "conclude" : "note";
 }
 
 function update({ rest, at }: InRepo, content: CheckRun, check: number): Promise<number | "gone"> {
@@ -48,7 +58,8 @@ function create({ rest, at }: InRepo, job: JobSeen, content: CheckRun): Promise<
 async function find({ rest, at }: InRepo, job: JobSeen, name: string): Promise<number | "new"> {
   const checks = await allPages((page) =>
     ask({
-      send: () => rest.checks.listForRef({ ...at, ref: job.headSha, check_name: name, ...page }),
+      send: () =>
+        rest.checks.listForRef({ ...at, ref: job.headSha, check_name: name, filter: "all", ...page }),
       shape: checkPage,
     }),
   );

@@ -3,22 +3,21 @@ import type { Logger } from "pino";
 import { Probot, type ProbotOctokit } from "probot";
 import { z } from "zod";
 import type { RepoName } from "../core/types.ts";
-import type { Clock } from "../ports.ts";
+import type { Standing } from "../ports.ts";
 import { SetupError } from "../ports.ts";
 import { NoToken, Refused, Unanswered } from "./errors.ts";
-import { carefulOctokit } from "./octokit.ts";
+import { carefulOctokit, type LimitParts } from "./octokit.ts";
 
 /** Of one call, from the request to the last byte of the answer. Octokit itself would wait for ever. */
 const CALL_MS = 15_000;
-const PER_PAGE = 100;
+export const PER_PAGE = 100;
 
-export type ClientOptions = {
+export type ClientOptions = LimitParts & {
   appId: number;
   /** PEM. */
   privateKey: string;
   /** Base address of the REST API, without a slash at the end. */
   apiUrl: string;
-  clock: Clock;
   log: Logger;
   /** Time limit of one call in milliseconds. Only tests set it. */
   callMs?: number | undefined;
@@ -42,22 +41,26 @@ export type InRepo = {
 /** All verbs throw `GitHubUnavailable` when GitHub did not do as it was asked, or the reason of the caller's own abort. */
 export type Client = {
   probot: Probot;
+  appId: number;
   /** Acts as the App itself, or as one installation of it. */
   as(installation?: number): Promise<ProbotOctokit["rest"]>;
   /** Acts as the installation that the repository belongs to. */
   inRepo<T>(repo: RepoName, signal: AbortSignal, act: (place: InRepo) => Promise<T>): Promise<T>;
   /** Notes which installation a webhook said that a repository belongs to, which spares a call. */
   learn(repo: RepoName, installation: number): void;
+  /** How each installation stands with GitHub's limits. */
+  standing(): Standing[];
 };
 
 /** Opens the way to GitHub; nothing is called yet. Throws `SetupError` if the private key is none. */
 export function newClient(options: ClientOptions): Client {
-  const { appId, privateKey, apiUrl, clock, log, callMs = CALL_MS } = options;
+  const { appId, privateKey, apiUrl, log, callMs = CALL_MS } = options;
   refuseBadKey(privateKey);
   const installations = new Map<string, number>();
   /** By repository and installation: those that turned out to be of the past. */
   const outdated = new Set<string>();
   const quiet = discreet(log);
+  const careful = carefulOctokit(options);
   const probot = new Probot({
     appId,
     privateKey,
@@ -65,12 +68,13 @@ export function newClient(options: ClientOptions): Client {
     // NB: we verify webhooks ourselves. Left out, Probot would take one that everybody knows.
     secret: randomBytes(32).toString("hex"),
     log: quiet,
-    Octokit: carefulOctokit(clock),
+    Octokit: careful.Octokit,
     request: { fetch: fetchWithin(callMs), log: quiet },
   });
 
   const client: Client = {
     probot,
+    appId,
     as: async (installation) => (await probot.auth(installation)).rest,
     learn(repo, installation) {
       const key = repo.toLowerCase();
@@ -78,6 +82,8 @@ export function newClient(options: ClientOptions): Client {
       if (installation <= 0 || installations.has(key) || outdated.has(`${key} ${installation}`)) return;
       installations.set(key, installation);
     },
+    standing: () =>
+      careful.standing().map((standing) => ({ ...standing, repositories: reposOf(standing.installation) })),
     async inRepo(repo, signal, act) {
       const at = { ...split(repo), request: { signal } };
       const key = repo.toLowerCase();
@@ -96,6 +102,10 @@ export function newClient(options: ClientOptions): Client {
     },
   };
   return client;
+
+  function reposOf(installation: number): RepoName[] {
+    return Array.from(installations).flatMap(([repo, id]) => (id === installation ? [repo] : []));
+  }
 }
 
 /** Makes one call and reads its answer. Throws as octokit.ts does, and `Unanswered` for an answer that is not understood. */
@@ -133,7 +143,8 @@ async function lookUp(client: Client, at: InRepo["at"]): Promise<number> {
   return id;
 }
 
-function split(name: RepoName): { owner: string; repo: string } {
+/** `owner/name` as the parameters of a call. */
+export function split(name: RepoName): { owner: string; repo: string } {
   const [owner = "", repo = ""] = name.split("/");
   return { owner, repo };
 }

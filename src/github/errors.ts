@@ -39,6 +39,13 @@ export class Limited extends GitHubUnavailable {
   }
 }
 
+/** Not sent: it would have gone over a limit, or GitHub has told us to wait. */
+export class Spent extends GitHubUnavailable {
+  constructor(retryAt: number) {
+    super("the budget of calls to github is spent", { retryAt });
+  }
+}
+
 /** True for failures of Octokit's own, with or without an answer. */
 export function isHttpFailure(error: unknown): error is HttpFailure {
   return (

@@ -2,42 +2,52 @@ import type { Logger } from "pino";
 import type { Probot } from "probot";
 import { z } from "zod";
 import type { RepoName } from "../core/types.ts";
-import type { Clock, GitHub } from "../ports.ts";
+import type { GitHub, Standing } from "../ports.ts";
 import { checkVerbs } from "./checks.ts";
-import { allPages, ask, type Client, newClient } from "./client.ts";
+import { allPages, ask, type Client, newClient, split } from "./client.ts";
+import { deliveryVerbs } from "./deliveries.ts";
 import { jobVerbs } from "./jobs.ts";
+import type { LimitParts } from "./octokit.ts";
+import { openCheckVerbs } from "./open-checks.ts";
 import { peopleVerbs } from "./people.ts";
 import { runnerVerbs } from "./runners.ts";
 
 const GITHUB_API = "https://api.github.com";
 
-export type GitHubOptions = {
+export type GitHubOptions = LimitParts & {
   appId: number;
   /** PEM. */
   privateKey: string;
   /** Base address of the REST API, without a slash at the end; another one for GitHub Enterprise Server and for tests. */
   apiUrl?: string | undefined;
   log: Logger;
-  clock: Clock;
   /** Time limit of one call in milliseconds; 15 s if left out. */
   callMs?: number | undefined;
 };
 
 /**
- * GitHub behind its port, and the Probot that shares its credentials and limits. Nothing is called before the first verb.
+ * GitHub behind its port, the Probot that shares its credentials and limits, and how it stands with these. Nothing is called before
+ * the first verb.
  * Throws `SetupError` if the private key is none.
  */
-export function githubPort(options: GitHubOptions): { github: GitHub; probot: Probot } {
+export function githubPort(options: GitHubOptions): {
+  github: GitHub;
+  probot: Probot;
+  standing: () => Standing[];
+} {
   const apiUrl = options.apiUrl ?? GITHUB_API;
   const client = newClient({ ...options, apiUrl });
   const github: GitHub = {
     installed: (signal) => installed(client, signal),
+    isInstalled: (repo, signal) => isInstalled(client, repo, signal),
     ...runnerVerbs(client, webUrlOf(apiUrl)),
     ...jobVerbs(client),
     ...checkVerbs(client),
+    ...openCheckVerbs(client),
+    ...deliveryVerbs(client),
     ...peopleVerbs(client),
   };
-  return { github, probot: client.probot };
+  return { github, probot: client.probot, standing: client.standing };
 }
 
 /** Base address of the pages that belong to an API: github.com's own, or that of a GitHub Enterprise Server. */
@@ -46,7 +56,8 @@ export function webUrlOf(apiUrl: string): string {
   return apiUrl.replace(/\/api\/v3$/, "");
 }
 
-const installationPage = z.array(z.object({ id: z.int(), suspended_at: z.string().nullish() }));
+const installationShape = z.object({ id: z.int(), suspended_at: z.string().nullish() });
+const installationPage = z.array(installationShape);
 const repositoryPage = z
   .object({ repositories: z.array(z.object({ full_name: z.string() })) })
   .transform(({ repositories }) => repositories.map(({ full_name }) => full_name));
@@ -71,4 +82,14 @@ async function installed(client: Client, signal: AbortSignal): Promise<RepoName[
     names.push(...repositories);
   }
   return names;
+}
+
+async function isInstalled(client: Client, repo: RepoName, signal: AbortSignal): Promise<boolean> {
+  const rest = await client.as();
+  const found = await ask({
+    send: () => rest.apps.getRepoInstallation({ ...split(repo), request: { signal } }),
+    shape: installationShape,
+    expect: { 404: "none" },
+  } as const);
+  return found !== "none" && !found.suspended_at;
 }

@@ -47,10 +47,16 @@ export type Click = {
 /** `undefined`: the check run is none of ours, or the button. Throws `ZodError` if it is no click. */
 export function clickFromWebhook(payload: unknown): Click | undefined {
   const { action, check_run: check, requested_action: button, repository, sender } = click.parse(payload);
-  const job = Number(check.external_id || Number.NaN);
-  if (!Number.isSafeInteger(job) || job <= 0) return undefined;
+  const job = jobOfCheck(check.external_id);
+  if (job === undefined) return undefined;
   const isOurButton = button?.identifier === RETRY;
   if (action === "requested_action" && !isOurButton) return undefined;
   const isRetry = isOurButton || check.conclusion === "failure";
   return { repo: repository.full_name, job, by: sender.login, isRetry };
+}
+
+/** The job that a check run of ours is about, by its external id; `undefined` if that is none of ours. */
+export function jobOfCheck(externalId: string | null | undefined): number | undefined {
+  const id = Number(externalId || Number.NaN);
+  return Number.isSafeInteger(id) && id > 0 ? id : undefined;
 }

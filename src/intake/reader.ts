@@ -4,6 +4,8 @@ import type { Clock, Delivery, Store } from "../ports.ts";
 
 /** Webhooks that are begun together, so that the store writes what they say in one transaction: a sync of the disk is what costs. */
 const AT_ONCE = 16;
+/** Webhooks that are in memory at a time. After a long stop there may be thousands, and each may have a MiB. */
+const BATCH = 64;
 /** Waits before each further try; after the last the webhook is set aside. Long enough to sit out a disk that is full or slow. */
 const TRY_AGAIN_MS = [1_000, 10_000, 60_000, 600_000];
 /** While webhooks pour in, answering them comes first: reading waits for a lull, but never longer than the second time. */
@@ -35,7 +37,6 @@ type Failure = { tries: number; againAt: number };
 export function startReader({ store, receive, clock, log }: ReaderOptions): Reader {
   const failures = new Map<string, Failure>();
   const working = new Map<string, Promise<void>>();
-  const readMeanwhile = new Set<string>();
   const closing = new AbortController();
   let bell = new AbortController();
   let wokenAt = 0;
@@ -68,21 +69,27 @@ export function startReader({ store, receive, clock, log }: ReaderOptions): Read
   }
 
   async function readAll(): Promise<void> {
-    readMeanwhile.clear();
-    for (const delivery of await store.unread()) {
-      if (isTaken(delivery.id)) continue;
-      while (working.size >= AT_ONCE) {
-        await Promise.race(working.values());
-        // Those begun together end together.
-        await letOthersIn();
+    for (;;) {
+      const batch = await store.unread({ except: taken(), most: BATCH });
+      if (batch.length === 0) return;
+      for (const delivery of batch) {
+        while (working.size >= AT_ONCE) {
+          await Promise.race(working.values());
+          // Those begun together end together.
+          await letOthersIn();
+        }
+        if (working.size === 0) await lull();
+        if (closing.signal.aborted) return;
+        begin(delivery);
       }
-      if (working.size === 0) await lull();
-      if (closing.signal.aborted) return;
-      working.set(
-        delivery.id,
-        read(delivery).finally(() => working.delete(delivery.id)),
-      );
     }
+  }
+
+  function begin(delivery: Delivery): void {
+    working.set(
+      delivery.id,
+      read(delivery).finally(() => working.delete(delivery.id)),
+    );
   }
 
   /** Resolves when no webhook has come for a moment. */
@@ -96,7 +103,6 @@ export function startReader({ store, receive, clock, log }: ReaderOptions): Read
     try {
       await receive(delivery);
       await store.markRead(delivery.id);
-      readMeanwhile.add(delivery.id);
       failures.delete(delivery.id);
     } catch (err) {
       fail(delivery, err);
@@ -114,10 +120,10 @@ export function startReader({ store, receive, clock, log }: ReaderOptions): Read
     bell.abort();
   }
 
-  /** NB: the list of unread webhooks may be older than the end of work on one of them. */
-  function isTaken(id: string): boolean {
-    const againAt = failures.get(id)?.againAt ?? 0;
-    return working.has(id) || readMeanwhile.has(id) || againAt > clock.now();
+  /** NB: one that is marked as read is taken until it is, so that no list has it again. */
+  function taken(): string[] {
+    const resting = [...failures].filter(([, { againAt }]) => againAt > clock.now());
+    return [...working.keys(), ...resting.map(([id]) => id)];
   }
 
   function nextLookAt(): number {

@@ -1,66 +1,109 @@
-import type { Logger } from "pino";
 import { withLimit } from "../clock.ts";
-import type { Fact, State } from "../core/facts.ts";
+import type { State } from "../core/facts.ts";
 import { YOUNG_MS } from "../core/patience.ts";
+import { hasAccess } from "../core/pools.ts";
 import type { Job, JobSeen, RepoName } from "../core/types.ts";
-import type { Clock, GitHub, Ring } from "../ports.ts";
+import { type GitHub, GitHubUnavailable } from "../ports.ts";
+import { type AccessParts, noteAccess } from "./access.ts";
+import { type Rounds, startRounds } from "./rounds.ts";
 
-export type SweepParts = {
-  github: Pick<GitHub, "openJobs" | "job">;
-  repositories: readonly RepoName[];
-  state: () => State;
-  record: (facts: readonly Fact[]) => Promise<void>;
-  clock: Clock;
-  ring: Ring;
-  log: Logger;
-  everyMs?: number;
-};
+export type SweepParts = AccessParts & { github: Pick<GitHub, "openJobs" | "job">; everyMs?: number };
 
 const EVERY_MS = 5 * 60_000;
+/** However often somebody rings. */
+const REST_MS = 5_000;
 const LIMIT_MS = 60_000;
 const MOST_FAILURES = 3;
+/** Between two repositories, so that many of them are not asked about at once. */
+const PAUSE_MS = 1_000;
 
 /**
- * Asks GitHub at the start and every few minutes which jobs are open, and writes the same facts as a webhook would.
- * So a webhook that never came, and one that came while the controller was down, is made up for.
- * Resolves when the signal is aborted.
+ * Asks GitHub at the start and every few minutes where the App is installed and which jobs are open, and writes the same facts as a
+ * webhook would. So a webhook that never came, and one that came while the controller was down, is made up for.
  */
-export async function sweepJobs(parts: SweepParts, signal: AbortSignal): Promise<void> {
-  const { clock, everyMs = EVERY_MS } = parts;
-  while (!signal.aborted) {
-    for (const repo of parts.repositories) await sweepRepository(repo, parts, signal);
-    await lookUpAll(jobsElsewhere(parts), parts, signal);
-    await clock.until(clock.now() + everyMs, signal);
+export function sweepJobs(parts: SweepParts, signal: AbortSignal): Rounds {
+  const { clock, log, everyMs = EVERY_MS, repositories } = parts;
+  const pauseMs = Math.min(PAUSE_MS, everyMs / 2 / repositories.length);
+  const limits: Limits = new Map();
+  let isFirst = true;
+
+  async function round(): Promise<void> {
+    await noteAccess(parts, signal).catch((error: unknown) => {
+      if (!signal.aborted) log.warn({ err: error }, "where the App is installed could not be asked");
+    });
+    for (const [index, repo] of repositories.entries()) {
+      // NB: jobs may wait since yesterday when the controller starts.
+      if (index > 0 && !isFirst) await clock.until(clock.now() + pauseMs, signal);
+      await sweepRepository(repo, parts, limits, signal);
+    }
+    await lookUpAll(jobsElsewhere(parts), parts, limits, signal);
+    isFirst = false;
   }
+
+  const timing = { everyMs, restMs: REST_MS, failure: "the sweep failed" };
+  return startRounds({ ...timing, round, clock, log }, signal);
 }
 
-async function sweepRepository(repo: RepoName, parts: SweepParts, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
+/**
+ * By owner: until when GitHub wants to be left alone. It limits each installation by itself, and an App has one installation for each
+ * owner of repositories.
+ */
+type Limits = Map<string, number>;
+
+const ownerOf = (repo: RepoName): string => repo.toLowerCase().split("/")[0] ?? "";
+
+const isLimited = (repo: RepoName, limits: Limits, { clock }: SweepParts): boolean =>
+  (limits.get(ownerOf(repo)) ?? 0) > clock.now();
+
+function noteLimit(repo: RepoName, error: unknown, limits: Limits): void {
+  if (error instanceof GitHubUnavailable && error.retryAt !== undefined)
+    limits.set(ownerOf(repo), error.retryAt);
+}
+
+async function sweepRepository(
+  repo: RepoName,
+  parts: SweepParts,
+  limits: Limits,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, github, state, log } = parts;
+  if (signal.aborted || isLimited(repo, limits, parts) || !hasAccess({ repo }, state())) return;
   try {
-    const listed = await withLimit(parts.clock, LIMIT_MS, (limited) => parts.github.openJobs(repo, limited));
+    const listed = await withLimit(clock, LIMIT_MS, (limited) =>
+      github.openJobs(repo, AbortSignal.any([limited, signal])),
+    );
     await writeNews(listed, parts);
     const ids = new Set(listed.map(({ id }) => id));
-    const missing = openJobs(parts.state()).filter((job) => isOf(repo, job) && !ids.has(job.id));
-    await lookUpAll(missing, parts, signal);
+    const missing = openJobs(state()).filter((job) => isOf(repo, job) && !ids.has(job.id));
+    await lookUpAll(missing, parts, limits, signal);
   } catch (error) {
-    if (!signal.aborted) parts.log.warn({ repo, err: error }, "the open jobs could not be listed");
+    noteLimit(repo, error, limits);
+    if (!signal.aborted) log.warn({ repo, err: error }, "the open jobs could not be listed");
   }
 }
 
 /** Looks each job up by itself: one that GitHub stumbles over does not hide the others. A few in a row are GitHub's own trouble. */
-async function lookUpAll(jobs: readonly Job[], parts: SweepParts, signal: AbortSignal): Promise<void> {
+async function lookUpAll(
+  jobs: readonly Job[],
+  parts: SweepParts,
+  limits: Limits,
+  signal: AbortSignal,
+): Promise<void> {
   let failures = 0;
   for (const job of jobs) {
     if (signal.aborted || failures >= MOST_FAILURES) return;
+    if (isLimited(job.repo, limits, parts)) continue;
     try {
-      await writeNews(
-        [await withLimit(parts.clock, LIMIT_MS, (limited) => lookUp(job, parts, limited))],
-        parts,
+      const found = await withLimit(parts.clock, LIMIT_MS, (limited) =>
+        lookUp(job, parts, AbortSignal.any([limited, signal])),
       );
+      await writeNews([found], parts);
       failures = 0;
     } catch (error) {
       failures += 1;
-      parts.log.warn({ repo: job.repo, job: job.id, err: error }, "a job could not be looked up");
+      noteLimit(job.repo, error, limits);
+      if (!signal.aborted)
+        parts.log.warn({ repo: job.repo, job: job.id, err: error }, "a job could not be looked up");
     }
   }
 }

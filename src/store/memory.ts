@@ -7,6 +7,7 @@ export function memoryStore(): Store {
   const state = emptyState();
   let facts: Fact[] = [];
   const deliveries = new Map<string, Delivery & { isRead: boolean }>();
+  let logPosition: number | undefined;
 
   return {
     state,
@@ -26,9 +27,14 @@ export function memoryStore(): Store {
       deliveries.set(delivery.id, { ...delivery, isRead: false });
       return "new";
     },
-    async unread() {
-      const unread = [...deliveries.values()].filter(({ isRead }) => !isRead);
-      return unread.map(({ isRead: _, ...delivery }) => delivery);
+    known: async (ids) => new Set(ids.filter((id) => deliveries.has(id))),
+    logPosition: async () => logPosition,
+    async moveLogPosition(to) {
+      logPosition = to;
+    },
+    async unread({ except = [], most = Number.POSITIVE_INFINITY } = {}) {
+      const unread = [...deliveries.values()].filter(({ isRead, id }) => !isRead && !except.includes(id));
+      return unread.slice(0, most).map(({ isRead: _, ...delivery }) => delivery);
     },
     async markRead(id) {
       const delivery = deliveries.get(id);

@@ -10,9 +10,9 @@ import { claimName, load } from "./load.ts";
 import { holdFile, holdName } from "./lock.ts";
 import { migrate } from "./migrate.ts";
 import { prune } from "./prune.ts";
-import { factsAbout, unreadDeliveries } from "./read.ts";
+import { factsAbout, knownDeliveries, readLogPosition, unreadDeliveries } from "./read.ts";
 import type { Tables } from "./tables.ts";
-import { insertDeliveries, markDeliveries, writeChanges } from "./write.ts";
+import { insertDeliveries, markDeliveries, writeChanges, writeLogPosition } from "./write.ts";
 
 export type StoreOptions = {
   /** The database. Its folder is made if it is not there. */
@@ -52,7 +52,7 @@ export async function openStore({ file, controller, now, log }: StoreOptions): P
 }
 
 /** What is waiting for the next transaction. */
-type Write = { facts: readonly Fact[] } | { delivery: Delivery } | { read: string };
+type Write = { facts: readonly Fact[] } | { delivery: Delivery } | { read: string } | { position: number };
 
 /** A commit holds up every webhook's answer: one that takes this long is worth a warning. */
 const SLOW_MS = 500;
@@ -74,11 +74,13 @@ function storeOn({ db, state, now, log, close }: Parts): Store {
     const facts = group.flatMap((write) => ("facts" in write ? write.facts : []));
     const deliveries = group.flatMap((write) => ("delivery" in write ? [write.delivery] : []));
     const read = group.flatMap((write) => ("read" in write ? [write.read] : []));
+    const position = group.findLast((write) => "position" in write)?.position;
     const changes = fold(facts.length === 0 ? emptyState() : copyOf(state), facts);
     const added = await db.transaction().execute(async (transaction) => {
       const ids = await insertDeliveries(transaction, deliveries);
       await markDeliveries(transaction, read, startedAt);
       await writeChanges(transaction, changes);
+      if (position !== undefined) await writeLogPosition(transaction, position);
       return ids;
     });
     for (const fact of facts) apply(state, fact);
@@ -93,7 +95,10 @@ function storeOn({ db, state, now, log, close }: Parts): Store {
     record: async (facts) => void (await writes.add({ facts })),
     history: (about) => factsAbout(db, about),
     keep: async (delivery) => ((await writes.add({ delivery })) === "new" ? "new" : "known"),
-    unread: () => unreadDeliveries(db),
+    known: (ids) => knownDeliveries(db, ids),
+    logPosition: () => readLogPosition(db),
+    moveLogPosition: async (position) => void (await writes.add({ position })),
+    unread: (which) => unreadDeliveries(db, which),
     markRead: async (id) => void (await writes.add({ read: id })),
     prune: (before) => prune(db, state, before, now()),
     close: async () => {

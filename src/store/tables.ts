@@ -43,3 +43,13 @@ export type DeliveryRow = {
   received_at: number;
   read_at: number | null;
 };
+
+/** The key in `meta` of how far the delivery log has been read. */
+export const LOG_POSITION = "log-position";
+
+/** NB: SQLite takes at most 32,766 values in one statement; no row has more than six. */
+const ROWS_AT_ONCE = 1000;
+
+export function* inParts<T>(rows: readonly T[]): Generator<T[]> {
+  for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) yield rows.slice(from, from + ROWS_AT_ONCE);
+}

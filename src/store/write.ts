@@ -1,10 +1,7 @@
 import type { Transaction } from "kysely";
 import type { Delivery } from "../ports.ts";
 import type { Changes } from "./fold.ts";
-import type { Tables } from "./tables.ts";
-
-/** NB: SQLite takes at most 32,766 values in one statement; no row here has more than six. */
-const ROWS_AT_ONCE = 1000;
+import { inParts, LOG_POSITION, type Tables } from "./tables.ts";
 
 /** Keeps webhooks. Answers the ids that were not there before. */
 export async function insertDeliveries(
@@ -40,6 +37,15 @@ export async function markDeliveries(
   for (const some of inParts(ids)) {
     await transaction.updateTable("delivery").set({ read_at: at }).where("id", "in", some).execute();
   }
+}
+
+/** Notes how far the delivery log has been read. */
+export async function writeLogPosition(transaction: Transaction<Tables>, to: number): Promise<void> {
+  await transaction
+    .insertInto("meta")
+    .values({ key: LOG_POSITION, value: String(to) })
+    .onConflict((conflict) => conflict.column("key").doUpdateSet({ value: String(to) }))
+    .execute();
 }
 
 /** Writes what facts changed: history rows, and the rows of jobs, machines and the rest, each once. */
@@ -93,8 +99,4 @@ async function writeName(
 ): Promise<void> {
   await transaction.deleteFrom(table).where("name", "=", name).execute();
   if (at !== undefined) await transaction.insertInto(table).values({ name, at }).execute();
-}
-
-function* inParts<T>(rows: readonly T[]): Generator<T[]> {
-  for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) yield rows.slice(from, from + ROWS_AT_ONCE);
 }

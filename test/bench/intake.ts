@@ -103,6 +103,7 @@ function notingDriver(onStart: (name: string) => void): Driver {
 /** GitHub's REST side: a repository without runners, where check runs cost nothing. */
 const easyGitHub: GitHub = {
   installed: async () => ["bench/bench"],
+  isInstalled: async () => true,
   runners: async () => [],
   register: async () => "taken",
   remove: async () => "removed",
@@ -112,6 +113,10 @@ const easyGitHub: GitHub = {
   mayWrite: async () => false,
   openJobs: async () => [],
   publish: async (job) => job.id,
+  openChecks: async () => [],
+  closeCheck: async () => {},
+  deliveries: async () => ({ at: 0, entries: [] }),
+  delivery: async () => "gone",
 };
 
 const noGuests: Guests = { polling: () => new Set(), heardAt: () => undefined, answer: () => false };
@@ -195,7 +200,15 @@ async function startRing(store: Awaited<ReturnType<typeof openStore>>, driver: D
     clock,
   });
   await probot.load(
-    mayflyApp({ record: store.record, ring, github: easyGitHub, serves: () => true, clock, log }),
+    mayflyApp({
+      record: store.record,
+      ring,
+      sweepSoon: () => {},
+      github: easyGitHub,
+      serves: () => true,
+      clock,
+      log,
+    }),
   );
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   const routes = webhookRoutes({ secrets: [SECRET], keep: store.keep, wake: reader.wake, clock, log });

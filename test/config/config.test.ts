@@ -33,6 +33,8 @@ describe("a small catalogue", () => {
     expect(catalogue.repositories).toMatchObject([{ machines: 4, hot: {}, registration: "jit" }]);
     expect(rest).toEqual({
       github: { webUrl: "https://github.com", apiUrl: "https://api.github.com" },
+      intake: "webhook",
+      sweepMs: minutes(5),
       web: { host: "127.0.0.1", port: 3000 },
       guests: { host: "0.0.0.0", port: 8443 },
       data: "/var/lib/mayfly",
@@ -96,6 +98,17 @@ describe("a small catalogue", () => {
     );
 
     expect(patience).toEqual({ ...DEFAULT_PATIENCE, lostMs: ms });
+  });
+
+  test.each([
+    ["intake: poll", "poll", seconds(30)],
+    ["intake: poll\nsweep: { every: 10s }", "poll", seconds(10)],
+    ["sweep: { every: 1m }", "webhook", minutes(1)],
+  ])("that says %s hears of jobs by %s, and sweeps every %i ms", (written, intake, sweepMs) => {
+    expect(settings(changed("controller: lab", `controller: lab\n${written}`))).toMatchObject({
+      intake,
+      sweepMs,
+    });
   });
 
   test.each([
@@ -173,6 +186,21 @@ describe("the relay", () => {
 
     expect(shown.relayHost).toBe("relay.lab.example");
     expect(JSON.stringify(shown)).not.toContain("of-the");
+  });
+});
+
+describe("a configuration that only asks GitHub", () => {
+  const text = changed("controller: lab", "controller: lab\nintake: poll");
+  const env = { APP_ID: ENV.APP_ID, PRIVATE_KEY: ENV.PRIVATE_KEY };
+
+  test("needs no webhook secret", () => {
+    expect(readConfig({ file: catalogueFile(text), env }).github.webhookSecrets).toEqual([]);
+  });
+
+  test("is not told to set one either while something else is wrong", () => {
+    const file = catalogueFile(text.replace("machines: 4", "machines: 0"));
+
+    expect(() => readConfig({ file, env })).toThrow(/^mayfly\.yml:6:15: [^\n]*$/);
   });
 });
 

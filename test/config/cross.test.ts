@@ -170,6 +170,12 @@ const PLACES: FaultRow[] = [
     "mayfly.yml:2:16: web.listen has the port 70000; ports end at 65535.",
   ],
   [
+    "GitHub is not swept without a pause",
+    "controller: lab",
+    "controller: lab\nsweep: { every: 100ms }",
+    "mayfly.yml:2:17: sweep.every must be 1s or more: each sweep costs calls at GitHub.",
+  ],
+  [
     "GitHub is called over https, but for one on this machine",
     "controller: lab",
     "controller: lab\ngithub: { url: http://github.lab.example, apiUrl: http://127.0.0.1:4000 }",
@@ -203,3 +209,14 @@ describe.each(Object.entries({ NAMES, LABELS, SIZES, PLACES }))(
     });
   },
 );
+
+test("a relay is of no use to who only asks GitHub", () => {
+  const text = changed(
+    "controller: lab",
+    "controller: lab\nintake: poll\nrelay: { url: https://smee.io/abc }",
+  );
+
+  expect(faultsOf(text)).toEqual([
+    "mayfly.yml:3:15: relay.url is for webhooks, and intake is poll. Take one of them away.",
+  ]);
+});

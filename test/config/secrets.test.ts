@@ -12,7 +12,7 @@ describe("the private key", () => {
     ["in one line", ENV.PRIVATE_KEY.replaceAll("\n", "\\n")],
     ["as base64", Buffer.from(ENV.PRIVATE_KEY).toString("base64")],
   ])("may stand in the environment %s", (_, key) => {
-    const { secrets, faults } = readSecrets({ ...WITHOUT_KEY, PRIVATE_KEY: key });
+    const { secrets, faults } = readSecrets({ ...WITHOUT_KEY, PRIVATE_KEY: key }, "webhook");
 
     expect(faults).toEqual([]);
     expect(secrets.privateKey).toBe(ENV.PRIVATE_KEY);
@@ -21,7 +21,7 @@ describe("the private key", () => {
   test("may stand in a file", () => {
     const file = catalogueFile(ENV.PRIVATE_KEY);
 
-    expect(readSecrets({ ...WITHOUT_KEY, PRIVATE_KEY_PATH: file })).toMatchObject({
+    expect(readSecrets({ ...WITHOUT_KEY, PRIVATE_KEY_PATH: file }, "webhook")).toMatchObject({
       faults: [],
       secrets: { privateKey: ENV.PRIVATE_KEY },
     });
@@ -31,7 +31,7 @@ describe("the private key", () => {
     const { privateKey } = generateKeyPairSync("ed25519");
     const key = String(privateKey.export({ type: "pkcs8", format: "pem" }));
 
-    expect(readSecrets({ ...WITHOUT_KEY, PRIVATE_KEY: key }).faults).toEqual([
+    expect(readSecrets({ ...WITHOUT_KEY, PRIVATE_KEY: key }, "webhook").faults).toEqual([
       "PRIVATE_KEY holds a key that is not an RSA key. Take the .pem file that GitHub gave out.",
     ]);
   });
@@ -90,21 +90,38 @@ test.each([
     ["RELAY_URL must be an address"],
   ],
 ])("it is told when %s", (_, env, beginnings) => {
-  const { faults } = readSecrets(env);
+  const { faults } = readSecrets(env, "webhook");
 
   expect(faults).toEqual(beginnings.map((beginning) => expect.stringContaining(beginning)));
+});
+
+describe("who only asks GitHub", () => {
+  test("needs no webhook secret", () => {
+    const { secrets, faults } = readSecrets({ APP_ID: ENV.APP_ID, PRIVATE_KEY: ENV.PRIVATE_KEY }, "poll");
+
+    expect(faults).toEqual([]);
+    expect(secrets.webhookSecrets).toEqual([]);
+  });
+
+  test("is not kept from starting by one that is weak, since nothing is signed with it", () => {
+    const { secrets, faults } = readSecrets({ ...ENV, WEBHOOK_SECRET: "short" }, "poll");
+
+    expect(faults).toEqual([]);
+    expect(secrets.webhookSecrets).toEqual([]);
+  });
 });
 
 test("no fault quotes a secret", () => {
   const file = catalogueFile("hunter2hunter2");
   writeFileSync(file, "-----BEGIN RSA PRIVATE KEY-----\nhunter2hunter2\n-----END RSA PRIVATE KEY-----");
 
-  const { faults } = readSecrets({
+  const env = {
     APP_ID: "hunter2",
     PRIVATE_KEY_PATH: file,
     WEBHOOK_SECRET: "hunter2",
     RELAY_URL: "smee.io/hunter2",
-  });
+  };
+  const { faults } = readSecrets(env, "webhook");
 
   expect(faults).toHaveLength(4);
   expect(faults.join()).not.toContain("hunter2");

@@ -10,6 +10,8 @@ import { created, seen } from "../store/facts.ts";
 import { aHost, aWorld, M1, M2, NOW } from "../support/build.ts";
 import { keptLog } from "../support/log.ts";
 
+const STANDING = { installation: 77, repositories: ["octo/spinw"], limitedUntil: NOW + 20_000 };
+
 describe("the controller, asked what there is", () => {
   test("tells its hosts, pools, machines and jobs", async () => {
     const { ask } = await controller(
@@ -30,6 +32,12 @@ describe("the controller, asked what there is", () => {
         { id: 3, isOurs: false },
       ],
     });
+  });
+
+  test("tells how its installations stand with GitHub's limits", async () => {
+    const { ask } = await controller();
+
+    expect(await ask("/ps")).toMatchObject({ installations: [STANDING] });
   });
 });
 
@@ -55,6 +63,21 @@ describe("the controller, asked why a job is not running", () => {
         "It is 1st in the queue: lab1 is drained.",
       ],
       history: [{ at: NOW, text: "the job is queued" }],
+    });
+  });
+
+  test("says that GitHub limits the calls that it needs", async () => {
+    const { ask } = await controller(seen(1), {
+      kind: "github-limited",
+      at: NOW,
+      installation: 77,
+      until: NOW + 90_000,
+    });
+
+    expect(await ask("/why/1")).toMatchObject({
+      sentences: expect.arrayContaining([
+        "GitHub limits Mayfly's calls for this installation until 12:01:30 (UTC); machines boot meanwhile, and are registered then.",
+      ]),
     });
   });
 
@@ -249,8 +272,9 @@ async function controllerIn(
   const ring = () => {
     rings += 1;
   };
+  const standing = () => [STANDING];
   const clock = { now: () => NOW, until: async () => {} };
-  const { close } = await startControl({ path, store, world, ring, clock, log: kept.log });
+  const { close } = await startControl({ path, store, world, standing, ring, clock, log: kept.log });
   let isClosed = false;
   const closeOnce = async () => {
     if (!isClosed) await close();

@@ -9,6 +9,7 @@ import {
   ago,
   aHost,
   aJob,
+  aMachine,
   aRepository,
   aWorld,
   booting,
@@ -22,6 +23,7 @@ import {
   REPO,
   runnerMissing,
   runnerSeen,
+  seconds,
   VM_UP,
   vmMissing,
   type WorldParts,
@@ -45,6 +47,46 @@ function settle(world: World) {
   }
   throw new Error("the plan does not settle");
 }
+
+/** A job in each state, the least telling first. */
+const inAllStates = () => [
+  aJob({ id: 1, status: "waiting" }),
+  aJob({ id: 2, queuedAt: ago(seconds(50)) }),
+  aJob({ id: 3, queuedAt: ago(seconds(40)) }),
+  aJob({ id: 4, status: "running", ranOn: "a runner of somebody else" }),
+  aJob({ id: 5, gaveUpAt: NOW, tries: 3 }),
+  aJob({
+    id: 6,
+    status: "done",
+    conclusion: "success",
+    doneAt: ago(minutes(1)),
+    check: { id: 9, digest: "running" },
+  }),
+  aJob({ id: 7, status: "done", conclusion: "success", doneAt: ago(minutes(1)) }),
+];
+
+describe("check runs", () => {
+  test("come after all else there is to do, and of them those first that are worth most", () => {
+    const parts = {
+      jobs: inAllStates(),
+      machines: [aMachine()],
+      catalogue: { hosts: [aHost({ machines: 1 })] },
+    };
+
+    const { effects } = plan(aWorld(parts));
+
+    expect(effects.map((effect) => ("job" in effect ? `${effect.do} ${effect.job}` : effect.do))).toEqual([
+      "start",
+      "publish 5",
+      "publish 6",
+      "publish 7",
+      "publish 4",
+      "publish 2",
+      "publish 1",
+      "publish 3",
+    ]);
+  });
+});
 
 describe("a plan", () => {
   test("of a world at rest is empty", () => {

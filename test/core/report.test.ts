@@ -3,7 +3,7 @@ import { lexer, type Token, walkTokens } from "marked";
 import { describe, expect, test } from "vitest";
 import { apply, type Fact } from "../../src/core/facts.ts";
 import { plan } from "../../src/core/plan.ts";
-import { type CheckRun, digestOf, report } from "../../src/core/report.ts";
+import { type CheckRun, digestOf, report, worthOf } from "../../src/core/report.ts";
 import type { Story } from "../../src/core/story.ts";
 import type { Failure, Job } from "../../src/core/types.ts";
 import {
@@ -344,3 +344,44 @@ function tokensOf(markdown: string): Token[] {
   walkTokens(lexer(markdown), (token) => void found.push(token));
   return found;
 }
+
+describe("a limit of GitHub's", () => {
+  const limited = { at: ago(minutes(5)), until: ago(seconds(100)) };
+  const sentence =
+    "GitHub limited Mayfly's calls from 2026-11-23 11:55:00 to 2026-11-23 11:58:20 (UTC); the job may have waited for that.";
+
+  test("is told on the check run of a job that waited then", () => {
+    expect(told(done({ limited }), { is: "done" }).summary).toContain(sentence);
+    expect(told(aJob({ limited }), WAITING).summary).toContain(sentence);
+  });
+
+  test("is not told of a job that ran already", () => {
+    const summary = told(done({ limited, startedAt: limited.at - 1 }), { is: "done" }).summary;
+
+    expect(summary).not.toContain("limited");
+  });
+
+  test("is worth no write of its own", () => {
+    expect(digestOf(aJob({ limited }), WAITING)).toBe(digestOf(aJob(), WAITING));
+  });
+});
+
+describe("what a check run is worth", () => {
+  test("is most where something is wrong, or an open check run ends", () => {
+    const check = { id: 9, digest: "running" };
+    const failure = aFailure();
+    const failed = done({ failure, conclusion: "failure" });
+
+    const worth = [
+      worthOf(done({ check }), { is: "done" }),
+      worthOf(failed, { is: "done" }),
+      worthOf(aJob({ gaveUpAt: NOW }), { is: "given-up" }),
+      worthOf(done(), { is: "done" }),
+      worthOf(aJob({ status: "running" }), { is: "running" }),
+      worthOf(aJob(), { is: "booting" }),
+      worthOf(aJob(), WAITING),
+    ];
+
+    expect(worth).toEqual([0, 0, 0, 1, 2, 3, 4]);
+  });
+});

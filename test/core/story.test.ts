@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { explainJob, phaseOf } from "../../src/core/explain.ts";
+import { explainJob, explainLimit, phaseOf } from "../../src/core/explain.ts";
 import { LATE_EVENT_MS } from "../../src/core/patience.ts";
 import { storiesOf } from "../../src/core/plan.ts";
 import type { Job, Machine } from "../../src/core/types.ts";
@@ -208,4 +208,46 @@ test.each<[string, Machine]>([
   ["destroyed", ended({ retired: { at: ago(minutes(1)), why: "finished" }, destroyedAt: NOW })],
 ])("a machine's phase is %s", (phase, machine) => {
   expect(phaseOf(machine)).toBe(phase);
+});
+
+describe("a limit of GitHub's", () => {
+  const limitedUntil = (until: number, parts: WorldParts): string[] => {
+    const world = aWorld(parts);
+    world.state.limited.set(aJob().installation, { at: ago(minutes(1)), until });
+    const job = world.state.jobs.get(1) ?? aJob();
+    return explainLimit(job, storiesOf(world)(job), world);
+  };
+  const soon = NOW + seconds(200);
+
+  test.for<[string, WorldParts, string]>([
+    [
+      "waits for a machine",
+      { jobs: [aJob()], catalogue: full },
+      "machines boot meanwhile, and are registered then",
+    ],
+    [
+      "has a machine that boots",
+      { jobs: [aJob()], machines: [booting()] },
+      "machines boot meanwhile, and are registered then",
+    ],
+    [
+      "has a machine that is ready",
+      { jobs: [aJob()], machines: [ready()], seen: { [M1]: ASKING } },
+      "the machine is ready and waits for its registration",
+    ],
+    [
+      "runs",
+      { jobs: [aJob({ status: "running", ranOn: M1 })], machines: [working()] },
+      "what its check run says may be late",
+    ],
+  ])("is told to who asks why a job that %s is not running", ([, parts, words]) => {
+    expect(limitedUntil(soon, parts)).toEqual([
+      `GitHub limits Mayfly's calls for this installation until 12:03:20 (UTC); ${words}.`,
+    ]);
+  });
+
+  test("is not told when it is over, nor to those whom it is not about", () => {
+    expect(limitedUntil(NOW, { jobs: [aJob()] })).toEqual([]);
+    expect(limitedUntil(soon, { jobs: [aJob({ installation: 78 })] })).toEqual([]);
+  });
 });

@@ -1,6 +1,7 @@
 import { afterEach, expect } from "vitest";
 import type { CheckRun } from "../../src/core/report.ts";
 import type { JobSeen, Repository } from "../../src/core/types.ts";
+import type { LimitParts } from "../../src/github/octokit.ts";
 import { githubPort } from "../../src/github/port.ts";
 import { type EmulatedGitHub, type GitHubOptions, startGitHub } from "../rig/github/server.ts";
 import { hastyClock } from "../support/clock.ts";
@@ -19,13 +20,16 @@ afterEach(async () => {
 });
 
 /** An emulated GitHub with one repository, and the port to it. What does not fit GitHub's own description fails the test. */
-export async function startPort(settings: { callMs?: number; github?: GitHubOptions } = {}) {
+export async function startPort(
+  settings: { callMs?: number; github?: GitHubOptions; onLimited?: LimitParts["onLimited"] } = {},
+) {
   const gh = await startGitHub(settings.github);
   started.push(gh);
   gh.addRepository(REPO);
   const { log, text } = keptLog();
   const clock = hastyClock();
-  const open = () =>
+  /** As after a restart. */
+  const open = (limitedUntil?: LimitParts["limitedUntil"]) =>
     githubPort({
       appId: gh.app.id,
       privateKey: gh.app.privateKey,
@@ -33,14 +37,16 @@ export async function startPort(settings: { callMs?: number; github?: GitHubOpti
       log,
       clock,
       callMs: settings.callMs,
+      onLimited: settings.onLimited,
+      limitedUntil,
     });
-  const { github, probot } = open();
+  const { github, probot, standing } = open();
   /** Calls made so far, as `200 checks/create`; the fetching of tokens and ids left out. */
   const calls = () =>
     gh.calls
       .map(({ status, operation }) => `${status} ${operation}`)
       .filter((call) => !/apps\/(create-installation-access-token|get-repo-installation)/.test(call));
-  return { gh, github, probot, clock, calls, logged: text, open };
+  return { gh, github, probot, standing, clock, calls, logged: text, open };
 }
 
 export const aRepository = (change: Partial<Repository> = {}): Repository => ({

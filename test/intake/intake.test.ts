@@ -42,6 +42,7 @@ async function start(place?: Awaited<ReturnType<typeof aPlace>>) {
   const app = mayflyApp({
     record: store.record,
     ring: () => {},
+    sweepSoon: () => {},
     github,
     serves: () => true,
     clock: systemClock,

@@ -94,7 +94,7 @@ describe("an installation token", () => {
     const refused = await refusal(
       app.rest.apps.createInstallationAccessToken({
         installation_id: installation.id,
-        permissions: { actions: "write" },
+        permissions: { contents: "write" },
       }),
     );
 

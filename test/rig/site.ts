@@ -8,8 +8,7 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
 import type { BuiltBox } from "./box/build-box.ts";
-import type { Times } from "./github/model.ts";
-import { type EmulatedGitHub, startGitHub } from "./github/server.ts";
+import { type EmulatedGitHub, type GitHubOptions, startGitHub } from "./github/server.ts";
 import { issuedSecrets } from "./github/world.ts";
 import { type SiteRelay, startSiteRelay } from "./relay/site-relay.ts";
 
@@ -19,6 +18,8 @@ export type SiteOptions = {
   /** Everything the site writes. A site on the folder of an earlier one goes on where that one ended. */
   folder: string;
   controller: string;
+  /** How it hears of jobs: by webhooks, if not said otherwise. Who only asks has no webhook, and no secret of one. */
+  intake?: "webhook" | "poll" | undefined;
   /** Most VMs at a time. */
   machines?: number | undefined;
   /** The box of the VMs; needed for `vagrant`. */
@@ -30,11 +31,13 @@ export type SiteOptions = {
   /** Laid over mayfly.yml. */
   settings?: Record<string, unknown> | undefined;
   /** GitHub's waiting times, shortened. */
-  times?: Partial<Times> | undefined;
+  times?: GitHubOptions["times"];
   /** Laid over the environment of the controller. */
   env?: Record<string, string> | undefined;
   /** Webhooks go through a relay, and no other way. */
   relay?: boolean | undefined;
+  /** Secondary limits of the emulated GitHub. */
+  limits?: GitHubOptions["limits"];
   /** Each line that the controller logs. */
   onLog?: ((entry: LogEntry) => void) | undefined;
   /** The controller ended without being told to, and is started again. */
@@ -88,11 +91,10 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const [webPort, guestPort] = [await freePort(), await freePort()];
   const webhookSecret = randomBytes(24).toString("hex");
   const relay = options.relay ? await startSiteRelay() : undefined;
-  const github = await startGitHub({
-    runnerHost,
-    times: options.times,
-    webhook: { url: relay?.url ?? `http://127.0.0.1:${webPort}/webhook`, secret: webhookSecret },
-  });
+  const webhook = { url: relay?.url ?? `http://127.0.0.1:${webPort}/webhook`, secret: webhookSecret };
+  const isPolling = options.intake === "poll";
+  const { limits, times } = options;
+  const github = await startGitHub({ runnerHost, limits, times, webhook: isPolling ? undefined : webhook });
   github.addRepository(SITE_REPO, { private: true });
   await writeFile(
     config,
@@ -103,7 +105,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     HOME: process.env.HOME ?? "/root",
     APP_ID: String(github.app.id),
     PRIVATE_KEY: github.app.privateKey,
-    WEBHOOK_SECRET: webhookSecret,
+    ...(isPolling ? {} : { WEBHOOK_SECRET: webhookSecret }),
     ...(relay && { RELAY_URL: relay.url }),
     NODE_ENV: "production",
   };
@@ -160,7 +162,9 @@ function catalogue(options: SiteOptions, at: Addresses): Record<string, unknown>
     controller: options.controller,
     data: at.data,
     github: { url: at.url, apiUrl: at.apiUrl },
-    web: { listen: `127.0.0.1:${at.webPort}` },
+    ...(options.intake === "poll"
+      ? { intake: "poll", sweep: { every: "2s" } }
+      : { web: { listen: `127.0.0.1:${at.webPort}` } }),
     guests: { listen: `${at.host}:${at.guestPort}`, url: `https://${at.host}:${at.guestPort}` },
     hosts: [
       isVagrant

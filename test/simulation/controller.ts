@@ -144,13 +144,14 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
     sweepJobs(
       { github, repositories: REPOS, state: () => state, record: store.record, clock: myClock, ring, log },
       mine.stop.signal,
-    ).catch(crash);
+    ).ended.catch(crash);
   }
 
   function gate({ github, driver }: Parts, mine: Life): Parts {
     return {
       github: {
         installed: question(mine, github.installed),
+        isInstalled: question(mine, github.isInstalled),
         runners: question(mine, github.runners),
         register: effect(mine, github.register),
         remove: effect(mine, github.remove),
@@ -160,6 +161,10 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
         rerunJob: effect(mine, github.rerunJob),
         mayWrite: question(mine, github.mayWrite),
         publish: effect(mine, github.publish),
+        openChecks: question(mine, github.openChecks),
+        closeCheck: effect(mine, github.closeCheck),
+        deliveries: question(mine, github.deliveries),
+        delivery: question(mine, github.delivery),
       },
       driver: (host) => {
         const { list, start: order, destroy, check, evidence, close } = driver(host);
@@ -263,6 +268,9 @@ function simStore(state: () => State, record: Store["record"]): Store {
     record,
     history: unused,
     keep: unused,
+    known: unused,
+    logPosition: unused,
+    moveLogPosition: unused,
     unread: unused,
     markRead: unused,
     prune: unused,

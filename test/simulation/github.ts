@@ -1,6 +1,6 @@
 import { isLastDigest } from "../../src/core/report.ts";
 import type { JobSeen } from "../../src/core/types.ts";
-import type { GitHub, RunnerSeen } from "../../src/ports.ts";
+import { type GitHub, GitHubUnavailable, type RunnerSeen } from "../../src/ports.ts";
 import { CATALOGUE, callOver, REPOS, type Sim } from "./sim.ts";
 
 export type SimJob = {
@@ -32,6 +32,8 @@ export type SimGitHub = {
   jobs: Map<number, SimJob>;
   runners: Map<number, SimRunner>;
   checks: Map<number, SimCheck>;
+  /** Repositories that have removed the App just now. */
+  removed: Set<string>;
   queue: (repo: number, image: number, runMs: number) => SimJob;
   cancel: (job: SimJob, conclusion?: string) => void;
   hold: (job: SimJob, forMs: number) => void;
@@ -48,11 +50,13 @@ export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub 
   const jobs = new Map<number, SimJob>();
   const runners = new Map<number, SimRunner>();
   const checks = new Map<number, SimCheck>();
+  const removed = new Set<string>();
   let nextId = 100;
   const newId = () => (nextId += 1);
 
   function send(job: SimJob): void {
     const payload = { ...job.seen };
+    if (removed.has(payload.repo)) return;
     if (sim.fault("webhookLost")) return sim.tell(`webhook lost: job ${payload.id} ${payload.status}`);
     const copies = sim.fault("webhookDoubled") ? 2 : 1;
     for (let copy = 0; copy < copies; copy += 1) {
@@ -197,32 +201,40 @@ export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub 
     state: runner.job ? "busy" : runner.isOnline ? "idle" : "offline",
   });
 
+  /** NB: GitHub answers nothing about a repository that has removed the App. */
+  const inRepo = <T>(repo: string, signal: AbortSignal, work: () => T): Promise<T> =>
+    callOver(sim, signal, () => {
+      if (removed.has(repo)) throw new GitHubUnavailable(`the App is not installed on ${repo}`);
+      return work();
+    });
+
   const port: GitHub = {
-    installed: (signal) => callOver(sim, signal, () => [...REPOS]),
+    installed: (signal) => callOver(sim, signal, () => REPOS.filter((repo) => !removed.has(repo))),
+    isInstalled: (repo, signal) => callOver(sim, signal, () => !removed.has(repo)),
     runners: (repo, signal) =>
-      callOver(sim, signal, () =>
+      inRepo(repo, signal, () =>
         listed([...runners.values()].filter((runner) => runner.repo === repo).map(seenRunner)),
       ),
     register: ({ name: repo }, name, labels, signal) =>
-      callOver(sim, signal, () => register(name, repo, labels)),
-    remove: (_repo, id, signal) => callOver(sim, signal, () => remove(id)),
-    job: (_repo, id, signal) => callOver(sim, signal, () => jobs.get(id)?.seen ?? "gone"),
+      inRepo(repo, signal, () => register(name, repo, labels)),
+    remove: (repo, id, signal) => inRepo(repo, signal, () => remove(id)),
+    job: (repo, id, signal) => inRepo(repo, signal, () => jobs.get(id)?.seen ?? "gone"),
     openJobs: (repo, signal) =>
-      callOver(sim, signal, () =>
+      inRepo(repo, signal, () =>
         listed(
           [...jobs.values()]
             .map(({ seen }) => seen)
             .filter((seen) => seen.repo === repo && seen.status !== "done"),
         ),
       ),
-    cancelRun: (_repo, runId, signal) =>
-      callOver(sim, signal, () => {
+    cancelRun: (repo, runId, signal) =>
+      inRepo(repo, signal, () => {
         for (const job of jobs.values()) if (job.seen.runId === runId) cancel(job);
       }),
     rerunJob: async () => "refused",
     mayWrite: async () => true,
     publish: (job, { digest, status }, known, signal) =>
-      callOver(sim, signal, () => {
+      inRepo(job.repo, signal, () => {
         const found =
           known === "find" ? [...checks.values()].find((check) => check.job === job.id)?.id : undefined;
         const id = typeof known === "number" ? known : (found ?? newId());
@@ -234,10 +246,20 @@ export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub 
         sim.tell(`github: check of job ${job.id} says ${digest}`);
         return id;
       }),
+    openChecks: (_repo, _since, signal) =>
+      callOver(sim, signal, () => [...checks.values()].filter(({ isCompleted }) => !isCompleted)),
+    closeCheck: (_repo, id, _words, signal) =>
+      callOver(sim, signal, () => {
+        const check = checks.get(id);
+        if (check) checks.set(id, { ...check, isCompleted: true });
+      }),
+    deliveries: (_since, signal) => callOver(sim, signal, () => ({ at: clock.now(), entries: [] })),
+    delivery: (_id, signal) => callOver(sim, signal, () => "gone" as const),
   };
 
   return {
     port,
+    removed,
     jobs,
     runners,
     checks,

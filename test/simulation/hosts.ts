@@ -192,6 +192,8 @@ function checkCaps({ violations, scenario }: Sim, vms: ReadonlyMap<string, SimVm
 function checkDestroy({ clock, violations }: Sim, vm: SimVm, github: SimGitHub): void {
   if (vm.state !== "up" || vm.runnerId === undefined) return;
   const running = github.runners.get(vm.runnerId)?.job;
+  // NB: where the App is gone the guest's word is all there is, and it may not have come yet.
+  if (running && github.removed.has(running.seen.repo)) return;
   const limit = CATALOGUE.images.find(({ name }) => name === vm.image)?.limits.jobMs ?? 0;
   const isOverdue = clock.now() - vm.startedAt >= limit;
   if (running?.seen.status === "running" && !isOverdue)

@@ -2,7 +2,7 @@ import { type Controller, simController } from "./controller.ts";
 import { type SimGitHub, simGitHub } from "./github.ts";
 import { type SimHosts, type SimVm, simHosts } from "./hosts.ts";
 import { FAULTS_MS, MINUTE, NO_FAULTS, type Scenario } from "./scenario.ts";
-import { CATALOGUE, newSim, type Sim } from "./sim.ts";
+import { CATALOGUE, newSim, REPOS, type Sim } from "./sim.ts";
 
 export type Result = {
   violations: string[];
@@ -26,6 +26,7 @@ export async function runScenario(scenario: Scenario): Promise<Result> {
   const controller = simController(sim, () => ({ github: github.port, driver: hosts.driver }));
   const hosts = simHosts(sim, github, controller.listener);
   controller.start();
+  if (scenario.uninstall) planUninstall(sim, github, scenario.uninstall);
   for (const { atMs, repo, image, runMs, cancelAfterMs, holdAfterMs } of scenario.jobs) {
     sim.clock.at(sim.startedAt + atMs, () => {
       const job = github.queue(repo, image, runMs);
@@ -54,6 +55,22 @@ export async function runScenario(scenario: Scenario): Promise<Result> {
     virtualMs,
     gaveUp: world.gaveUp.size,
   };
+}
+
+function planUninstall(
+  { clock, startedAt, tell }: Sim,
+  { removed }: SimGitHub,
+  { repo, atMs, forMs }: NonNullable<Scenario["uninstall"]>,
+): void {
+  const name = REPOS[repo] ?? REPOS[0];
+  clock.at(startedAt + atMs, () => {
+    tell(`${name} removed the App`);
+    removed.add(name);
+  });
+  clock.at(startedAt + atMs + forMs, () => {
+    tell(`${name} installed the App again`);
+    removed.delete(name);
+  });
 }
 
 type PlayedWorld = {
@@ -173,7 +190,8 @@ function isAtRest({ github, hosts, controller }: PlayedWorld): boolean {
 
 function checkEnd({ sim, github }: PlayedWorld): void {
   for (const { job, digests, isCompleted } of github.checks.values()) {
-    if (!isCompleted && !sim.scenario.wipe) sim.violations.push(`the check run of job ${job} never ended`);
+    const mayBeOpen = sim.scenario.wipe || sim.scenario.uninstall !== undefined;
+    if (!isCompleted && !mayBeOpen) sim.violations.push(`the check run of job ${job} never ended`);
     if (isCalm(sim.scenario) && digests.length > 4)
       sim.violations.push(`job ${job} cost ${digests.length} check run writes`);
   }

@@ -15,6 +15,8 @@ export type Scenario = {
   randomHandOut: boolean;
   /** A person presses Retry on each job that is given up, once. */
   retries: boolean;
+  /** A repository removes the App, and installs it again this much later. */
+  uninstall?: { repo: number; atMs: number; forMs: number } | undefined;
 };
 
 export type PlannedJob = {
@@ -117,5 +119,13 @@ export function makeScenario(seed: number): Scenario {
     wipe: !isCalm && dice.chance(0.1),
     randomHandOut: !isCalm && dice.chance(0.5),
     retries: dice.chance(0.5),
+    uninstall:
+      !isCalm && dice.chance(0.15)
+        ? {
+            repo: dice.between(0, 1),
+            atMs: dice.between(0, 6 * MINUTE),
+            forMs: dice.between(MINUTE, 15 * MINUTE),
+          }
+        : undefined,
   };
 }

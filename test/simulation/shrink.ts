@@ -26,9 +26,13 @@ function* smallerOnes(scenario: Scenario): Generator<Scenario> {
     if (scenario.faults[kind] > 0) yield { ...scenario, faults: { ...scenario.faults, [kind]: 0 } };
   }
   if (scenario.wipe) yield { ...scenario, wipe: false };
+  if (scenario.uninstall) yield { ...scenario, uninstall: undefined };
+  if (scenario.retries) yield { ...scenario, retries: false };
   if (scenario.randomHandOut) yield { ...scenario, randomHandOut: false };
   for (const [index, job] of scenario.jobs.entries()) {
-    if (job.cancelAfterMs === undefined) continue;
-    yield { ...scenario, jobs: scenario.jobs.with(index, { ...job, cancelAfterMs: undefined }) };
+    for (const key of ["cancelAfterMs", "holdAfterMs"] as const) {
+      if (job[key] !== undefined)
+        yield { ...scenario, jobs: scenario.jobs.with(index, { ...job, [key]: undefined }) };
+    }
   }
 }

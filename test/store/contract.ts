@@ -129,6 +129,35 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
       expect(answers).toEqual(["new", "known", "known"]);
     });
 
+    test("tells which of some webhooks it has, read or not, also of very many", async () => {
+      const store = await open();
+      for (const id of ["a", "b", "c"]) await store.keep(delivery(id));
+      await store.markRead("b");
+      const others = Array.from({ length: 2_500 }, (_, index) => `other ${index}`);
+
+      expect(await store.known(["a", ...others, "b"])).toEqual(new Set(["a", "b"]));
+      expect(await store.known([])).toEqual(new Set());
+    });
+
+    test("knows how far the delivery log was read, once it was told", async () => {
+      const store = await open();
+      expect(await store.logPosition()).toBeUndefined();
+
+      await store.moveLogPosition(NOW);
+      await Promise.all([store.moveLogPosition(NOW + 1), store.moveLogPosition(NOW + 2)]);
+
+      expect(await store.logPosition()).toBe(NOW + 2);
+    });
+
+    test("hands out some of the unread webhooks, without those that are not wanted", async () => {
+      const store = await open();
+      for (const id of ["c", "a", "b"]) await store.keep(delivery(id));
+
+      const some = await store.unread({ except: ["c"], most: 1 });
+
+      expect(some.map(({ id }) => id)).toEqual(["a"]);
+    });
+
     test("hands out unread webhooks in the order in which they came, until they are read", async () => {
       const store = await open();
       for (const id of ["c", "a", "b"]) await store.keep(delivery(id));

@@ -5,9 +5,11 @@ import type { CheckRun } from "../../src/core/report.ts";
 import type { Catalogue, JobSeen, Machine, MachineName } from "../../src/core/types.ts";
 import { type Observer, observer } from "../../src/observe.ts";
 import type {
+  DeliveryEntry,
   Driver,
   GitHub,
   Guests,
+  OpenCheck,
   Registration,
   RunnerSeen,
   StartOrder,
@@ -16,7 +18,7 @@ import type {
 } from "../../src/ports.ts";
 import { type Reconciler, reconciler } from "../../src/reconcile.ts";
 import { memoryStore } from "../../src/store/memory.ts";
-import { aCatalogue, REPO } from "./build.ts";
+import { aCatalogue, NOW, REPO } from "./build.ts";
 import { type FakeClock, fakeClock, settled } from "./clock.ts";
 
 /** The ring on small fakes: a host, GitHub and guests that do what they are told, and whose state can be looked at. */
@@ -169,15 +171,9 @@ export function fakeHost(): FakeHost {
 }
 
 type GitHubVerb =
-  | "runners"
-  | "register"
-  | "remove"
-  | "job"
-  | "openJobs"
-  | "cancelRun"
-  | "rerunJob"
-  | "mayWrite"
-  | "publish";
+  | ("installed" | "isInstalled" | "runners" | "register" | "remove" | "job" | "openJobs" | "publish")
+  | ("cancelRun" | "rerunJob" | "mayWrite")
+  | ("openChecks" | "closeCheck" | "deliveries" | "delivery");
 
 export type FakeGitHub = Troubles<GitHubVerb> & {
   port: GitHub;
@@ -188,18 +184,31 @@ export type FakeGitHub = Troubles<GitHubVerb> & {
   checks: Map<number, CheckRun[]>;
   /** Runs that were cancelled. */
   cancelled: ReadonlySet<number>;
+  /** Where the App is installed, as the list says, and in truth. */
+  installed: Set<string>;
+  inTruth: Set<string>;
+  /** Check runs that are not completed. */
+  openChecks: OpenCheck[];
+  /** The delivery log, newest first. */
+  deliveryLog: DeliveryEntry[];
+  /** Entries whose webhook GitHub does not have any more. */
+  gone: Set<number>;
   /** Calls made, by verb. */
   calls: (verb: GitHubVerb) => number;
 };
 
-/** Runners are what the test makes them, and nothing happens by itself. */
-export function fakeGitHub(): FakeGitHub {
+/** Runners are what the test makes them, and nothing happens by itself. `now`: GitHub's own clock. */
+export function fakeGitHub(now = () => NOW): FakeGitHub {
   const trouble = troubles<GitHubVerb>();
   const runners: FakeGitHub["runners"] = new Map();
   const jobs = new Map<number, JobSeen>();
   const checks = new Map<number, CheckRun[]>();
   const checkOf = new Map<number, number>();
   const cancelled = new Set<number>();
+  const [installed, inTruth] = [new Set([REPO]), new Set([REPO])];
+  const openChecks: OpenCheck[] = [];
+  const deliveryLog: DeliveryEntry[] = [];
+  const gone = new Set<number>();
   const calls: GitHubVerb[] = [];
   let lastId = 100;
   const call = async (verb: GitHubVerb) => {
@@ -207,7 +216,14 @@ export function fakeGitHub(): FakeGitHub {
     await trouble.meet(verb);
   };
   const port: GitHub = {
-    installed: async () => [REPO],
+    async installed() {
+      await call("installed");
+      return [...installed];
+    },
+    async isInstalled(repo) {
+      await call("isInstalled");
+      return inTruth.has(repo);
+    },
     async runners(repo) {
       await call("runners");
       return [...runners.values()]
@@ -257,6 +273,24 @@ export function fakeGitHub(): FakeGitHub {
       checks.set(check, [...(checks.get(check) ?? []), content]);
       return check;
     },
+    async openChecks() {
+      await call("openChecks");
+      return [...openChecks];
+    },
+    async closeCheck(_repo, check) {
+      await call("closeCheck");
+      openChecks.splice(0, openChecks.length, ...openChecks.filter(({ id }) => id !== check));
+    },
+    async deliveries(since) {
+      await call("deliveries");
+      return { at: now(), entries: deliveryLog.filter(({ at }) => at >= since) };
+    },
+    async delivery(id) {
+      await call("delivery");
+      const entry = deliveryLog.find((one) => one.id === id);
+      if (!entry || gone.has(id)) return "gone";
+      return { id: entry.guid, event: entry.event, payload: `{"delivery":${id}}` };
+    },
   };
   return {
     ...trouble,
@@ -265,6 +299,7 @@ export function fakeGitHub(): FakeGitHub {
     jobs,
     checks,
     cancelled,
+    ...{ installed, inTruth, openChecks, deliveryLog, gone },
     calls: (verb) => calls.filter((made) => made === verb).length,
   };
 }

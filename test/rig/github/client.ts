@@ -68,5 +68,6 @@ const VERBS: Record<keyof Controls, true> = {
   rerequestCheckRun: true,
   redeliver: true,
   dropRunner: true,
+  limitCalls: true,
   setFaults: true,
 };

@@ -3,6 +3,7 @@ import type { Faults } from "./faults.ts";
 import { approveJob, cancelJob, queueRun, type RunOrder, rerun } from "./jobs.ts";
 import { jobsOf } from "./payloads/actions.ts";
 import { addRepository, type RepositorySettings, repoNamed, suspend, uninstall } from "./population.ts";
+import { limitInstallation } from "./rest/limits.ts";
 import { dropRunner } from "./runners.ts";
 import { redeliver } from "./webhooks.ts";
 import { changed, type World } from "./world.ts";
@@ -37,6 +38,8 @@ export type Controls = {
   redeliver(deliveryId: number): void;
   /** GitHub forgets a runner whose program goes on listening: a ghost. */
   dropRunner(runnerId: number): void;
+  /** Refuses all calls for the repository's installation for a while, for reasons that are not told. Limits must be on. */
+  limitCalls(repo: string): void;
   /** Changes the faults that are named, and leaves the others. */
   setFaults(change: FaultChange): void;
 };
@@ -79,6 +82,11 @@ export function controls(world: World): Controls {
       redeliver(world, delivery);
     },
     dropRunner: (id) => dropRunner(world, found(world.runners, id)),
+    limitCalls(name) {
+      const repo = repoNamed(world, name);
+      const of = [...world.installations.values()].find(({ repos }) => repos.has(repo));
+      if (of) limitInstallation(world, of.id, "undisclosed");
+    },
     setFaults({ webhooks, ...others }) {
       Object.assign(world.faults.webhooks, webhooks);
       Object.assign(world.faults, others);

@@ -153,6 +153,34 @@ export type Call = {
   at: number;
 };
 
+/** GitHub's secondary limits, of one installation. Numbers: see REAL_LIMITS in rest/limits.ts. */
+export type Limits = {
+  /** A GET is 1, anything else 5. */
+  pointsAMinute: number;
+  /** Calls under way at the same time. */
+  atOnce: number;
+  contentAMinute: number;
+  contentAnHour: number;
+  /** Of one repository. */
+  registrationsInFiveMinutes: number;
+  /** How long all calls of an installation that went over one of these are refused. */
+  penaltySeconds: number;
+  /** How many times faster than the machine's GitHub's clock goes, by which limits and headers are: 20 makes an hour of 3 minutes. */
+  scale: number;
+};
+
+/** NB: GitHub also limits "for undisclosed reasons". See: docs.github.com, "Rate limits for the REST API". */
+export type LimitName = Exclude<keyof Limits, "penaltySeconds" | "scale"> | "undisclosed";
+
+/** A call that a secondary limit refused. `again`: another had been refused before, and said how long to wait. */
+export type LimitRefusal = {
+  at: number;
+  installation: number;
+  limit: LimitName;
+  operation: string;
+  again: boolean;
+};
+
 /** How long GitHub waits for what, in milliseconds. Tests shorten them. */
 export type Times = {
   /** A runner that was offered a job takes it within this time, or the job goes back to the queue. */

@@ -6,9 +6,20 @@ import { adminApi } from "./admin.ts";
 import { type Controls, controls, found } from "./controls.ts";
 import type { Faults } from "./faults.ts";
 import { jobService } from "./jobservice.ts";
-import type { Call, CheckRun, Delivery, Job, Permissions, Runner, Times } from "./model.ts";
+import type {
+  Call,
+  CheckRun,
+  Delivery,
+  Job,
+  LimitRefusal,
+  Limits,
+  Permissions,
+  Runner,
+  Times,
+} from "./model.ts";
 import { pages } from "./pages/routes.ts";
 import { repoNamed } from "./population.ts";
+import { REAL_LIMITS } from "./rest/limits.ts";
 import { restApi } from "./rest/server.ts";
 import { runnersOf } from "./runners.ts";
 import { createWorld, describe, newSecret, until, type World } from "./world.ts";
@@ -34,6 +45,8 @@ export type GitHubOptions = {
   minimumRunnerVersion?: string | undefined;
   /** Calls an installation may make in an hour. */
   hourlyLimit?: number | undefined;
+  /** Secondary limits: GitHub's own, or changed. Default: none, so that no test needs to think of them. */
+  limits?: "real" | Partial<Limits> | undefined;
 };
 
 /** A running emulated GitHub: verbs to make things happen, and views of what is. */
@@ -55,6 +68,8 @@ export type EmulatedGitHub = Controls & {
   describe(): string;
   /** Every call of the REST API, oldest first. */
   calls: readonly Call[];
+  /** Every call that a secondary limit refused, oldest first. */
+  limited: readonly LimitRefusal[];
   /** What did not fit GitHub's own description. Tests assert that it stays empty. */
   violations: readonly string[];
   faults: Faults;
@@ -65,7 +80,7 @@ export type EmulatedGitHub = Controls & {
 
 /** Starts an emulated GitHub with nothing in it. See: ./README.md for what it copies of GitHub, and from where it is known. */
 export async function startGitHub(options: GitHubOptions = {}): Promise<EmulatedGitHub> {
-  const world = createWorld({ ...options, app: appOf(options) });
+  const world = createWorld({ ...options, app: appOf(options), limits: limitsOf(options) });
   const host = options.host ?? "127.0.0.1";
   const site = new Hono();
   site.route("/api/v3", restApi(world));
@@ -112,10 +127,15 @@ function views(world: World) {
     until: (predicate: () => boolean, timeoutMs: number) => until(world, predicate, timeoutMs),
     describe: () => describe(world),
     calls: world.calls,
+    limited: world.limited,
     violations: world.violations,
     faults: world.faults,
     world,
   };
+}
+
+function limitsOf({ limits }: GitHubOptions): Limits | undefined {
+  return limits && { ...REAL_LIMITS, ...(limits === "real" ? {} : limits) };
 }
 
 /** See: app.yml, the App's manifest. */

@@ -8,6 +8,8 @@ import {
   GITHUB_TIMES,
   type Installation,
   type Job,
+  type LimitRefusal,
+  type Limits,
   type Permissions,
   type Repo,
   type Run,
@@ -30,8 +32,13 @@ export type World = {
   faults: Faults;
   /** Runners older than this are refused a session. */
   minimumRunnerVersion: string;
-  /** Calls an installation may make in an hour. */
+  /** Calls an installation may make in an hour; one with many repositories may make more. */
   hourlyLimit: number;
+  /** Secondary limits; none: they are off. */
+  limits?: Limits | undefined;
+  /** Calls that a secondary limit refused. */
+  limited: LimitRefusal[];
+  startedAt: number;
   accounts: Map<string, Account>;
   repos: Map<string, Repo>;
   installations: Map<number, Installation>;
@@ -71,6 +78,7 @@ export type WorldSettings = {
   seed?: number | undefined;
   minimumRunnerVersion?: string | undefined;
   hourlyLimit?: number | undefined;
+  limits?: Limits | undefined;
 };
 
 /** A GitHub with nothing in it. The addresses are filled in once the port is known. */
@@ -84,6 +92,9 @@ export function createWorld(settings: WorldSettings): World {
     faults: noFaults(),
     minimumRunnerVersion: settings.minimumRunnerVersion ?? "2.329.0",
     hourlyLimit: settings.hourlyLimit ?? 5000,
+    limits: settings.limits,
+    limited: [],
+    startedAt: Date.now(),
     accounts: new Map(),
     repos: new Map(),
     installations: new Map(),

@@ -1,13 +1,18 @@
 import type { Schema } from "../payloads/schema.ts";
 import type { World } from "../world.ts";
+import { limitNow } from "./limits.ts";
 
 /**
  * The primary rate limit: calls in an hour, counted for each installation and for the App, in two buckets.
- * See: docs.github.com, "Rate limits for the REST API" (5,000) and REST "Get rate limit status" (`actions_runner_registration`).
+ * See: docs.github.com, "Rate limits for the REST API" (5,000, and how it grows), and REST "Get rate limit status" (`actions_runner_registration`).
  */
 export type Account = { who: number | "app"; bucket: "core" | "actions_runner_registration" };
 
 const REGISTRATIONS_AN_HOUR = 10_000;
+/** An installation with more than 20 repositories may make 50 more calls for each further one, up to this. */
+const MOST_CALLS_AN_HOUR = 12_500;
+const FEW_REPOSITORIES = 20;
+const CALLS_OF_A_REPOSITORY = 50;
 const HOUR_MS = 3_600_000;
 
 export function isExhausted(world: World, account: Account): boolean {
@@ -53,11 +58,17 @@ function useOf(world: World, { who, bucket }: Account): Use {
   const known = uses.get(world) ?? new Map<string, Use>();
   uses.set(world, known);
   const key = `${who} ${bucket}`;
-  const now = Date.now();
+  const now = limitNow(world);
   const use = known.get(key);
   if (use && use.resetAt * 1000 > now) return use;
-  const limit = bucket === "core" ? world.hourlyLimit : REGISTRATIONS_AN_HOUR;
+  const limit = bucket === "core" ? callsAnHour(world, who) : REGISTRATIONS_AN_HOUR;
   const fresh = { limit, used: 0, resetAt: Math.ceil((now + HOUR_MS) / 1000) };
   known.set(key, fresh);
   return fresh;
+}
+
+function callsAnHour({ hourlyLimit, installations }: World, who: Account["who"]): number {
+  const repositories = who === "app" ? 0 : (installations.get(who)?.repos.size ?? 0);
+  const more = CALLS_OF_A_REPOSITORY * Math.max(0, repositories - FEW_REPOSITORIES);
+  return Math.max(hourlyLimit, Math.min(hourlyLimit + more, MOST_CALLS_AN_HOUR));
 }

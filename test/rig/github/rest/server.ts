@@ -8,6 +8,7 @@ import { changed, later, type World } from "../world.ts";
 import { access, type Outgoing } from "./access.ts";
 import { isRefusal, type Refusal, type RefusalStatus, refuse } from "./answer.ts";
 import { authenticate, type Caller } from "./auth.ts";
+import { beginCall, limitNow, secondaryLimit } from "./limits.ts";
 import { type Account, chargeCall, isExhausted } from "./rate.ts";
 
 /**
@@ -39,6 +40,21 @@ async function exchange(world: World, operation: Operation, c: Context): Promise
     operation: operation.id,
     at: Date.now(),
   };
+  const ended = beginCall(world, installationOf(world, c));
+  try {
+    return await respond(world, operation, c, noted);
+  } finally {
+    ended();
+  }
+}
+
+/** Whose token the call bears, whether it is in force or not. */
+function installationOf(world: World, c: Context): number | undefined {
+  const token = c.req.header("authorization")?.replace(/^(bearer|token) /i, "") ?? "";
+  return world.installationTokens.get(token)?.installation.id;
+}
+
+async function respond(world: World, operation: Operation, c: Context, noted: Noted): Promise<Response> {
   const fault = takeAnswerFault(world.faults, operation.id, world.random);
   if (fault && !fault.afterEffect) {
     const instead = await befall(world, c, fault, noted);
@@ -84,7 +100,17 @@ async function answerOf(world: World, operation: Operation, c: Context, noted: N
   if (isExhausted(world, account)) {
     return { ...refuse(403, "API rate limit exceeded for installation."), account };
   }
+  const limited = secondaryLimitOf(world, operation, { c, caller });
+  if (limited) return { ...limited, account };
   return { ...(await checkedAnswer(world, operation, { c, caller, noted })), account };
+}
+
+/** NB: what the App itself may do in a minute is not documented. */
+function secondaryLimitOf(world: World, operation: Operation, { c, caller }: Omit<Incoming, "noted">) {
+  if (caller.kind === "app") return undefined;
+  const { owner = "", repo = "" } = c.req.param() as Record<string, string>;
+  const call = { operation: operation.id, method: c.req.method, repo: `${owner}/${repo}`.toLowerCase() };
+  return secondaryLimit(world, { ...call, installation: caller.token.installation.id });
 }
 
 const accountFor = (operation: Operation, caller: Caller): Account => ({
@@ -168,6 +194,7 @@ function finish(world: World, c: Context, noted: Noted, outgoing: Accounted): Re
   world.calls.push({ ...noted, status });
   changed(world);
   const headers = new Headers({
+    date: new Date(limitNow(world)).toUTCString(),
     "x-github-request-id": String(world.calls.length),
     ...(outgoing.account && chargeCall(world, outgoing.account, isFree ? 0 : 1)),
     ...outgoing.headers,

@@ -1,0 +1,61 @@
+import { describe, expect, test } from "vitest";
+import { install } from "../rig/github/population.ts";
+import { NO_LIMIT, REPO, startPort } from "./support.ts";
+
+const OTHER = "Octo/other";
+
+async function startWithTwo() {
+  const started = await startPort();
+  started.gh.addRepository(OTHER);
+  const granted = async () => ({
+    list: await started.github.installed(NO_LIMIT),
+    each: await Promise.all([REPO, OTHER].map((repo) => started.github.isInstalled(repo, NO_LIMIT))),
+  });
+  return { ...started, granted };
+}
+
+describe("where the App is installed", () => {
+  test("is told by the list, and of each repository by itself", async () => {
+    const { granted } = await startWithTwo();
+
+    expect(await granted()).toEqual({ list: [REPO, OTHER], each: [true, true] });
+  });
+
+  test("is not where it was removed, and again where it was installed anew", async () => {
+    const { gh, granted } = await startWithTwo();
+    gh.uninstall(REPO);
+
+    expect(await granted()).toEqual({ list: [OTHER], each: [false, true] });
+
+    const repo = gh.world.repos.get(REPO.toLowerCase());
+    if (repo) install(gh.world, repo);
+    expect(await granted()).toEqual({ list: [OTHER, REPO], each: [true, true] });
+  });
+
+  test("is not where it is suspended", async () => {
+    const { gh, granted } = await startWithTwo();
+    gh.suspend(REPO, true);
+
+    expect(await granted()).toEqual({ list: [OTHER], each: [false, true] });
+  });
+
+  test("costs an installation nothing of its hour as long as nothing changes", async () => {
+    const { github, calls } = await startWithTwo();
+    await github.installed(NO_LIMIT);
+    const before = calls().length;
+
+    await github.installed(NO_LIMIT);
+
+    expect(calls().slice(before)).toEqual([
+      "200 apps/list-installations",
+      ...Array(2).fill("304 apps/list-repos-accessible-to-installation"),
+    ]);
+  });
+
+  test("is not known when GitHub does not answer", async () => {
+    const { gh, github } = await startWithTwo();
+    gh.faults.answers.push({ operation: "apps/get-repo-installation", status: 502 });
+
+    await expect(github.isInstalled(REPO, NO_LIMIT)).rejects.toThrow("github did not answer");
+  });
+});
