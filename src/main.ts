@@ -220,10 +220,11 @@ async function startIntake(
   onClose(reader.close);
   const deliveries = watchDeliveries({ github, store, wake: reader.wake, clock, log }, signal);
   const tidied = Promise.all([sweep.first, deliveries.first]).then(() => closeOrphans(parts, signal));
+  const rounds = Promise.allSettled([sweep.ended, deliveries.ended, tidied]);
   const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake: reader.wake, clock, log };
   const relay = startRelay(site, taking, deliveries.soon);
   const web = await startWeb(site, { taking, world, relay });
-  return { web, relay, rounds: Promise.all([sweep.ended, deliveries.ended, tidied]) };
+  return { web, relay, rounds };
 }
 
 function startRelay(
