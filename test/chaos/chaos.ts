@@ -22,14 +22,18 @@ async function main(): Promise<number> {
     process.once(signal, () => void arena.close().finally(() => process.exit(130)));
   }
   arena.tell(`seed ${options.seed}; all it writes is in ${arena.folder}`);
+  let isWell = false;
   try {
-    return await play(arena, options);
+    isWell = await play(arena, options);
   } finally {
     await arena.close();
   }
+  if (isWell) await removeArena(arena);
+  return isWell ? 0 : 1;
 }
 
-async function play(arena: Arena, options: Options): Promise<number> {
+/** Answers whether all is well. */
+async function play(arena: Arena, options: Options): Promise<boolean> {
   const others = await arena.vms.others();
   const unwatch = watch(arena);
   const cancels = await measureCancels(arena);
@@ -54,9 +58,7 @@ async function play(arena: Arena, options: Options): Promise<number> {
     .map((thing) => `${thing} of others is gone`);
   await arena.site.close();
   const leaked = [...left, ...(await leftAfterEnd(arena)), ...missing];
-  const isWell = report(arena, { jobs: queued.size, ...ends, leaked, cancels, downTimes });
-  if (isWell) await removeArena(arena);
-  return isWell ? 0 : 1;
+  return report(arena, { jobs: queued.size, ...ends, leaked, cancels, downTimes });
 }
 
 process.exitCode = await main();
