@@ -7,14 +7,9 @@ import type { Job, Machine } from "../core/types.ts";
  * GitHub's own times (when a job was queued, started, done) are left as they are.
  */
 export function pastMachine(machine: Machine, now: number): Machine {
-  const times = MACHINE_TIMES.flatMap((key) => {
-    const at = machine[key];
-    return at === undefined || at <= now ? [] : [[key, now] as const];
-  });
   const { stage, retired } = machine;
   return {
-    ...machine,
-    ...Object.fromEntries(times),
+    ...withPast(machine, MACHINE_TIMES, now),
     ...(stage && { stage: past(stage, now) }),
     ...(retired && { retired: past(retired, now) }),
   };
@@ -32,20 +27,34 @@ const MACHINE_TIMES = [
 ] as const satisfies readonly (keyof Machine)[];
 
 export function pastJob(job: Job, now: number): Job {
-  const { failure, limited, gaveUpAt, runCancelledAt } = job;
+  const { failure, limited } = job;
   return {
-    ...job,
+    ...withPast(job, JOB_TIMES, now),
     ...(failure && { failure: past(failure, now) }),
     ...(limited && { limited: pastLimit(limited, now) }),
-    ...(gaveUpAt !== undefined && { gaveUpAt: Math.min(gaveUpAt, now) }),
-    ...(runCancelledAt !== undefined && { runCancelledAt: Math.min(runCancelledAt, now) }),
   };
 }
+
+const JOB_TIMES = [
+  "readyAt",
+  "heldAt",
+  "gaveUpAt",
+  "runCancelledAt",
+] as const satisfies readonly (keyof Job)[];
 
 /** NB: its end may well lie ahead, but no further than when it began. */
 export function pastLimit({ at, until }: Limit, now: number): Limit {
   const aheadMs = Math.max(0, at - now);
   return { at: at - aheadMs, until: until - aheadMs };
+}
+
+function withPast<T extends Partial<Record<K, number | undefined>>, K extends string>(
+  row: T,
+  times: readonly K[],
+  now: number,
+): T {
+  const ahead = times.filter((key) => (row[key] ?? 0) > now);
+  return { ...row, ...Object.fromEntries(ahead.map((key) => [key, now])) };
 }
 
 const past = <T extends { at: number }>(thing: T, now: number): T => ({

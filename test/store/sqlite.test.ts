@@ -63,7 +63,11 @@ describe("a store that is opened again", () => {
       stage: { at: stepped },
       retired: { at: stepped, why: "surplus" },
     });
-    expect(state.jobs.get(1)).toMatchObject({ queuedAt: aJobSeen().queuedAt, gaveUpAt: stepped });
+    expect(state.jobs.get(1)).toMatchObject({
+      queuedAt: aJobSeen().queuedAt,
+      readyAt: stepped,
+      gaveUpAt: stepped,
+    });
     expect(state.limited.get(7)).toEqual({ at: stepped, until: stepped + hours(1) });
   });
 
