@@ -186,8 +186,8 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "a check run whose creation was cut off is not looked for",
     file: "src/act.ts",
-    find: '(job.queuedAt < since || attempted.has(id) ? "find" : "new")',
-    replace: '(job.queuedAt < since - since ? "find" : "new")',
+    find: '(job.queuedAt < since || !isFirst ? "find" : "new")',
+    replace: '(job.queuedAt < since - since && isFirst ? "find" : "new")',
   },
   {
     name: "two effects of a machine run at once",
