@@ -25,10 +25,12 @@ import { followRelay, type Relay } from "./intake/relay.ts";
 import { sweepJobs } from "./intake/sweep.ts";
 import { type WebhookOptions, webhookRoutes } from "./intake/webhook.ts";
 import { observer } from "./observe.ts";
-import type { Clock, Driver, GitHub, Ring, Store } from "./ports.ts";
+import type { Clock, Driver, GitHub, Ring, Standing, Store } from "./ports.ts";
 import { type Reconciler, reconciler } from "./reconcile.ts";
-import { openStore } from "./store/sqlite.ts";
+import { openStore, type StoreOptions } from "./store/sqlite.ts";
+import { healthRoutes, newSigns, type Signs } from "./web/health.ts";
 import { startWebListener, type WebListener } from "./web/listener.ts";
+import { type Meters, newMeters } from "./web/meters.ts";
 import { metricsRoutes } from "./web/metrics.ts";
 
 /** Mayfly, running. */
@@ -43,7 +45,17 @@ export type Mayfly = {
 };
 
 /** What every part is made from. */
-type Site = { config: Config; clock: Clock; log: Logger; ring: Ring; onClose: OnClose };
+type Site = {
+  config: Config;
+  clock: Clock;
+  log: Logger;
+  ring: Ring;
+  onClose: OnClose;
+  /** Aborted when Mayfly begins to close. */
+  closing: AbortSignal;
+  meters: Meters;
+  signs: Signs;
+};
 
 /** Adds something to be ended when Mayfly closes; the last that was added ends first. */
 type OnClose = (close: () => unknown) => void;
@@ -72,6 +84,9 @@ export async function startMayfly(config: Config, log: Logger, clock: Clock = sy
     log,
     ring: () => rings?.ring(),
     onClose: (end) => void opened.push(end),
+    closing: closing.signal,
+    meters: newMeters(config.catalogue),
+    signs: newSigns(clock),
   };
   try {
     const store = await openStore({
@@ -79,14 +94,15 @@ export async function startMayfly(config: Config, log: Logger, clock: Clock = sy
       ...naming(site),
       now: clock.now,
       log,
+      ...storeWatch(site),
     });
     site.onClose(store.close);
     const { listener, ca } = await startGuests(site, store);
-    const { github, probot, standing } = githubPort({ ...config.github, ...limitParts(site, store), log });
+    const port = githubPort({ ...config.github, ...limitParts(site, store), log });
+    const { github, standing } = port;
     const kept = evidence(join(config.data, "evidence"));
     rings = makeRing(site, { store, github, guests: listener.guests, ca, kept });
-    const parts = { store, github, probot, world: rings.world };
-    const { web, relay } = await startIntake(site, parts, closing.signal);
+    const { web, relay } = await startIntake(site, { ...port, store, world: rings.world });
     const path = join(config.data, "control.sock");
     const asked = { relay: relay?.health, standing };
     const control = await startControl({ path, store, ...asked, ...site, ...rings });
@@ -105,6 +121,17 @@ export async function startMayfly(config: Config, log: Logger, clock: Clock = sy
 const naming = ({ config }: Site) => ({ controller: config.catalogue.controller });
 
 const repositoriesOf = ({ config }: Site) => config.catalogue.repositories.map(({ name }) => name);
+
+/** What the store tells to those who watch. */
+function storeWatch({ meters, signs }: Site): Pick<StoreOptions, "onFact" | "onCommit"> {
+  return {
+    onFact: meters.noteFact,
+    onCommit: (tookMs, failure) => {
+      signs.noteCommit(failure);
+      if (failure === undefined) meters.noteCommit(tookMs);
+    },
+  };
+}
 
 /** The guest listener, under the certificate authority that the seeds name. */
 async function startGuests(site: Site, store: Store): Promise<{ listener: GuestListener; ca: string }> {
@@ -151,13 +178,17 @@ type RingParts = {
 
 /** Observe, plan, act. */
 function makeRing(site: Site, { kept, ...parts }: RingParts): Reconciler {
-  const { config, clock, log, ring } = site;
+  const { config, clock, log, ring, signs, meters } = site;
   const { catalogue, patience } = config;
   const shared = { ...parts, drivers: makeDrivers(site), catalogue, clock, log };
   const watch = observer({ ...shared, ...naming(site), repositories: repositoriesOf(site), ring });
   const act = actor({ ...shared, observer: watch, keepEvidence: kept.keep });
   const newName = (image: string) => machineName(catalogue.controller, image, randomBytes(8));
-  return reconciler({ ...shared, patience, observer: watch, act, newName });
+  const onPass = (tookMs: number) => {
+    signs.notePass();
+    meters.notePass(tookMs);
+  };
+  return reconciler({ ...shared, patience, observer: watch, act, newName, onPass });
 }
 
 function makeDrivers({ config, clock, log, ring, onClose }: Site): Map<string, Driver> {
@@ -180,15 +211,21 @@ function makeDrivers({ config, clock, log, ring, onClose }: Site): Map<string, D
   return drivers;
 }
 
-type IntakeParts = { store: Store; github: GitHub; probot: Probot; world: () => World };
+type IntakeParts = {
+  store: Store;
+  github: GitHub;
+  probot: Probot;
+  standing: () => Standing[];
+  answeredAt: () => number | undefined;
+  world: () => World;
+};
 
 /** From the webhook's arrival, or from the look for what did not arrive, to the facts that Probot's handlers make of it. */
 async function startIntake(
   site: Site,
-  { store, github, probot, world }: IntakeParts,
-  signal: AbortSignal,
+  { store, github, probot, ...asked }: IntakeParts,
 ): Promise<{ web: WebListener; relay: Relay | undefined }> {
-  const { config, clock, log, ring, onClose } = site;
+  const { config, clock, log, ring, onClose, closing: signal, meters } = site;
   const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
   const parts = { github, repositories: repositoriesOf(site), state: () => store.state, clock, ring, log };
   const { record } = store;
@@ -197,12 +234,14 @@ async function startIntake(
   await probot.load(mayflyApp({ record, ring, sweepSoon, github, serves, clock, log }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   onClose(reader.close);
-  const deliveries = watchDeliveries({ github, store, wake: reader.wake, clock, log }, signal);
+  const { wake } = reader;
+  const onFetched = meters.noteFetched;
+  const deliveries = watchDeliveries({ github, store, wake, onFetched, clock, log }, signal);
   const tidied = Promise.all([sweep.first, deliveries.first]).then(() => closeOrphans(parts, signal));
   onClose(() => Promise.all([sweep.ended, deliveries.ended, tidied]));
-  const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake: reader.wake, clock, log };
+  const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake, clock, log };
   const relay = startRelay(site, taking, deliveries.soon);
-  const web = await startWeb(site, { taking, world, relay });
+  const web = await startWeb(site, { ...asked, taking, relay });
   return { web, relay };
 }
 
@@ -217,13 +256,19 @@ function startRelay(
   return relay;
 }
 
-type WebParts = { taking: WebhookOptions; world: () => World; relay: Relay | undefined };
+type WebParts = Pick<IntakeParts, "standing" | "answeredAt" | "world"> & {
+  taking: WebhookOptions;
+  relay: Relay | undefined;
+};
 
 /** NB: who polls takes no webhooks; the rest of the web listener is for people and for Prometheus. */
-async function startWeb({ config, onClose }: Site, { taking, world, relay }: WebParts): Promise<WebListener> {
+async function startWeb(site: Site, { taking, ...parts }: WebParts): Promise<WebListener> {
+  const { config, onClose } = site;
+  const asked = { ...site, ...parts, relay: parts.relay?.health };
   const routes = new Hono<{ Bindings: HttpBindings }>();
   if (config.intake === "webhook") routes.route("/", webhookRoutes(taking));
-  routes.route("/", metricsRoutes({ world, relay: relay?.health }));
+  routes.route("/", healthRoutes({ ...asked, sweepMs: config.sweepMs }));
+  routes.route("/", metricsRoutes(asked));
   const web = await startWebListener({ listen: config.web, routes });
   onClose(web.close);
   return web;

@@ -34,6 +34,8 @@ export function githubPort(options: GitHubOptions): {
   github: GitHub;
   probot: Probot;
   standing: () => Standing[];
+  /** When GitHub last did as it was asked; undefined: not yet. */
+  answeredAt: () => number | undefined;
 } {
   const apiUrl = options.apiUrl ?? GITHUB_API;
   const client = newClient({ ...options, apiUrl });
@@ -47,7 +49,8 @@ export function githubPort(options: GitHubOptions): {
     ...deliveryVerbs(client),
     ...peopleVerbs(client),
   };
-  return { github, probot: client.probot, standing: client.standing };
+  const { probot, standing, answeredAt } = client;
+  return { github, probot, standing, answeredAt };
 }
 
 /** Base address of the pages that belong to an API: github.com's own, or that of a GitHub Enterprise Server. */

@@ -1,9 +1,9 @@
-import { apply, emptyState, type Fact } from "../core/facts.ts";
+import { apply, emptyState, type Fact, type State } from "../core/facts.ts";
 import type { Delivery, Store } from "../ports.ts";
 import { subjectsOf } from "./subjects.ts";
 
 /** A store that lasts as long as the process, for simulations and tests. Same reducer, no disk. */
-export function memoryStore(): Store {
+export function memoryStore(onFact?: (fact: Fact, before: State) => void): Store {
   const state = emptyState();
   let facts: Fact[] = [];
   const deliveries = new Map<string, Delivery & { isRead: boolean }>();
@@ -13,6 +13,7 @@ export function memoryStore(): Store {
     state,
     async record(added) {
       for (const fact of added) {
+        onFact?.(fact, state);
         apply(state, fact);
         facts.push(fact);
       }

@@ -2,7 +2,7 @@ import { statSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Fact } from "../../src/core/facts.ts";
+import type { Fact, State } from "../../src/core/facts.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { aJobSeen, hours, M1, M2, NOW, REPO } from "../support/build.ts";
 import { describeStore } from "./contract.ts";
@@ -87,6 +87,39 @@ describe("a write that fails", () => {
     expect(good.status).toBe("fulfilled");
     expect(kept).toMatchObject({ value: "new" });
     expect([...store.state.machines.keys()]).toEqual([M2]);
+  });
+});
+
+describe("those who watch a store", () => {
+  test("are told of each fact once it is durable, with the state before it", async () => {
+    const told: string[] = [];
+    const { open } = storeFolder();
+    const onFact = ({ kind }: Fact, { jobs, machines }: State) =>
+      void told.push(`${kind}: ${jobs.size} jobs, ${machines.size} machines`);
+    const store = await open({ onFact });
+
+    const recording = store.record([seen(1), created(M1, 1)]);
+    const before = [...told];
+    await recording;
+
+    expect(before).toEqual([]);
+    expect(told).toEqual(["job-seen: 0 jobs, 0 machines", "machine-created: 1 jobs, 0 machines"]);
+  });
+
+  test("are told of each transaction, and of one that failed nothing but that", async () => {
+    const commits: string[] = [];
+    const facts: Fact[] = [];
+    const { open } = storeFolder();
+    const store = await open({
+      onFact: (fact) => void facts.push(fact),
+      onCommit: (_, failure) => void commits.push(failure instanceof Error ? "failed" : "committed"),
+    });
+
+    await store.record([created(M1, undefined, Number.NaN)]).catch(() => {});
+    await store.record([created(M2)]);
+
+    expect(commits).toEqual(["failed", "committed"]);
+    expect(facts).toEqual([created(M2)]);
   });
 });
 
