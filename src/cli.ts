@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { destroy, drain, ps, why } from "./cli/ask.ts";
+import { logs } from "./cli/logs.ts";
 import { CommandFailed } from "./control/client.ts";
 import { SetupError } from "./ports.ts";
 
@@ -117,6 +118,13 @@ function addQuestions(program: Command): void {
     .argument("<job>", "its number, or the address of its page at GitHub")
     .option("--json", "for programs")
     .action((job: string, _, command: Command) => why(job, command.optsWithGlobals()));
+  program
+    .command("logs")
+    .description("show what a machine's driver, its VM and its guest said, also of one that failed")
+    .argument("<job or machine>", "a job's number or address at GitHub, or a machine's name")
+    .option("-f, --follow", "go on until the machine is over")
+    .option("--json", "for programs; with --follow one object a line")
+    .action((what: string, _, command: Command) => logs(what, command.optsWithGlobals()));
   program
     .command("destroy")
     .description("destroy a machine now, with whatever runs in it")

@@ -5,6 +5,7 @@ import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
 import { z } from "zod";
 import { answerWhy } from "./control/answer.ts";
+import { answerJobLogs, answerMachineLogs, type LogParts } from "./control/logs.ts";
 import { overviewOf } from "./control/overview.ts";
 import type { Fact } from "./core/facts.ts";
 import { nearestWord } from "./core/labels.ts";
@@ -20,6 +21,7 @@ export type ControlParts = {
   relay?: (() => RelayHealth) | undefined;
   /** How the installations stand with GitHub's limits. */
   standing: () => Standing[];
+  filesOf: LogParts["filesOf"];
   ring: Ring;
   clock: Clock;
   log: Logger;
@@ -63,6 +65,18 @@ function controlRoutes(parts: ControlParts): Hono {
     const id = Number(c.req.param("job"));
     const answer = answerWhy(id, world(), await store.history({ job: id }));
     return answer ? c.json(answer) : refuse(c, 404, unknownJob(id, world()));
+  });
+  routes.get("/jobs/:job{[0-9]{1,16}}/logs", async (c) => {
+    const id = Number(c.req.param("job"));
+    const answer = await answerJobLogs(id, parts);
+    return answer ? c.json(answer) : refuse(c, 404, unknownJob(id, world()));
+  });
+  routes.get("/machines/:name/logs", async (c) => {
+    const name = c.req.param("name");
+    const answer = await answerMachineLogs(name, parts);
+    return answer
+      ? c.json(answer)
+      : refuse(c, 404, unknown("machine", name, [...store.state.machines.keys()]));
   });
   routes.post("/machines/:name/destroy", (c) => destroyMachine(c, parts));
   routes.post("/hosts/:name/drain", (c) => drainHost(c, parts));

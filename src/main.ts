@@ -13,7 +13,7 @@ import { findRepository } from "./core/labels.ts";
 import { machineName } from "./core/name.ts";
 import type { World } from "./core/world.ts";
 import { DRIVERS } from "./drivers/index.ts";
-import { type Evidence, evidence } from "./evidence.ts";
+import { type Evidence, evidence, fileReader } from "./evidence.ts";
 import type { LimitParts } from "./github/octokit.ts";
 import { githubPort } from "./github/port.ts";
 import { openAuthority } from "./guest/authority.ts";
@@ -101,11 +101,13 @@ export async function startMayfly(config: Config, log: Logger, clock: Clock = sy
     const port = githubPort({ ...config.github, ...limitParts(site, store), log });
     const { github, standing } = port;
     const kept = evidence(join(config.data, "evidence"));
-    rings = makeRing(site, { store, github, guests: listener.guests, ca, kept });
+    const drivers = makeDrivers(site);
+    rings = makeRing(site, { store, github, guests: listener.guests, ca, kept, drivers });
     const { web, relay } = await startIntake(site, { ...port, store, world: rings.world });
     const path = join(config.data, "control.sock");
     const asked = { relay: relay?.health, standing };
-    const control = await startControl({ path, store, ...asked, ...site, ...rings });
+    const filesOf = fileReader({ drivers, kept, clock });
+    const control = await startControl({ path, store, filesOf, ...asked, ...site, ...rings });
     site.onClose(control.close);
     pruneOldThings(site, store, kept);
     const ended = rings.run(closing.signal);
@@ -174,13 +176,14 @@ type RingParts = {
   guests: GuestListener["guests"];
   ca: string;
   kept: Evidence;
+  drivers: ReadonlyMap<string, Driver>;
 };
 
 /** Observe, plan, act. */
 function makeRing(site: Site, { kept, ...parts }: RingParts): Reconciler {
   const { config, clock, log, ring, signs, meters } = site;
   const { catalogue, patience } = config;
-  const shared = { ...parts, drivers: makeDrivers(site), catalogue, clock, log };
+  const shared = { ...parts, catalogue, clock, log };
   const watch = observer({ ...shared, ...naming(site), repositories: repositoriesOf(site), ring });
   const act = actor({ ...shared, observer: watch, keepEvidence: kept.keep });
   const newName = (image: string) => machineName(catalogue.controller, image, randomBytes(8));

@@ -8,7 +8,7 @@ import { indent, safe, span, table } from "./text.ts";
 
 export type AskOptions = { config: string; json?: boolean };
 
-const socketOf = (file: string): string => join(readDataFolder(file), "control.sock");
+export const socketOf = (file: string): string => join(readDataFolder(file), "control.sock");
 
 /** `mayfly ps`: hosts, pools, machines and jobs. */
 export async function ps({ config, json }: AskOptions): Promise<void> {
@@ -37,9 +37,13 @@ export async function drain(host: string, { config, off }: AskOptions & { off?: 
   );
 }
 
+/** The job's id in what a person wrote: the number itself, or the address of its page. */
+export const jobIn = (text: string): string | undefined =>
+  /^\d{1,16}$/.exec(text)?.[0] ?? /\/jobs?\/(\d{1,16})(?:[/?#]|$)/.exec(text)?.[1];
+
 /** NB: the address of a job's page has its id at the end; that of a run has not. */
 function jobId(text: string): string {
-  const id = /^\d{1,16}$/.exec(text)?.[0] ?? /\/jobs?\/(\d{1,16})(?:[/?#]|$)/.exec(text)?.[1];
+  const id = jobIn(text);
   if (id !== undefined) return id;
   throw new CommandFailed(
     "That is neither the number of a job nor its address. Open the job in the browser: its address ends with /job/ and a number.",
