@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { destroy, drain, ps, why } from "./cli/ask.ts";
+import { history, report } from "./cli/history.ts";
 import { logs } from "./cli/logs.ts";
 import { CommandFailed } from "./control/client.ts";
 import { SetupError } from "./ports.ts";
@@ -125,6 +126,20 @@ function addQuestions(program: Command): void {
     .option("-f, --follow", "go on until the machine is over")
     .option("--json", "for programs; with --follow one object a line")
     .action((what: string, _, command: Command) => logs(what, command.optsWithGlobals()));
+  program
+    .command("history")
+    .description("list jobs that are over, newest first")
+    .option("--repo <owner/name>", "of this repository only")
+    .option("--since <time>", "how far back: 12h, 7d", "7d")
+    .option("--limit <number>", "how many at most", "50")
+    .option("--json", "for programs")
+    .action((_, command: Command) => history(command.optsWithGlobals()));
+  program
+    .command("report")
+    .description("say what each repository used in a month: jobs, VM hours, time in the queue, failures")
+    .option("--month <month>", "such as 2026-11; this month, if left out")
+    .option("--json", "for programs")
+    .action((_, command: Command) => report(command.optsWithGlobals()));
   program
     .command("destroy")
     .description("destroy a machine now, with whatever runs in it")

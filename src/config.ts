@@ -28,6 +28,8 @@ export type Settings = {
   /** Absolute path of the folder for the store, the evidence and what the drivers keep. */
   data: string;
   evidenceDays: number;
+  /** Never less than `evidenceDays`. */
+  historyDays: number;
   patience: Patience;
   logLevel: LogLevel;
 };
@@ -102,6 +104,7 @@ function toSettings(file: CatalogueFile, folder: string, env: Env, relayUrl: str
     guests: toListen(file.guests.listen),
     data: resolve(folder, file.data),
     evidenceDays: file.evidence.days,
+    historyDays: Math.max(file.history.days, file.evidence.days),
     patience: toPatience(file.patience),
     logLevel: LOG_LEVELS.find((level) => level === env.LOG_LEVEL) ?? file.log.level,
   };

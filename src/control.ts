@@ -5,6 +5,7 @@ import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
 import { z } from "zod";
 import { answerWhy } from "./control/answer.ts";
+import { answerHistory, answerReport } from "./control/history.ts";
 import { answerJobLogs, answerMachineLogs, type LogParts } from "./control/logs.ts";
 import { overviewOf } from "./control/overview.ts";
 import type { Fact } from "./core/facts.ts";
@@ -15,13 +16,15 @@ import { type Clock, type RelayHealth, type Ring, SetupError, type Standing, typ
 export type ControlParts = {
   /** Path of the Unix socket. Its folder belongs to us alone. */
   path: string;
-  store: Pick<Store, "record" | "history" | "state">;
+  store: Pick<Store, "record" | "history" | "closedJobs" | "pastMachines" | "state">;
   world: () => World;
   /** How the relay is, if there is one. */
   relay?: (() => RelayHealth) | undefined;
   /** How the installations stand with GitHub's limits. */
   standing: () => Standing[];
   filesOf: LogParts["filesOf"];
+  /** For how long closed jobs and past machines are known. */
+  historyMs: number;
   ring: Ring;
   clock: Clock;
   log: Logger;
@@ -55,6 +58,12 @@ export async function startControl(parts: ControlParts): Promise<{ close(): Prom
   };
 }
 
+const historyQuery = z.object({
+  since: z.coerce.number().int(),
+  repo: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(10_000),
+});
+const reportQuery = z.object({ month: z.string().regex(/^20\d\d-(?:0[1-9]|1[0-2])$/) });
 const drainBody = z.object({ drained: z.boolean() });
 
 function controlRoutes(parts: ControlParts): Hono {
@@ -78,6 +87,15 @@ function controlRoutes(parts: ControlParts): Hono {
       ? c.json(answer)
       : refuse(c, 404, unknown("machine", name, [...store.state.machines.keys()]));
   });
+  routes.get("/history", async (c) => {
+    const query = historyQuery.safeParse(c.req.query());
+    return query.success ? c.json(await answerHistory(query.data, parts)) : refuse(c, 400, MISSHAPEN);
+  });
+  routes.get("/report", async (c) => {
+    const query = reportQuery.safeParse(c.req.query());
+    if (!query.success) return refuse(c, 400, "A month is written as 2026-11.");
+    return c.json(await answerReport(query.data.month, parts.clock.now() - parts.historyMs, parts));
+  });
   routes.post("/machines/:name/destroy", (c) => destroyMachine(c, parts));
   routes.post("/hosts/:name/drain", (c) => drainHost(c, parts));
   routes.notFound((c) =>
@@ -89,6 +107,8 @@ function controlRoutes(parts: ControlParts): Hono {
   });
   return routes;
 }
+
+const MISSHAPEN = "A part of the question has another form than it should.";
 
 /** What was done, in a sentence; or why nothing was. */
 const done = (c: Context, sentence: string) => c.json({ sentence });

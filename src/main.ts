@@ -106,8 +106,9 @@ export async function startMayfly(config: Config, log: Logger, clock: Clock = sy
     const { web, relay } = await startIntake(site, { ...port, store, world: rings.world });
     const path = join(config.data, "control.sock");
     const asked = { relay: relay?.health, standing };
+    const historyMs = config.historyDays * DAY_MS;
     const filesOf = fileReader({ drivers, kept, clock });
-    const control = await startControl({ path, store, filesOf, ...asked, ...site, ...rings });
+    const control = await startControl({ path, store, filesOf, historyMs, ...asked, ...site, ...rings });
     site.onClose(control.close);
     pruneOldThings(site, store, kept);
     const ended = rings.run(closing.signal);
@@ -280,8 +281,9 @@ async function startWeb(site: Site, { taking, ...parts }: WebParts): Promise<Web
 /** Evidence and history are kept for the set number of days. */
 function pruneOldThings({ config, clock, log, onClose }: Site, store: Store, kept: Evidence): void {
   const prune = () => {
-    const before = clock.now() - config.evidenceDays * DAY_MS;
-    Promise.all([kept.prune(before), store.prune(before)]).catch((err: unknown) =>
+    const facts = clock.now() - config.evidenceDays * DAY_MS;
+    const rows = clock.now() - config.historyDays * DAY_MS;
+    Promise.all([kept.prune(facts), store.prune({ facts, rows })]).catch((err: unknown) =>
       log.error({ err }, "what is old could not be deleted"),
     );
   };

@@ -10,7 +10,14 @@ import { claimName, load } from "./load.ts";
 import { holdFile, holdName } from "./lock.ts";
 import { migrate } from "./migrate.ts";
 import { prune } from "./prune.ts";
-import { factsAbout, knownDeliveries, readLogPosition, unreadDeliveries } from "./read.ts";
+import {
+  factsAbout,
+  knownDeliveries,
+  readClosedJobs,
+  readLogPosition,
+  readPastMachines,
+  unreadDeliveries,
+} from "./read.ts";
 import type { Tables } from "./tables.ts";
 import { insertDeliveries, markDeliveries, writeChanges, writeLogPosition } from "./write.ts";
 
@@ -113,6 +120,8 @@ function storeOn({ db, state, now, log, onFact, onCommit, close }: Parts): Store
     state,
     record: async (facts) => void (await writes.add({ facts })),
     history: (about) => factsAbout(db, about),
+    closedJobs: (which) => readClosedJobs(db, which),
+    pastMachines: (which) => readPastMachines(db, which),
     keep: async (delivery) => ((await writes.add({ delivery })) === "new" ? "new" : "known"),
     known: (ids) => knownDeliveries(db, ids),
     logPosition: () => readLogPosition(db),

@@ -7,7 +7,7 @@ import { startControl } from "../../src/control.ts";
 import type { Fact } from "../../src/core/facts.ts";
 import type { World } from "../../src/core/world.ts";
 import { memoryStore } from "../../src/store/memory.ts";
-import { aHost, aWorld, NOW, type WorldParts } from "../support/build.ts";
+import { aHost, aWorld, hours, NOW, type WorldParts } from "../support/build.ts";
 import { keptLog } from "../support/log.ts";
 
 /** The controller's socket on a store in memory, to be asked as the commands ask it. */
@@ -47,7 +47,8 @@ export async function controllerIn(folder: string, parts: Parts = {}) {
   const standing = () => [STANDING];
   const clock = { now: () => NOW, until: async () => {} };
   const filesOf = async ({ name }: { name: string }) => files[name] ?? {};
-  const all = { path, store, world, standing, filesOf, ring, clock, log: kept.log };
+  const asked = { store, world, standing, filesOf, historyMs: hours(24 * 100) };
+  const all = { ...asked, path, ring, clock, log: kept.log };
   const { close } = await startControl(all);
   let isClosed = false;
   const closeOnce = async () => {
