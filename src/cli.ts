@@ -4,14 +4,11 @@ import { dirname, join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { destroy, drain, ps, why } from "./cli/ask.ts";
+import { DONE, FAILED, SETUP } from "./cli/exit.ts";
 import { history, report } from "./cli/history.ts";
 import { logs } from "./cli/logs.ts";
 import { CommandFailed } from "./control/client.ts";
 import { SetupError } from "./ports.ts";
-
-/** Exit codes: 0 done, 1 failed, 2 something in the set-up is wrong, or the command itself. */
-const FAILED = 1;
-const SETUP = 2;
 
 const EXAMPLES = `
 Examples:
@@ -41,7 +38,7 @@ Environment:
 process.exitCode = await run(process.argv);
 
 async function run(argv: readonly string[]): Promise<number> {
-  let code = 0;
+  let code = DONE;
   const program = newProgram((answer) => {
     code = answer;
   });
@@ -49,7 +46,7 @@ async function run(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv);
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : SETUP;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : SETUP;
     return tell(error);
   }
 }
@@ -90,7 +87,18 @@ function newProgram(answer: (code: number) => void): Command {
     .option("--runs-on <labels>", "say where this runs-on line of a workflow leads, and do nothing else")
     .option("--repo <owner/name>", "the repository of that workflow")
     .option("--json", "for programs")
-    .action(async (_, command: Command) => (await import("./cli/check.ts")).check(command.optsWithGlobals()));
+    .action(async (_, command: Command) =>
+      answer(await (await import("./cli/check.ts")).check(command.optsWithGlobals())),
+    );
+  program
+    .command("doctor")
+    .description(
+      "say what is wrong on this machine and at GitHub, and what to do; needs no running controller",
+    )
+    .option("--json", "for programs")
+    .action(async (_, command: Command) =>
+      answer(await (await import("./cli/doctor.ts")).doctor(command.optsWithGlobals())),
+    );
   addRelay(program);
   addQuestions(program);
   return program;

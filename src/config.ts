@@ -59,6 +59,9 @@ export function readSettings({ file, env }: Where): Settings {
   return deepFreeze(settings);
 }
 
+/** Where the relay is, channel and all, if the file is right. */
+export const readRelayUrl = ({ file, env }: Where): string | undefined => readFile(file, env).relayUrl;
+
 /** Only where the data folder is, whatever else is wrong in the file: a running controller can be asked all the same. */
 export function readDataFolder(file: string): string {
   const source = readSource(file);

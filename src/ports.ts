@@ -133,6 +133,31 @@ export type GitHub = {
   delivery(id: number, signal: AbortSignal): Promise<Omit<Delivery, "receivedAt"> | "gone">;
 };
 
+/** What the App is at GitHub. */
+export type AppSeen = {
+  slug: string;
+  owner: { login: string; isOrganization: boolean };
+  permissions: Readonly<Record<string, string>>;
+  events: readonly string[];
+  hook: { url: string | undefined; contentType: string | undefined; hasSecret: boolean };
+  /** By GitHub's own clock; undefined: it did not say. */
+  at: number | undefined;
+};
+
+/** The App on an account. `url`: where its owner looks after it. */
+export type InstallationSeen = {
+  url: string;
+  isSuspended: boolean;
+  permissions: Readonly<Record<string, string>>;
+  events: readonly string[];
+};
+
+/** How the App is set up at GitHub, for who looks whether all is right. Throws as `GitHub` does. */
+export type AppSetup = {
+  app(signal: AbortSignal): Promise<AppSeen>;
+  installation(repo: RepoName, signal: AbortSignal): Promise<InstallationSeen | "none">;
+};
+
 /** How an installation of the App stands with GitHub's limits, as far as GitHub's answers told since the start of the process. */
 export type Standing = {
   installation: number;
