@@ -107,6 +107,7 @@ export function supplyOf(members: readonly Member[], now: number): Supply {
  * so before GitHub's.
  */
 export function untoldUntil({ machine, job }: Member): number {
-  if (job || machine.workingAt === undefined) return 0;
+  // NB: a job that was told of may be closed by now, and `machine.job` is all that is left of it.
+  if (job || machine.job !== undefined || machine.workingAt === undefined) return 0;
   return (machine.endedAt ?? machine.workingAt) + LATE_EVENT_MS;
 }
