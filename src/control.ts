@@ -4,7 +4,7 @@ import { createAdaptorServer } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
 import { z } from "zod";
-import { answerWhy } from "./control/answer.ts";
+import { answerWhy, answerWhyRun } from "./control/answer.ts";
 import { answerHistory, answerReport } from "./control/history.ts";
 import { answerJobLogs, answerMachineLogs, type LogParts } from "./control/logs.ts";
 import { overviewOf } from "./control/overview.ts";
@@ -72,8 +72,13 @@ function controlRoutes(parts: ControlParts): Hono {
   routes.get("/ps", (c) => c.json(overviewOf(world(), standing(), parts.relay?.())));
   routes.get("/why/:job{[0-9]{1,16}}", async (c) => {
     const id = Number(c.req.param("job"));
-    const answer = answerWhy(id, world(), await store.history({ job: id }));
+    const answer = answerWhy(id, world(), await store.history({ job: id }), standing());
     return answer ? c.json(answer) : refuse(c, 404, unknownJob(id, world()));
+  });
+  routes.get("/runs/:run{[0-9]{1,16}}/why", async (c) => {
+    const run = Number(c.req.param("run"));
+    const answers = await answerWhyRun(run, parts);
+    return answers.length > 0 ? c.json(answers) : refuse(c, 404, unknownRun(run, world()));
   });
   routes.get("/jobs/:job{[0-9]{1,16}}/logs", async (c) => {
     const id = Number(c.req.param("job"));
@@ -114,9 +119,15 @@ const MISSHAPEN = "A part of the question has another form than it should.";
 const done = (c: Context, sentence: string) => c.json({ sentence });
 const refuse = (c: Context, status: 400 | 404 | 409 | 500, sentence: string) => c.json({ sentence }, status);
 
-function unknownJob(id: number, { catalogue }: World): string {
+const unknownRun = (id: number, world: World): string =>
+  `No job of run ${id} is known that is open, or that ended in the last week. ${whyUnknown(world)}`;
+
+const unknownJob = (id: number, world: World): string =>
+  `Nothing is known of job ${id}. ${whyUnknown(world)}`;
+
+function whyUnknown({ catalogue }: World): string {
   const served = catalogue.repositories.map(({ name }) => name).join(", ");
-  return `Nothing is known of job ${id}. Either GitHub has not told of it yet (lost webhooks are made up for within a few minutes), or its repository is not served, or it is too old. Served are ${served}.`;
+  return `Either GitHub has not told of it yet (lost webhooks are made up for within a few minutes), or its repository is not served, or it is too old. Served are ${served}.`;
 }
 
 async function destroyMachine(

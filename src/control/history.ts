@@ -103,8 +103,9 @@ function monthOf(month: string): Span {
 
 type Before = { closedAt: number; id: number };
 
-async function* closedJobs(
-  store: HistoryParts["store"],
+/** Page after page. */
+export async function* closedJobs(
+  store: Pick<Store, "closedJobs">,
   which: { since: number; repo?: RepoName | undefined; before?: Before | undefined },
 ): AsyncGenerator<ClosedJob> {
   for (let before = which.before; ; ) {

@@ -56,6 +56,7 @@ describe("the controller, asked why a job is not running", () => {
       sentences: [
         "Its labels (self-hosted and our-plain) lead to the image plain.",
         "It is 1st in the queue: lab1 is drained.",
+        "Somebody took the host out of service. Put it back: mayfly drain lab1 --off",
       ],
       history: [{ at: NOW, text: "the job is queued" }],
     });

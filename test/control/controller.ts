@@ -6,6 +6,7 @@ import { askController, tellController } from "../../src/control/client.ts";
 import { startControl } from "../../src/control.ts";
 import type { Fact } from "../../src/core/facts.ts";
 import type { World } from "../../src/core/world.ts";
+import type { Standing } from "../../src/ports.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { aHost, aWorld, hours, NOW, type WorldParts } from "../support/build.ts";
 import { keptLog } from "../support/log.ts";
@@ -19,6 +20,7 @@ type Parts = {
   file?: string;
   isBroken?: boolean;
   world?: WorldParts;
+  standing?: Standing[];
   /** Logs, by machine and file. */
   files?: Record<string, Record<string, string>>;
 };
@@ -44,7 +46,7 @@ export async function controllerIn(folder: string, parts: Parts = {}) {
   const ring = () => {
     rings += 1;
   };
-  const standing = () => [STANDING];
+  const standing = () => parts.standing ?? [STANDING];
   const clock = { now: () => NOW, until: async () => {} };
   const filesOf = async ({ name }: { name: string }) => files[name] ?? {};
   const asked = { store, world, standing, filesOf, historyMs: hours(24 * 100) };
