@@ -16,9 +16,12 @@ Examples:
   mayfly check                             what mayfly.yml means, and what is missing
   mayfly check --runs-on "[self-hosted, spinw-linux]" --repo SpinW/spinw
   mayfly start                             run the controller
-  mayfly ps                                hosts, machines and jobs, now
+  mayfly doctor                            what is wrong here and at GitHub, and what to do
+  mayfly ps --watch                        hosts, machines and jobs, as they change
   mayfly relay                             pass webhooks on to a controller behind a firewall
   mayfly why https://github.com/SpinW/spinw/actions/runs/1/job/2
+  mayfly logs -f 12345678                  what the machine of a job says, as it says it
+  mayfly report --month 2026-11            what each repository used
 
 Secrets are read from the environment, and from a file .env beside mayfly.yml:
   APP_ID, PRIVATE_KEY_PATH (or PRIVATE_KEY), WEBHOOK_SECRET (and WEBHOOK_SECRET_OLD while it is changed),
@@ -35,6 +38,8 @@ Environment:
   RELAY_WEBHOOK_SECRET   the App's webhook secret, if webhooks that GitHub did not sign are to be refused here already
   LOG_LEVEL              debug, info, warn or error`;
 
+// NB: who pipes into `head` has seen enough.
+process.stdout.on("error", () => process.exit(FAILED));
 process.exitCode = await run(process.argv);
 
 async function run(argv: readonly string[]): Promise<number> {
@@ -47,7 +52,7 @@ async function run(argv: readonly string[]): Promise<number> {
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : SETUP;
-    return tell(error);
+    return tell(error, argv.includes("--json"));
   }
 }
 
@@ -101,6 +106,8 @@ function newProgram(answer: (code: number) => void): Command {
     );
   addRelay(program);
   addQuestions(program);
+  addReports(program);
+  addOrders(program);
   return program;
 }
 
@@ -114,17 +121,18 @@ function addRelay(program: Command): void {
     .action(async (options: { listen: string }) => (await import("./cli/relay.ts")).relay(options));
 }
 
-/** Commands that ask, or tell, a controller that is running. */
+/** Commands that ask a controller that is running. */
 function addQuestions(program: Command): void {
   program
     .command("ps")
     .description("show hosts, pools, machines and open jobs")
-    .option("--json", "for programs")
+    .option("-w, --watch", "go on showing them, until Ctrl+C")
+    .option("--json", "for programs; with --watch one object a line, whenever something changed")
     .action((_, command: Command) => ps(command.optsWithGlobals()));
   program
     .command("why")
     .description("say why a job is not running, or what became of it")
-    .argument("<job>", "its number, or the address of its page at GitHub")
+    .argument("<job>", "its number, the address of its page at GitHub, or that of its run")
     .option("--json", "for programs")
     .action((job: string, _, command: Command) => why(job, command.optsWithGlobals()));
   program
@@ -134,6 +142,10 @@ function addQuestions(program: Command): void {
     .option("-f, --follow", "go on until the machine is over")
     .option("--json", "for programs; with --follow one object a line")
     .action((what: string, _, command: Command) => logs(what, command.optsWithGlobals()));
+}
+
+/** Commands that ask it what was. */
+function addReports(program: Command): void {
   program
     .command("history")
     .description("list jobs that are over, newest first")
@@ -148,16 +160,22 @@ function addQuestions(program: Command): void {
     .option("--month <month>", "such as 2026-11; this month, if left out")
     .option("--json", "for programs")
     .action((_, command: Command) => report(command.optsWithGlobals()));
+}
+
+/** Commands that tell it what to do. */
+function addOrders(program: Command): void {
   program
     .command("destroy")
     .description("destroy a machine now, with whatever runs in it")
     .argument("<machine>", "its name, as in mayfly ps")
+    .option("--json", "for programs")
     .action((machine: string, _, command: Command) => destroy(machine, command.optsWithGlobals()));
   program
     .command("drain")
     .description("give a host no more machines; those at work may end")
     .argument("<host>", "its name in the catalogue")
     .option("--off", "give it machines again")
+    .option("--json", "for programs")
     .action((host: string, _, command: Command) => drain(host, command.optsWithGlobals()));
 }
 
@@ -167,10 +185,12 @@ function loadEnv(config: string): void {
   if (existsSync(file)) process.loadEnvFile(file);
 }
 
-function tell(error: unknown): number {
+/** NB: a program reads what is printed, also what went wrong. */
+function tell(error: unknown, asJson: boolean): number {
   const isExpected = error instanceof SetupError || error instanceof CommandFailed;
   const message = error instanceof Error ? error.message : String(error);
-  console.error(isExpected ? message : `Mayfly failed: ${message}\nLOG_LEVEL=debug shows where.`);
+  if (asJson) console.log(JSON.stringify({ error: message }, undefined, 2));
+  else console.error(isExpected ? message : `Mayfly failed: ${message}\nLOG_LEVEL=debug shows where.`);
   if (process.env.LOG_LEVEL === "debug") console.error(error);
   return error instanceof SetupError ? SETUP : FAILED;
 }
