@@ -146,10 +146,16 @@ const naming = ({ config }: Site) => ({ controller: config.catalogue.controller 
 
 const repositoriesOf = ({ config }: Site) => config.catalogue.repositories.map(({ name }) => name);
 
-/** What the store tells to those who watch. */
-function storeWatch({ meters, signs }: Site): Pick<StoreOptions, "onFact" | "onCommit"> {
+/** What the store tells to those who watch. NB: a number that cannot be counted must not keep a fact from being folded. */
+function storeWatch({ meters, signs, log }: Site): Pick<StoreOptions, "onFact" | "onCommit"> {
   return {
-    onFact: meters.noteFact,
+    onFact: (fact, before) => {
+      try {
+        meters.noteFact(fact, before);
+      } catch (err) {
+        log.error({ err }, "a fact could not be counted in the metrics");
+      }
+    },
     onCommit: (tookMs, failure) => {
       signs.noteCommit(failure);
       if (failure === undefined) meters.noteCommit(tookMs);
