@@ -35,8 +35,8 @@ import { metricsRoutes } from "./web/metrics.ts";
 
 /** Mayfly, running. */
 export type Mayfly = {
-  /** Where the web listener and the guest listener are. There is no web listener where GitHub is only asked. */
-  webUrl: string | undefined;
+  /** Where the web listener and the guest listener are. */
+  webUrl: string;
   guestUrl: string;
   /** Settles when the passes have ended: after `close`, or by itself when one could not be written down (then it rejects). */
   ended: Promise<void>;

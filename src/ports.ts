@@ -102,8 +102,11 @@ export type GitHub = {
   job(repo: RepoName, id: number, signal: AbortSignal): Promise<JobSeen | "gone">;
   /** Jobs that are queued, waiting or running now. */
   openJobs(repo: RepoName, signal: AbortSignal): Promise<JobSeen[]>;
-  /** Asks GitHub to cancel a run, with all of its jobs. One that is over counts as cancelled. */
-  cancelRun(repo: RepoName, runId: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Asks GitHub to cancel a run, with all of its jobs. One that is over counts as cancelled. `isForced`: also what is to run always.
+   * NB: that GitHub has taken it does not say that it helps.
+   */
+  cancelRun(repo: RepoName, runId: number, isForced: boolean, signal: AbortSignal): Promise<void>;
   /** Asks GitHub to run a job that has ended again, as a job of another id. `refused`: GitHub does not do it, for instance since it was done already. */
   rerunJob(repo: RepoName, id: number, signal: AbortSignal): Promise<"queued" | "refused">;
   /** May this person write to the repository? */

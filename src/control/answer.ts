@@ -97,7 +97,7 @@ export function factWords(fact: Fact): string {
     case "job-retried":
       return `${fact.by} asked for the job to be tried again`;
     case "run-cancelled":
-      return "GitHub was asked to cancel the job's run";
+      return `GitHub was asked to cancel the job's run${fact.isForced ? " by force" : ""}`;
     case "job-closed":
       return "the job's story was closed";
     case "check-published":

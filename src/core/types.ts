@@ -85,6 +85,8 @@ export type Job = JobSeen & {
   gaveUpCause?: string | undefined;
   /** When GitHub was asked to cancel its run, since the job was given up. */
   runCancelledAt?: number | undefined;
+  /** When that was done by force, since it had not helped. */
+  runForcedAt?: number | undefined;
   /** The last time that GitHub refused all calls for its installation while it was open. */
   limited?: { at: number; until: number } | undefined;
   /** The check run that tells its story, and the digest of what it says now. */

@@ -30,10 +30,12 @@ export function jobVerbs(client: Client): Pick<GitHub, "job" | "openJobs" | "can
         const jobs = await openJobs(place);
         return jobs.map((raw): JobSeen => jobSeen(raw, { repo, installation: place.installation }));
       }),
-    cancelRun: (repo, runId, signal) =>
+    cancelRun: (repo, runId, isForced, signal) =>
       client.inRepo(repo, signal, async ({ rest, at }) => {
+        const run = { ...at, run_id: runId };
         await ask({
-          send: () => rest.actions.cancelWorkflowRun({ ...at, run_id: runId }),
+          send: () =>
+            isForced ? rest.actions.forceCancelWorkflowRun(run) : rest.actions.cancelWorkflowRun(run),
           shape: z.unknown(),
           expect: { 404: "over", 409: "over" },
         } as const);

@@ -75,6 +75,10 @@ export const ROUTES: Readonly<Record<string, RouteRules>> = {
   },
   "GET /repos/{owner}/{repo}/actions/jobs/{job_id}": { needs: "actions: read", urgency: "read" },
   "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel": { needs: "actions: write", urgency: "remove" },
+  "POST /repos/{owner}/{repo}/actions/runs/{run_id}/force-cancel": {
+    needs: "actions: write",
+    urgency: "remove",
+  },
   "POST /repos/{owner}/{repo}/actions/jobs/{job_id}/rerun": { needs: "actions: write", urgency: "remove" },
   "GET /repos/{owner}/{repo}/collaborators/{username}/permission": {
     needs: "metadata: read",
