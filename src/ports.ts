@@ -4,7 +4,9 @@ import type { CheckRun } from "./core/report.ts";
 import type {
   Host,
   Image,
+  Job,
   JobSeen,
+  Machine,
   MachineName,
   RepoName,
   Repository,
@@ -134,6 +136,31 @@ export type GitHub = {
   delivery(id: number, signal: AbortSignal): Promise<Omit<Delivery, "receivedAt"> | "gone">;
 };
 
+/** What the App is at GitHub. */
+export type AppSeen = {
+  slug: string;
+  owner: { login: string; isOrganization: boolean };
+  permissions: Readonly<Record<string, string>>;
+  events: readonly string[];
+  hook: { url: string | undefined; contentType: string | undefined; hasSecret: boolean };
+  /** By GitHub's own clock; undefined: it did not say. */
+  at: number | undefined;
+};
+
+/** The App on an account. `url`: where its owner looks after it. */
+export type InstallationSeen = {
+  url: string;
+  isSuspended: boolean;
+  permissions: Readonly<Record<string, string>>;
+  events: readonly string[];
+};
+
+/** How the App is set up at GitHub, for who looks whether all is right. Throws as `GitHub` does. */
+export type AppSetup = {
+  app(signal: AbortSignal): Promise<AppSeen>;
+  installation(repo: RepoName, signal: AbortSignal): Promise<InstallationSeen | "none">;
+};
+
 /** How an installation of the App stands with GitHub's limits, as far as GitHub's answers told since the start of the process. */
 export type Standing = {
   installation: number;
@@ -157,6 +184,9 @@ export type Guests = {
 /** A webhook, as it came. `payload`: the raw body. */
 export type Delivery = { id: string; event: string; payload: string; receivedAt: number };
 
+export type ClosedJob = Job & { closedAt: number };
+export type PastMachine = Machine & { forgottenAt: number };
+
 export type Store = {
   /** What is open now; a live view, changed only by `record`. */
   readonly state: State;
@@ -164,6 +194,22 @@ export type Store = {
   record(facts: readonly Fact[]): Promise<void>;
   /** All facts about one job or machine, oldest first, also long after it was closed. */
   history(about: { job: number } | { machine: MachineName }): Promise<Fact[]>;
+  /**
+   * Jobs that were closed from `since` on, newest first, also those that were none of ours; `most` at a time. `before`: only those that
+   * come behind the job of that id that was closed then. NB: of a job whose end was the first that was heard of it nothing is kept.
+   */
+  closedJobs(which: {
+    since: number;
+    repo?: RepoName | undefined;
+    before?: { closedAt: number; id: number } | undefined;
+    most: number;
+  }): Promise<ClosedJob[]>;
+  /** Machines that were forgotten from `since` on, oldest first, `most` at a time. `after`: only those that come behind that one. */
+  pastMachines(which: {
+    since: number;
+    after?: { forgottenAt: number; name: MachineName } | undefined;
+    most: number;
+  }): Promise<PastMachine[]>;
   /** Keeps a webhook. Durable when it resolves. `known`: its id was there already. */
   keep(delivery: Delivery): Promise<"new" | "known">;
   /** Which of these webhooks are kept, by their ids. */
@@ -175,8 +221,11 @@ export type Store = {
   unread(which?: { except?: readonly string[]; most?: number }): Promise<Delivery[]>;
   /** Marks a webhook as turned into facts. */
   markRead(id: string): Promise<void>;
-  /** Deletes history, closed jobs and webhooks older than `before`. */
-  prune(before: number): Promise<void>;
+  /**
+   * Deletes facts and webhooks that are older than `facts`, closed jobs and forgotten machines that are older than `rows`. What is open
+   * keeps its whole history; jobs that were none of ours go with the facts.
+   */
+  prune(before: { facts: number; rows: number }): Promise<void>;
   close(): Promise<void>;
 };
 

@@ -17,6 +17,8 @@ export type ReconcilerParts = {
   clock: Clock;
   log: Logger;
   newName: (image: string) => MachineName;
+  /** Told of each pass. */
+  onPass?: ((tookMs: number) => void) | undefined;
 };
 
 /** The ring: observe, plan, act, for ever. */
@@ -150,7 +152,9 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
     run: async (signal) => {
       signal.addEventListener("abort", bell.ring, { once: true });
       while (!signal.aborted) {
+        const startedAt = clock.now();
         const nextAt = await pass(signal);
+        parts.onPass?.(clock.now() - startedAt);
         await bell.rungOr(nextAt, clock);
       }
       await Promise.all(underWay.values());

@@ -20,6 +20,7 @@ import {
   matcher,
   nothingTaken,
   type Room,
+  type Taken,
   take,
 } from "./pools.ts";
 import { digestOf, isLastDigest, worthOf } from "./report.ts";
@@ -60,6 +61,9 @@ export function storiesOf(world: World): (job: Job) => Story {
   const demand = groupDemand(world.state, matcher(world.catalogue));
   return storyteller({ members, demand, room: roomOf(world, members) });
 }
+
+/** What the machines take whose VM may exist, as a pass counts it. */
+export const takenIn = (world: World): Taken => roomOf(world, planMachines(world, newDraft(world.now))).taken;
 
 function planMachines(world: World, draft: Draft): Member[] {
   const jobsOn = new Map<MachineName, Job>();

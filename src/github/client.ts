@@ -50,6 +50,8 @@ export type Client = {
   learn(repo: RepoName, installation: number): void;
   /** How each installation stands with GitHub's limits. */
   standing(): Standing[];
+  /** When GitHub last did as it was asked; undefined: not yet. */
+  answeredAt(): number | undefined;
 };
 
 /** Opens the way to GitHub; nothing is called yet. Throws `SetupError` if the private key is none. */
@@ -82,6 +84,7 @@ export function newClient(options: ClientOptions): Client {
       if (installation <= 0 || installations.has(key) || outdated.has(`${key} ${installation}`)) return;
       installations.set(key, installation);
     },
+    answeredAt: careful.answeredAt,
     standing: () =>
       careful.standing().map((standing) => ({ ...standing, repositories: reposOf(standing.installation) })),
     async inRepo(repo, signal, act) {

@@ -41,6 +41,8 @@ export type RouteRules = {
  */
 export const ROUTES: Readonly<Record<string, RouteRules>> = {
   // NB: the App itself has a new token for each call, and GitHub's mark differs from token to token: conditions are of no use here.
+  "GET /app": { needs: "app", urgency: "read" },
+  "GET /app/hook/config": { needs: "app", urgency: "read" },
   "GET /app/installations": { needs: "app", urgency: "read" },
   "GET /app/hook/deliveries": { needs: "app", urgency: "read" },
   "GET /app/hook/deliveries/{delivery_id}": { needs: "app", urgency: "read" },

@@ -16,6 +16,8 @@ export type DeliveryLogParts = {
   store: Pick<Store, "keep" | "known" | "logPosition" | "moveLogPosition">;
   /** Rung for each webhook that is new. */
   wake: Ring;
+  /** Told of each webhook that had to be fetched. */
+  onFetched?: (() => void) | undefined;
   clock: Clock;
   log: Logger;
 };
@@ -136,10 +138,12 @@ async function fetchAll(
 
 async function keep(
   webhook: Omit<Delivery, "receivedAt">,
-  { store, wake, clock }: DeliveryLogParts,
+  { store, wake, onFetched, clock }: DeliveryLogParts,
 ): Promise<void> {
   const kept = await store.keep({ ...webhook, receivedAt: clock.now() });
-  if (kept === "new") wake();
+  if (kept === "known") return;
+  onFetched?.();
+  wake();
 }
 
 async function fetchOne(

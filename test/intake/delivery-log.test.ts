@@ -249,7 +249,7 @@ describe("the position in the delivery log", () => {
       await clock.advance(minutes(1));
       await settled();
     }
-    await store.prune(clock.now() + 1);
+    await store.prune({ facts: clock.now() + 1, rows: 0 });
 
     await clock.advance(minutes(1));
     await settled();
