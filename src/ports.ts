@@ -69,7 +69,8 @@ export class GitHubUnavailable extends Error {
 
 /** One try to deliver a webhook, as GitHub's delivery log of the App shows it. A redelivery has the GUID of the first try. */
 export type DeliveryEntry = {
-  id: number;
+  /** A number, too large for one of JavaScript's. */
+  id: string;
   guid: string;
   event: string;
   action: string | undefined;
@@ -128,7 +129,7 @@ export type GitHub = {
   /** Entries of the App's delivery log that are not older than `since`, and what GitHub's own clock says. */
   deliveries(since: number, signal: AbortSignal): Promise<{ at: number; entries: DeliveryEntry[] }>;
   /** The webhook that an entry of the delivery log is about. `gone`: GitHub does not have it any more. */
-  delivery(id: number, signal: AbortSignal): Promise<Omit<Delivery, "receivedAt"> | "gone">;
+  delivery(id: string, signal: AbortSignal): Promise<Omit<Delivery, "receivedAt"> | "gone">;
 };
 
 /** How an installation of the App stands with GitHub's limits, as far as GitHub's answers told since the start of the process. */

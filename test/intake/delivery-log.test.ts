@@ -15,7 +15,7 @@ afterEach(() => {
 
 /** A webhook about a job that was sent that long ago. */
 const sent = (id: number, agoMs: number, changes: Partial<DeliveryEntry> = {}): DeliveryEntry => ({
-  id,
+  id: String(id),
   guid: `guid-${id}`,
   event: "workflow_job",
   action: "queued",
@@ -269,7 +269,7 @@ describe("a webhook that GitHub does not give", () => {
   test("since it is gone is skipped with a warning, and asked for once", async () => {
     const { clock, github, store, kept, ids } = await watching({
       log: [sent(2, seconds(10)), sent(1, seconds(20))],
-      trouble: (it) => void it.gone.add(1),
+      trouble: (it) => void it.gone.add("1"),
     });
     await clock.advance(minutes(1));
     await settled();
