@@ -99,8 +99,15 @@ export type GitHub = {
   remove(repo: RepoName, runnerId: number, signal: AbortSignal): Promise<"removed" | "busy">;
   /** `gone`: GitHub has no such job, or no such repository any more. */
   job(repo: RepoName, id: number, signal: AbortSignal): Promise<JobSeen | "gone">;
-  /** Jobs that are queued, waiting or running now. */
-  openJobs(repo: RepoName, signal: AbortSignal): Promise<JobSeen[]>;
+  /**
+   * Jobs that are queued, waiting or running now. A run that GitHub does not give the jobs of is left out. `found` may hear of
+   * some before the rest is read: a limit may come in between, and then the call throws.
+   */
+  openJobs(
+    repo: RepoName,
+    signal: AbortSignal,
+    found?: (some: readonly JobSeen[]) => Promise<void>,
+  ): Promise<JobSeen[]>;
   /** Asks GitHub to cancel a run, with all of its jobs. One that is over counts as cancelled. */
   cancelRun(repo: RepoName, runId: number, signal: AbortSignal): Promise<void>;
   /** Asks GitHub to run a job that has ended again, as a job of another id. `refused`: GitHub does not do it, for instance since it was done already. */
