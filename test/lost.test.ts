@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { parse } from "yaml";
 import { SITE_LABELS, type Site, type SiteOptions, startSite } from "./rig/site.ts";
 
 /** A real Mayfly, with the driver `fake`, that is not told of its jobs. */

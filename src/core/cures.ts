@@ -39,6 +39,7 @@ function cureOf(blocked: Blocked): string {
     case "repository-limit":
       return "It gets a machine as soon as one of this repository has ended. The limit is machines of the repository in mayfly.yml.";
     case "backoff":
+    case "probe":
       return "mayfly ps shows machines that failed, and mayfly logs MACHINE what they said. Nothing else has to be done: it is tried again.";
   }
 }

@@ -146,8 +146,8 @@ describe("a call", () => {
     const { probot, gh } = await startPort();
     const octokit = await probot.auth();
 
-    await expect(octokit.rest.apps.getAuthenticated()).rejects.toThrow(
-      "not in the table of routes: GET /app",
+    await expect(octokit.rest.apps.getBySlug({ app_slug: "mayfly" })).rejects.toThrow(
+      "not in the table of routes: GET /apps/{app_slug}",
     );
     expect(gh.calls).toEqual([]);
   });
