@@ -71,7 +71,8 @@ export class GitHubUnavailable extends Error {
 
 /** One try to deliver a webhook, as GitHub's delivery log of the App shows it. A redelivery has the GUID of the first try. */
 export type DeliveryEntry = {
-  id: number;
+  /** A number, too large for one of JavaScript's. */
+  id: string;
   guid: string;
   event: string;
   action: string | undefined;
@@ -100,8 +101,15 @@ export type GitHub = {
   remove(repo: RepoName, runnerId: number, signal: AbortSignal): Promise<"removed" | "busy">;
   /** `gone`: GitHub has no such job, or no such repository any more. */
   job(repo: RepoName, id: number, signal: AbortSignal): Promise<JobSeen | "gone">;
-  /** Jobs that are queued, waiting or running now. */
-  openJobs(repo: RepoName, signal: AbortSignal): Promise<JobSeen[]>;
+  /**
+   * Jobs that are queued, waiting or running now. A run that GitHub does not give the jobs of is left out. `found` may hear of
+   * some before the rest is read: a limit may come in between, and then the call throws.
+   */
+  openJobs(
+    repo: RepoName,
+    signal: AbortSignal,
+    found?: (some: readonly JobSeen[]) => Promise<void>,
+  ): Promise<JobSeen[]>;
   /**
    * Asks GitHub to cancel a run, with all of its jobs. One that is over counts as cancelled. `isForced`: also what is to run always.
    * NB: that GitHub has taken it does not say that it helps.
@@ -133,7 +141,7 @@ export type GitHub = {
   /** Entries of the App's delivery log that are not older than `since`, and what GitHub's own clock says. */
   deliveries(since: number, signal: AbortSignal): Promise<{ at: number; entries: DeliveryEntry[] }>;
   /** The webhook that an entry of the delivery log is about. `gone`: GitHub does not have it any more. */
-  delivery(id: number, signal: AbortSignal): Promise<Omit<Delivery, "receivedAt"> | "gone">;
+  delivery(id: string, signal: AbortSignal): Promise<Omit<Delivery, "receivedAt"> | "gone">;
 };
 
 /** What the App is at GitHub. */

@@ -42,6 +42,7 @@ export type InRepo = {
 export type Client = {
   probot: Probot;
   appId: number;
+  log: Logger;
   /** Acts as the App itself, or as one installation of it. */
   as(installation?: number): Promise<ProbotOctokit["rest"]>;
   /** Acts as the installation that the repository belongs to. */
@@ -77,6 +78,7 @@ export function newClient(options: ClientOptions): Client {
   const client: Client = {
     probot,
     appId,
+    log,
     as: async (installation) => (await probot.auth(installation)).rest,
     learn(repo, installation) {
       const key = repo.toLowerCase();

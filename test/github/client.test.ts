@@ -146,8 +146,8 @@ describe("a call", () => {
     const { probot, gh } = await startPort();
     const octokit = await probot.auth();
 
-    await expect(octokit.rest.apps.getBySlug({ app_slug: "mayfly" })).rejects.toThrow(
-      "not in the table of routes: GET /apps/{app_slug}",
+    await expect(octokit.rest.apps.listInstallationRequestsForAuthenticatedApp()).rejects.toThrow(
+      "not in the table of routes: GET /app/installation-requests",
     );
     expect(gh.calls).toEqual([]);
   });
