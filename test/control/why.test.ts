@@ -129,6 +129,21 @@ describe("why a job does not run, and what can be done", () => {
     ]);
   });
 
+  test("machines that failed, of which one more is tried", async () => {
+    const names = ["cccccccc", "dddddddd", "eeeeeeee"].map((token) => `mayfly-lab-plain-${token}`);
+    const failures = names.flatMap((name): Fact[] => [
+      created(name),
+      failed(name),
+      { kind: "machine-forgotten", at: NOW, machine: name },
+    ]);
+    const facts = [...failures, seen(9, { queuedAt: NOW - minutes(9) }), created(M1, 9), seen(1)];
+
+    expect(await why({ facts })).toEqual([
+      expect.stringMatching(/^It is 1st in the queue: .*3 machines/),
+      expect.stringMatching(/^mayfly ps shows machines that failed/),
+    ]);
+  });
+
   test("GitHub's own hold", async () => {
     expect(await why({ facts: [seen(1, { status: "waiting" })] })).toEqual([
       "GitHub holds it back, for instance until its environment is approved.",
