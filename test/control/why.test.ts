@@ -2,7 +2,6 @@ import { describe, expect, test } from "vitest";
 import type { WhyAnswer } from "../../src/control/answer.ts";
 import type { Fact } from "../../src/core/facts.ts";
 import type { Standing } from "../../src/ports.ts";
-import { created, drained, failed, seen } from "../store/facts.ts";
 import {
   aHost,
   anImage,
@@ -14,6 +13,7 @@ import {
   seconds,
   type WorldParts,
 } from "../support/build.ts";
+import { created, drained, failed, seen } from "../support/facts.ts";
 import { controllerIn, newFolder } from "./controller.ts";
 
 type Site = { facts: Fact[]; world?: WorldParts; standing?: Standing[] };
