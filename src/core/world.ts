@@ -104,9 +104,9 @@ export function supplyOf(members: readonly Member[], now: number): Supply {
 
 /**
  * Until when the event of the job that a guest has begun is expected. NB: the guest's word comes straight to the controller, and
- * so before GitHub's.
+ * so before GitHub's. And the job of a machine may be closed before its machine is forgotten.
  */
 export function untoldUntil({ machine, job }: Member): number {
-  if (job || machine.workingAt === undefined) return 0;
+  if (job || machine.job !== undefined || machine.workingAt === undefined) return 0;
   return (machine.endedAt ?? machine.workingAt) + LATE_EVENT_MS;
 }
