@@ -183,6 +183,17 @@ export function actor(parts: ActorParts): Actor {
     return seen.status === "done" ? "done" : "not-yet";
   }
 
+  /** NB: where a run comes from is the same at each attempt, so the newest one may answer for the job's. */
+  async function lookUpRun(id: number): Promise<"done" | "not-yet"> {
+    const job = store.state.jobs.get(id);
+    if (!job) return "done";
+    const found = await onGitHub((signal) => github.run(job.repo, job.runId, signal));
+    if (found === "gone") return "not-yet";
+    const run = { ...found, attempt: job.attempt };
+    await record({ kind: "run-seen", at: clock.now(), job: id, run });
+    return "done";
+  }
+
   async function cancelRun(id: number): Promise<"done"> {
     const job = store.state.jobs.get(id);
     if (!job) return "done";
@@ -191,9 +202,11 @@ export function actor(parts: ActorParts): Actor {
     return "done";
   }
 
+  const forJob = { "look-up": lookUp, "look-up-run": lookUpRun, "cancel-run": cancelRun };
+
   return async (effect) => {
     if (effect.do === "publish") return publish(effect);
-    if ("job" in effect) return effect.do === "look-up" ? lookUp(effect.job) : cancelRun(effect.job);
+    if ("job" in effect) return forJob[effect.do](effect.job);
     const machine = store.state.machines.get(effect.machine);
     if (!machine) return "done";
     switch (effect.do) {

@@ -157,7 +157,7 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
 const keyOf = (effect: Effect): string =>
   "machine" in effect ? effect.machine : jobKey(effect.do, effect.job);
 
-const JOB_STEPS = ["publish", "look-up", "cancel-run"] as const;
+const JOB_STEPS = ["publish", "look-up", "look-up-run", "cancel-run"] as const;
 
 const jobKey = (step: (typeof JOB_STEPS)[number], id: number): string => `${step} ${id}`;
 

@@ -1,4 +1,16 @@
-import type { Failure, Job, JobSeen, Machine, MachineName, Outcome, Pool, RepoName, Why } from "./types.ts";
+import type {
+  Failure,
+  Job,
+  JobSeen,
+  Machine,
+  MachineName,
+  Outcome,
+  Pool,
+  RepoName,
+  RunAttempt,
+  RunSeen,
+  Why,
+} from "./types.ts";
 
 /**
  * Something that happened, with its time. The store appends each to the history and folds it into the state.
@@ -9,8 +21,12 @@ export type Fact = { at: number } & (
   | { kind: "job-given-up"; job: number; cause: string }
   /** A person wants the job to be tried again from the beginning. `by`: the person's login at GitHub. */
   | { kind: "job-retried"; job: number; by: string }
-  /** GitHub was asked to cancel the run of a job that was given up. */
+  /** GitHub was asked to cancel the job's run. */
   | { kind: "run-cancelled"; job: number }
+  /** GitHub was asked about the run of a job. `run.attempt`: the job's. */
+  | { kind: "run-seen"; job: number; run: RunSeen }
+  /** A person lets the jobs of one attempt of a run go, although they are a fork's. `job`: the one whose button was pressed. */
+  | { kind: "run-approved"; job: number; run: number; attempt: number; sha: string; by: string }
   | { kind: "job-closed"; job: number }
   | { kind: "check-published"; job: number; check: number; digest: string }
   | {
@@ -53,6 +69,8 @@ export type State = {
   withoutAccess: Set<string>;
   /** By installation: the last time that GitHub refused all calls for it. */
   limited: Map<number, Limit>;
+  /** By run and attempt (see `runKey`): those that the rule for forks asked about. */
+  runs: Map<string, RunAttempt>;
   /** By pool (see `poolKey`): failed machines in a row. Kept in memory only, a restart forgives. */
   streaks: Map<string, Streak>;
 };
@@ -68,6 +86,9 @@ export type Streak = { failures: number; since: number; at: number; hadBooted: b
 
 export const poolKey = ({ repo, image }: Pool): string => `${repo} ${image}`;
 
+export const runKey = ({ runId, attempt }: Pick<JobSeen, "runId" | "attempt">): string =>
+  `${runId}/${attempt}`;
+
 export const emptyState = (): State => ({
   jobs: new Map(),
   machines: new Map(),
@@ -75,6 +96,7 @@ export const emptyState = (): State => ({
   drained: new Set(),
   withoutAccess: new Set(),
   limited: new Map(),
+  runs: new Map(),
   streaks: new Map(),
 });
 
@@ -92,7 +114,11 @@ export function apply(state: State, fact: Fact): void {
     case "job-retried":
       return retry(state, fact.job, fact.at);
     case "run-cancelled":
-      return changeJob(state, fact.job, (job) => ({ ...job, runCancelledAt: fact.at }));
+      return cancelRun(state, fact.job, fact.at);
+    case "run-seen":
+      return seeRun(state, fact);
+    case "run-approved":
+      return approveRun(state, fact);
     case "job-closed":
       state.jobs.delete(fact.job);
       state.closed.add(fact.job);
@@ -152,6 +178,8 @@ function seeJob(state: State, seen: JobSeen, at: number): void {
     ...known,
     status: ahead ? seen.status : known.status,
     conclusion: known.conclusion ?? seen.conclusion,
+    // NB: a repository that was public at one of the looks counts as public.
+    isPublic: known.isPublic || (seen.isPublic ?? known.isPublic),
     startedAt: known.startedAt ?? seen.startedAt,
     doneAt: known.doneAt ?? seen.doneAt,
     ranOn: known.ranOn ?? seen.ranOn,
@@ -172,6 +200,31 @@ function retry(state: State, id: number, at: number): void {
   if (!job) return;
   if (job.failure) state.streaks.delete(poolKey({ repo: job.repo, image: job.failure.image }));
   state.jobs.set(id, { ...job, tries: 0, readyAt: at, gaveUpAt: undefined, gaveUpCause: undefined });
+}
+
+/** NB: a run is cancelled with all of its jobs, so one call does for a whole matrix. */
+function cancelRun(state: State, id: number, at: number): void {
+  const cancelled = state.jobs.get(id);
+  if (!cancelled) return;
+  for (const job of state.jobs.values())
+    if (runKey(job) === runKey(cancelled)) state.jobs.set(job.id, { ...job, runCancelledAt: at });
+}
+
+/** What was seen first counts: where a run's commit comes from never changes. */
+function seeRun(state: State, { at, run }: Extract<Fact, { kind: "run-seen" }>): void {
+  const key = runKey({ runId: run.id, attempt: run.attempt });
+  const known = state.runs.get(key);
+  if (known?.seen) return;
+  state.runs.set(key, { id: run.id, attempt: run.attempt, ...known, at, seen: run });
+}
+
+/** NB: it may come before the run was looked up, and before the attempt has begun. */
+function approveRun(state: State, fact: Extract<Fact, { kind: "run-approved" }>): void {
+  const { at, run: id, attempt, sha, by } = fact;
+  const key = runKey({ runId: id, attempt });
+  const known = state.runs.get(key);
+  if (known?.approved && (known.approved.sha === sha || known.approved.at >= at)) return;
+  state.runs.set(key, { id, attempt, ...known, at, approved: { at, by, sha } });
 }
 
 /** The jobs that are open then have been held up by it, and their check runs will say so. */

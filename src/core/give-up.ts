@@ -1,4 +1,4 @@
-import { poolKey } from "./facts.ts";
+import { poolKey, runKey } from "./facts.ts";
 import { clock } from "./markdown.ts";
 import { PROBE_AFTER } from "./patience.ts";
 import type { Matcher } from "./pools.ts";
@@ -34,7 +34,8 @@ function triesCause({ tries, failure }: Job, { patience }: World): string | unde
 function timeCause(job: Job, story: Story & { is: "waiting" }, context: GiveUpContext): string | undefined {
   const { world, draft } = context;
   const { patience, now } = world;
-  const readyAt = Math.max(job.readyAt ?? job.queuedAt, world.since);
+  const approvedAt = world.state.runs.get(runKey(job))?.approved?.at ?? 0;
+  const readyAt = Math.max(job.readyAt ?? job.queuedAt, approvedAt, world.since);
   const failing = failingPool(job, context);
   if (failing && draft.isDue(Math.max(readyAt, failing.since) + patience.giveUpMs))
     return `The last ${failing.failures} machines of the image ${failing.image} failed.`;

@@ -9,12 +9,14 @@ const AT_ONCE = 8;
 const OPEN = ["queued", "in_progress", "waiting", "pending", "requested"] as const;
 
 const runPage = z
-  .object({ workflow_runs: z.array(z.object({ id: z.int() })) })
+  .object({
+    workflow_runs: z.array(z.object({ id: z.int(), repository: z.object({ private: z.boolean() }) })),
+  })
   .transform(({ workflow_runs }) => workflow_runs);
 const jobPage = z.object({ jobs: z.array(jobShape) }).transform(({ jobs }) => jobs);
 
 /** The jobs part of the port. */
-export function jobVerbs(client: Client): Pick<GitHub, "job" | "openJobs" | "cancelRun" | "rerunJob"> {
+export function jobVerbs(client: Client): Pick<GitHub, "job" | "openJobs" | "rerunJob"> {
   return {
     job: (repo, id, signal) =>
       client.inRepo(repo, signal, async ({ rest, at, installation }) => {
@@ -28,15 +30,8 @@ export function jobVerbs(client: Client): Pick<GitHub, "job" | "openJobs" | "can
     openJobs: (repo, signal) =>
       client.inRepo(repo, signal, async (place) => {
         const jobs = await openJobs(place);
-        return jobs.map((raw): JobSeen => jobSeen(raw, { repo, installation: place.installation }));
-      }),
-    cancelRun: (repo, runId, signal) =>
-      client.inRepo(repo, signal, async ({ rest, at }) => {
-        await ask({
-          send: () => rest.actions.cancelWorkflowRun({ ...at, run_id: runId }),
-          shape: z.unknown(),
-          expect: { 404: "over", 409: "over" },
-        } as const);
+        const where = { repo, installation: place.installation };
+        return jobs.map(({ raw, isPublic }): JobSeen => jobSeen(raw, { ...where, isPublic }));
       }),
     rerunJob: (repo, id, signal) =>
       client.inRepo(repo, signal, ({ rest, at }) =>
@@ -50,18 +45,21 @@ export function jobVerbs(client: Client): Pick<GitHub, "job" | "openJobs" | "can
 }
 
 /** NB: a run keeps its status until its last job has ended, so jobs that are done are among those read. */
-async function openJobs(place: InRepo): Promise<RawJob[]> {
+async function openJobs(place: InRepo): Promise<OpenJob[]> {
   const runs = await openRuns(place);
-  const open: RawJob[] = [];
+  const open: OpenJob[] = [];
   for (let first = 0; first < runs.length; first += AT_ONCE) {
     const some = await Promise.all(runs.slice(first, first + AT_ONCE).map((run) => jobsOf(place, run)));
-    open.push(...some.flat().filter((job) => job.status !== "completed"));
+    open.push(...some.flat().filter(({ raw }) => raw.status !== "completed"));
   }
   return open;
 }
 
+type OpenRun = { id: number; isPublic: boolean };
+type OpenJob = { raw: RawJob; isPublic: boolean };
+
 /** NB: the list of runs takes one status at a time. A run that moves on meanwhile may be in two answers, or in none till the next look. */
-async function openRuns({ rest, at }: InRepo): Promise<number[]> {
+async function openRuns({ rest, at }: InRepo): Promise<OpenRun[]> {
   const lists = await Promise.all(
     OPEN.map((status) =>
       allPages((page) =>
@@ -69,14 +67,16 @@ async function openRuns({ rest, at }: InRepo): Promise<number[]> {
       ),
     ),
   );
-  return [...new Set(lists.flat().map(({ id }) => id))];
+  const runs = lists.flat().map(({ id, repository }): OpenRun => ({ id, isPublic: !repository.private }));
+  return [...new Map(runs.map((run) => [run.id, run])).values()];
 }
 
-function jobsOf({ rest, at }: InRepo, runId: number): Promise<RawJob[]> {
-  return allPages((page) =>
+async function jobsOf({ rest, at }: InRepo, { id, isPublic }: OpenRun): Promise<OpenJob[]> {
+  const jobs = await allPages((page) =>
     ask({
-      send: () => rest.actions.listJobsForWorkflowRun({ ...at, run_id: runId, filter: "latest", ...page }),
+      send: () => rest.actions.listJobsForWorkflowRun({ ...at, run_id: id, filter: "latest", ...page }),
       shape: jobPage,
     }),
   );
+  return jobs.map((raw) => ({ raw, isPublic }));
 }

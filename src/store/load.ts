@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
-import { emptyState, type State } from "../core/facts.ts";
-import type { Job, Machine } from "../core/types.ts";
+import { emptyState, runKey, type State } from "../core/facts.ts";
+import type { Job, Machine, RunAttempt } from "../core/types.ts";
 import { SetupError } from "../ports.ts";
 import type { Tables } from "./tables.ts";
 
@@ -38,6 +38,11 @@ export async function load(db: Kysely<Tables>, now: number): Promise<State> {
   for (const { name } of revoked) state.withoutAccess.add(name);
   const limited = await db.selectFrom("limited_installation").selectAll().execute();
   for (const { id, at, until } of limited) state.limited.set(id, { at, until });
+  const runs = await db.selectFrom("run").select("doc").execute();
+  for (const { doc } of runs) {
+    const run = JSON.parse(doc) as RunAttempt;
+    state.runs.set(runKey({ runId: run.id, attempt: run.attempt }), run);
+  }
   return state;
 }
 

@@ -48,6 +48,8 @@ export function memoryStore(): Store {
       for (const fact of facts) {
         if (fact.kind === "job-closed" && fact.at < before) state.closed.delete(fact.job);
       }
+      const open = new Set(Array.from(state.jobs.values(), ({ runId }) => runId));
+      for (const [key, { id, at }] of state.runs) if (at < before && !open.has(id)) state.runs.delete(key);
       facts = facts.filter((fact) => fact.at >= before || isOpen(fact));
       for (const { id, receivedAt } of deliveries.values()) if (receivedAt < before) deliveries.delete(id);
     },

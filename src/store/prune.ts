@@ -2,14 +2,14 @@ import { setImmediate as letOthersIn } from "node:timers/promises";
 import { type Kysely, sql } from "kysely";
 import type { State } from "../core/facts.ts";
 import { REMEMBER_CLOSED_MS } from "./load.ts";
-import type { Tables } from "./tables.ts";
+import { inParts, type Tables } from "./tables.ts";
 
 /** NB: a delete blocks the process, so a month's worth is taken away in small bites. */
 const BITE = 500;
 
 /**
- * Deletes facts, webhooks, closed jobs and forgotten machines older than `before`. What is open keeps its whole history, and
- * closed jobs are remembered for a week at least.
+ * Deletes facts, webhooks, closed jobs, forgotten machines and runs older than `before`. What is open keeps its whole history, and
+ * closed jobs are remembered for a week at least, as is what was learnt of runs.
  */
 export async function prune(db: Kysely<Tables>, state: State, before: number, now: number): Promise<void> {
   await repeat(async () => {
@@ -31,6 +31,18 @@ export async function prune(db: Kysely<Tables>, state: State, before: number, no
     .returning("id")
     .execute();
   for (const { id } of closed) state.closed.delete(id);
+  await pruneRuns(db, state, Math.min(before, now - REMEMBER_CLOSED_MS));
+}
+
+/** NB: jobs of a run may come late, after others of it; one that comes later still asks again. */
+async function pruneRuns(db: Kysely<Tables>, { jobs, runs }: State, before: number): Promise<void> {
+  const open = new Set(Array.from(jobs.values(), ({ runId }) => runId));
+  const old = Array.from(runs).filter(([, { id, at }]) => at < before && !open.has(id));
+  for (const some of inParts(old)) {
+    const ids = some.map(([, { id }]) => id);
+    await db.deleteFrom("run").where("id", "in", ids).where("at", "<", before).execute();
+    for (const [key] of some) runs.delete(key);
+  }
 }
 
 const oldFacts = (before: number) => sql`

@@ -40,6 +40,9 @@ const STATES: readonly Story["is"][] = [
   "booting",
   "running",
   "given-up",
+  "looked-at",
+  "refused",
+  "unapproved",
   "unserved",
   "done",
 ];

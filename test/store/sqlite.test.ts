@@ -6,7 +6,7 @@ import type { Fact } from "../../src/core/facts.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { aJobSeen, hours, M1, M2, NOW, REPO } from "../support/build.ts";
 import { describeStore } from "./contract.ts";
-import { created, delivery, drained, failed, seen } from "./facts.ts";
+import { approvedRun, created, delivery, drained, failed, seen, seenRun } from "./facts.ts";
 import { storeFolder } from "./folder.ts";
 
 describeStore("SQLite", () => storeFolder().open());
@@ -65,6 +65,21 @@ describe("a store that is opened again", () => {
 
     expect([...second.state.closed]).toEqual([1]);
     expect(first.state.closed).toEqual(second.state.closed);
+  });
+
+  test("remembers for a week what it learnt of a run, and as long as a job of it is open", async () => {
+    const { open } = storeFolder();
+    const first = await open();
+    const old = NOW - hours(7 * 24 + 1);
+    await first.record([seenRun(7, old), seenRun(8, old), approvedRun(9, NOW - hours(7 * 24 - 1))]);
+    await first.record([seen(1, { runId: 8 })]);
+    await first.prune(NOW);
+    await first.close();
+
+    const second = await open();
+
+    expect([...second.state.runs.keys()]).toEqual(["8/1", "9/1"]);
+    expect(first.state.runs).toEqual(second.state.runs);
   });
 });
 
@@ -193,6 +208,8 @@ function anyFact(): fc.Arbitrary<Fact> {
     fc.record({ kind: fc.constant("job-given-up"), at, job, cause: fc.string() }),
     fc.record({ kind: fc.constant("job-retried"), at, job, by: fc.string() }),
     fc.record({ kind: fc.constant("github-limited"), at, installation: fc.constantFrom(77, 78), until: at }),
+    fc.tuple(fc.nat(2), at).map(([run, when]) => seenRun(run, when)),
+    fc.tuple(fc.nat(2), at).map(([run, when]) => approvedRun(run, when)),
     fc.record({ kind: fc.constant("repository-access"), at, repo: fc.constant(REPO), granted: fc.boolean() }),
     fc.record({ kind: fc.constant("check-published"), at, job, check: fc.nat(9), digest: fc.string() }),
     fc.tuple(machine, fc.option(job, { nil: undefined })).map(([name, forJob]) => created(name, forJob)),
