@@ -40,8 +40,11 @@ const LIFE_MARGIN_MS = 30 * 60_000;
 export function actor(parts: ActorParts): Actor {
   const { store, clock, github, guests, observer, log } = parts;
   const since = clock.now();
-  /** Jobs whose first check run was asked for, and not yet written down. */
-  const attempted = new Set<number>();
+  /**
+   * Jobs whose check run may be there although it is not written down: an earlier process may have made it, or a call whose answer
+   * was lost. NB: that a job is older than this process does not say it by itself: GitHub has another clock.
+   */
+  const attempted = new Set<number>(store.state.jobs.keys());
   const record = (...facts: Fact[]) => store.record(facts);
   const onGitHub = <T>(run: (signal: AbortSignal) => Promise<T>) => withLimit(clock, GITHUB_LIMIT_MS, run);
 

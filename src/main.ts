@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import type { Probot } from "probot";
 import { actor } from "./act.ts";
 import { mayflyApp, receive } from "./app.ts";
-import { systemClock } from "./clock.ts";
+import { SYSTEM_TIME, steadyClock, withLimit } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { startControl } from "./control.ts";
 import { findRepository } from "./core/labels.ts";
@@ -38,7 +38,7 @@ export type Mayfly = {
   guestUrl: string;
   /** Settles when the passes have ended: after `close`, or by itself when one could not be written down (then it rejects). */
   ended: Promise<void>;
-  /** Takes no more work, lets effects under way end, leaves VMs as they are. */
+  /** Takes no more work, gives effects under way a while to end, leaves VMs as they are. */
   close(): Promise<void>;
 };
 
@@ -52,12 +52,14 @@ type OnClose = (close: () => unknown) => void;
 const PROJECT = resolve(import.meta.dirname, "..");
 const PRUNE_MS = 3_600_000;
 const DAY_MS = 24 * PRUNE_MS;
+/** For effects under way, when Mayfly ends. */
+const GRACE_MS = 30_000;
 
 /**
  * Puts everything together and starts it: the only place where the abstract meets the concrete.
  * Throws `SetupError` when an address, the store or a key cannot be had.
  */
-export async function startMayfly(config: Config, log: Logger, clock: Clock = systemClock): Promise<Mayfly> {
+export async function startMayfly(config: Config, log: Logger, clock = clockOf(log)): Promise<Mayfly> {
   const opened: (() => unknown)[] = [];
   const closing = new AbortController();
   const close = async () => {
@@ -86,20 +88,39 @@ export async function startMayfly(config: Config, log: Logger, clock: Clock = sy
     const kept = evidence(join(config.data, "evidence"));
     rings = makeRing(site, { store, github, guests: listener.guests, ca, kept });
     const parts = { store, github, probot, world: rings.world };
-    const { web, relay } = await startIntake(site, parts, closing.signal);
+    const { web, relay, rounds } = await startIntake(site, parts, closing.signal);
     const path = join(config.data, "control.sock");
     const asked = { relay: relay?.health, standing };
     const control = await startControl({ path, store, ...asked, ...site, ...rings });
     site.onClose(control.close);
     pruneOldThings(site, store, kept);
     const ended = rings.run(closing.signal);
-    site.onClose(() => Promise.allSettled([ended]));
+    site.onClose(() => withinGrace(Promise.allSettled([rounds, ended]), site, rings));
     log.info({ ...naming(site), web: web.url, guests: listener.url }, "Mayfly is running");
     return { webUrl: web.url, guestUrl: listener.url, ended, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+const clockOf = (log: Logger): Clock =>
+  steadyClock({
+    ...SYSTEM_TIME,
+    onStep: (stepMs) =>
+      log.warn(
+        `the machine's clock was stepped by ${Math.round(stepMs / 1000)} s; time limits go on as before`,
+      ),
+  });
+
+/** NB: what does not end by then is cut off, which does no more harm than a crash: the next start does it again. */
+async function withinGrace(
+  ended: Promise<unknown>,
+  { clock, log }: Site,
+  rings: Reconciler | undefined,
+): Promise<void> {
+  const limited = withLimit(clock, GRACE_MS, () => ended);
+  await limited.catch(() => log.warn({ step: rings?.underWay() }, "cut off, since it did not end in time"));
 }
 
 const naming = ({ config }: Site) => ({ controller: config.catalogue.controller });
@@ -187,7 +208,7 @@ async function startIntake(
   site: Site,
   { store, github, probot, world }: IntakeParts,
   signal: AbortSignal,
-): Promise<{ web: WebListener; relay: Relay | undefined }> {
+): Promise<{ web: WebListener; relay: Relay | undefined; rounds: Promise<unknown> }> {
   const { config, clock, log, ring, onClose } = site;
   const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
   const parts = { github, repositories: repositoriesOf(site), state: () => store.state, clock, ring, log };
@@ -199,11 +220,11 @@ async function startIntake(
   onClose(reader.close);
   const deliveries = watchDeliveries({ github, store, wake: reader.wake, clock, log }, signal);
   const tidied = Promise.all([sweep.first, deliveries.first]).then(() => closeOrphans(parts, signal));
-  onClose(() => Promise.all([sweep.ended, deliveries.ended, tidied]));
+  const rounds = Promise.allSettled([sweep.ended, deliveries.ended, tidied]);
   const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake: reader.wake, clock, log };
   const relay = startRelay(site, taking, deliveries.soon);
   const web = await startWeb(site, { taking, world, relay });
-  return { web, relay };
+  return { web, relay, rounds };
 }
 
 function startRelay(

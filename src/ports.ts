@@ -47,7 +47,7 @@ export type Driver = {
   check(signal: AbortSignal): Promise<string[]>;
   /** What is known of a VM's life, by file name (`console.log`, `vagrant.log`). For the evidence of a failure. */
   evidence(name: MachineName, signal: AbortSignal): Promise<Record<string, string>>;
-  /** Ends what the driver runs on this machine (child processes), leaving VMs as they are. */
+  /** Ends what the driver does, leaving VMs as they are, and in the making those that are made without us. */
   close(): Promise<void>;
 };
 

@@ -24,8 +24,13 @@ export type Reconciler = {
   ring: Ring;
   /** The world as the last pass saw it, for those who explain it. */
   world: () => World;
-  /** Runs passes until the signal is aborted, then waits for the effects under way. Rejects if a pass cannot be written down. */
+  /**
+   * Runs passes until the signal is aborted, then begins no more effects and waits for those under way.
+   * Rejects if a pass cannot be written down.
+   */
   run: (signal: AbortSignal) => Promise<void>;
+  /** Machines and jobs whose effects are under way. */
+  underWay: () => string[];
 };
 
 /** Decisions lead to other decisions; a pass that has not settled after this many rounds goes on as the next pass. */
@@ -57,9 +62,10 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
   });
 
   /** Answers when the next pass is due at the latest. */
-  async function pass(): Promise<number> {
+  async function pass(signal: AbortSignal): Promise<number> {
     const hostsAt = observer.askHosts(store.state);
     const { effects, ask, wakeAt } = await decide();
+    if (signal.aborted) return clock.now();
     const asksAt = observer.askRunners(ask);
     const restsAt = effects.map((effect) => begin(effect));
     return Math.min(hostsAt, asksAt, wakeAt ?? Number.POSITIVE_INFINITY, ...restsAt);
@@ -142,10 +148,11 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
   return {
     ring: bell.ring,
     world,
+    underWay: () => [...underWay.keys()],
     run: async (signal) => {
       signal.addEventListener("abort", bell.ring, { once: true });
       while (!signal.aborted) {
-        const nextAt = await pass();
+        const nextAt = await pass(signal);
         await bell.rungOr(nextAt, clock);
       }
       await Promise.all(underWay.values());

@@ -316,6 +316,24 @@ describe("the ring", () => {
     expect(rig.host.orders).toEqual([]);
   });
 
+  test("begins nothing that a pass has just decided when it was told to end", async () => {
+    const store = memoryStore();
+    const record = store.record;
+    store.record = async (facts) => {
+      if (facts.some(({ kind }) => kind === "machine-created")) stop.abort();
+      await record(facts);
+    };
+    const rig = ringRig({ store });
+    const ring = rig.reconciler.run(stop.signal);
+    await settled();
+
+    await tell(rig, jobSeen(rig));
+    await ring;
+
+    expect(store.state.machines.size).toBe(1);
+    expect(rig.host.orders).toEqual([]);
+  });
+
   test("shows the world as a pass sees it", async () => {
     const rig = await running();
     await tell(rig, jobSeen(rig));

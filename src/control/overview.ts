@@ -82,7 +82,7 @@ export function overviewOf(world: World, installations: Standing[], relay?: Rela
 function hostViews({ catalogue, reachable, state }: World, machines: readonly Machine[]): HostView[] {
   return catalogue.hosts.map(({ name, machines: limit }) => ({
     name,
-    machines: machines.filter(({ host }) => host === name).length,
+    machines: machines.filter(({ host, destroyedAt }) => host === name && destroyedAt === undefined).length,
     limit,
     isReachable: reachable.has(name),
     isDrained: state.drained.has(name),

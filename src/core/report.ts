@@ -237,7 +237,7 @@ function keptHeadline(job: Job, kept: Kept): string {
   const why =
     job.runCancelledAt === undefined
       ? ""
-      : " Mayfly had its run cancelled, since GitHub could have given it the machine of another job.";
+      : " Mayfly had its run cancelled, so that GitHub could not give it the machine of another job.";
   const then =
     kept.is === "unapproved"
       ? " To run the commit after all, look at what it changes, workflows too, and press **Approve**: the run is then run again."

@@ -74,7 +74,7 @@ export function turn(machine: Machine, belief: Belief, context: TurnContext): Tu
         effect: { do: "release", machine: machine.name },
       });
     case "work":
-      return onceAfter(jobEndsAt(machine, limits), context.now, retire(machine, "job-limit", context));
+      return onceAfter(jobEndsAt(machine, context), context.now, retire(machine, "job-limit", context));
     case "finish":
       return retire(machine, outcomeOf(machine), context);
     case "die":
@@ -84,7 +84,7 @@ export function turn(machine: Machine, belief: Belief, context: TurnContext): Tu
     case "hold":
       if (isSure(machine) || (!context.hasAccess && isWithoutJob(belief)))
         return { effect: { do: "destroy", machine: machine.name } };
-      return onceAfter(jobEndsAt(machine, limits), context.now, {
+      return onceAfter(jobEndsAt(machine, context), context.now, {
         effect: { do: "destroy", machine: machine.name },
       });
     case "deregister": {
@@ -150,8 +150,12 @@ const isWithoutJob = ({ guest, runner }: Belief): boolean =>
 const isWithoutWork = ({ guest, runner }: Belief): boolean =>
   (guest === "silent" || guest === "asking" || guest === "quiet") && runner !== "busy";
 
-const jobEndsAt = (machine: Machine, limits: ImageLimits): number =>
-  (machine.workingAt ?? machine.configuredAt ?? machine.createdAt) + limits.jobMs;
+/**
+ * NB: counted from the start of the process at the earliest. The clock may have been stepped while the controller was down, and a
+ * job that runs must not die of it; the guest powers its VM off by a clock of its own.
+ */
+const jobEndsAt = (machine: Machine, { limits, since }: TurnContext): number =>
+  Math.max(machine.workingAt ?? machine.configuredAt ?? machine.createdAt, since) + limits.jobMs;
 
 /** See: actions/runner, `Constants.Runner.ReturnCode.RunnerVersionDeprecated`. */
 const TOO_OLD = 7;

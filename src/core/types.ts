@@ -201,6 +201,8 @@ export type Host = {
   machines: number;
   /** Most VMs that boot at a time. */
   starting: number;
+  /** libvirt's storage pool for the disks of VMs. None: `default`. */
+  storage?: string | undefined;
   cpus?: number | undefined;
   memoryMiB?: number | undefined;
   /** Where this host's VMs reach the guest listener: https, as seen from inside a VM. */

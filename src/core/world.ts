@@ -104,9 +104,10 @@ export function supplyOf(members: readonly Member[], now: number): Supply {
 
 /**
  * Until when the event of the job that a guest has begun is expected. NB: the guest's word comes straight to the controller, and
- * so before GitHub's. And the job of a machine may be closed before its machine is forgotten.
+ * so before GitHub's.
  */
 export function untoldUntil({ machine, job }: Member): number {
+  // NB: a job that was told of may be closed by now, and `machine.job` is all that is left of it.
   if (job || machine.job !== undefined || machine.workingAt === undefined) return 0;
   return (machine.endedAt ?? machine.workingAt) + LATE_EVENT_MS;
 }

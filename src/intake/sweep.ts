@@ -1,23 +1,13 @@
-import type { Logger } from "pino";
 import { withLimit } from "../clock.ts";
-import type { Fact, State } from "../core/facts.ts";
+import type { State } from "../core/facts.ts";
 import { YOUNG_MS } from "../core/patience.ts";
 import { hasAccess } from "../core/pools.ts";
 import type { Job, JobSeen, RepoName } from "../core/types.ts";
-import { type Clock, type GitHub, GitHubUnavailable, type Ring } from "../ports.ts";
-import { noteAccess } from "./access.ts";
+import { type GitHub, GitHubUnavailable } from "../ports.ts";
+import { type AccessParts, noteAccess } from "./access.ts";
 import { type Rounds, startRounds } from "./rounds.ts";
 
-export type SweepParts = {
-  github: Pick<GitHub, "installed" | "isInstalled" | "openJobs" | "job">;
-  repositories: readonly RepoName[];
-  state: () => State;
-  record: (facts: readonly Fact[]) => Promise<void>;
-  clock: Clock;
-  ring: Ring;
-  log: Logger;
-  everyMs?: number;
-};
+export type SweepParts = AccessParts & { github: Pick<GitHub, "openJobs" | "job">; everyMs?: number };
 
 const EVERY_MS = 5 * 60_000;
 /** However often somebody rings. */

@@ -41,6 +41,17 @@ describe("the controller, asked what there is", () => {
   });
 });
 
+describe("a host, as the controller tells it", () => {
+  test("has no machine any more whose VM was destroyed, although its row is still there", async () => {
+    const { ask } = await controller(created(M1), { kind: "vm-destroyed", at: NOW, machine: M1 });
+
+    expect(await ask("/ps")).toMatchObject({
+      hosts: [{ name: "lab1", machines: 0 }],
+      machines: [{ name: M1, phase: "destroyed" }],
+    });
+  });
+});
+
 describe("the controller, asked why a job is not running", () => {
   test("says what it waits for, and what has happened", async () => {
     const { ask } = await controller(seen(1), { kind: "host-drained", at: NOW, host: "lab1", drained: true });

@@ -135,6 +135,12 @@ describe("a job that its guest has begun and GitHub has not told of", () => {
     ).toBe(0);
   });
 
+  test("counts no more when it was told of, also once its story is closed", () => {
+    const machines = [ended({ job: 9 })];
+
+    expect(ordered({ jobs: someJobs(1), machines, seen: { [M1]: VM_UP } })).toBe(1);
+  });
+
   test("counts so also when it was so short that it has ended", () => {
     expect(ordered({ jobs: someJobs(1), machines: [ended()], seen: { [M1]: VM_UP } })).toBe(0);
     expect(ordered({ jobs: someJobs(1), machines: [ended({ retired: { at: NOW, why: "finished" } })] })).toBe(

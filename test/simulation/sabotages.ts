@@ -96,7 +96,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "a job may run for ever",
     file: "src/core/turn.ts",
-    find: 'return onceAfter(jobEndsAt(machine, limits), context.now, retire(machine, "job-limit", context));',
+    find: 'return onceAfter(jobEndsAt(machine, context), context.now, retire(machine, "job-limit", context));',
     replace: "return {};",
   },
   {
@@ -186,8 +186,8 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "a check run whose creation was cut off is not looked for",
     file: "src/act.ts",
-    find: '(job.queuedAt < since || attempted.has(id) ? "find" : "new")',
-    replace: '(job.queuedAt < 0 && attempted.has(since) ? "find" : "new")',
+    find: '(job.queuedAt < since || !isFirst ? "find" : "new")',
+    replace: '(job.queuedAt < since - since && isFirst ? "find" : "new")',
   },
   {
     name: "two effects of a machine run at once",

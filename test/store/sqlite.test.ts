@@ -40,6 +40,37 @@ describe("a store that is opened again", () => {
     expect(second.state.jobs.get(2)).toMatchObject({ tries: 0 });
   });
 
+  test("has nothing of its own that lies ahead, also if the clock was stepped back meanwhile", async () => {
+    const { open } = storeFolder();
+    const first = await open();
+    await first.record([
+      seen(1),
+      created(M1, 1),
+      { kind: "machine-started", at: NOW + 1, machine: M1, tokenHash: "0".repeat(64) },
+      { kind: "guest-stage", at: NOW + 2, machine: M1, stage: "booted", text: "" },
+      { kind: "machine-retired", at: NOW + 3, machine: M1, why: "surplus" },
+      { kind: "job-given-up", at: NOW + 4, job: 1, cause: "" },
+      { kind: "github-limited", at: NOW, installation: 7, until: NOW + hours(1) },
+    ]);
+    await first.close();
+    const stepped = NOW - hours(24 * 400);
+
+    const { state } = await open({ now: () => stepped });
+
+    expect(state.machines.get(M1)).toMatchObject({
+      createdAt: stepped,
+      startedAt: stepped,
+      stage: { at: stepped },
+      retired: { at: stepped, why: "surplus" },
+    });
+    expect(state.jobs.get(1)).toMatchObject({
+      queuedAt: aJobSeen().queuedAt,
+      readyAt: stepped,
+      gaveUpAt: stepped,
+    });
+    expect(state.limited.get(7)).toEqual({ at: stepped, until: stepped + hours(1) });
+  });
+
   test("knows its webhooks, and which of them were read", async () => {
     const { open } = storeFolder();
     const first = await open();
