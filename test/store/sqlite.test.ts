@@ -51,6 +51,7 @@ describe("a store that is opened again", () => {
       { kind: "machine-retired", at: NOW + 3, machine: M1, why: "surplus" },
       { kind: "job-given-up", at: NOW + 4, job: 1, cause: "" },
       { kind: "github-limited", at: NOW, installation: 7, until: NOW + hours(1) },
+      approvedRun(7),
     ]);
     await first.close();
     const stepped = NOW - hours(24 * 400);
@@ -69,6 +70,7 @@ describe("a store that is opened again", () => {
       gaveUpAt: stepped,
     });
     expect(state.limited.get(7)).toEqual({ at: stepped, until: stepped + hours(1) });
+    expect(state.runs.get("7/1")).toMatchObject({ at: stepped, approved: { at: stepped, by: "mona" } });
   });
 
   test("knows its webhooks, and which of them were read", async () => {
