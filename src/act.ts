@@ -199,19 +199,18 @@ export function actor(parts: ActorParts): Actor {
     return "done";
   }
 
-  async function cancelRun(id: number): Promise<"done"> {
+  async function cancelRun({ job: id, isForced }: Extract<Effect, { do: "cancel-run" }>): Promise<"done"> {
     const job = store.state.jobs.get(id);
     if (!job) return "done";
-    await onGitHub((signal) => github.cancelRun(job.repo, job.runId, signal));
-    await record({ kind: "run-cancelled", at: clock.now(), job: id });
+    await onGitHub((signal) => github.cancelRun(job.repo, job.runId, isForced, signal));
+    await record({ kind: "run-cancelled", at: clock.now(), job: id, isForced });
     return "done";
   }
 
-  const forJob = { "look-up": lookUp, "look-up-run": lookUpRun, "cancel-run": cancelRun };
-
   return async (effect) => {
     if (effect.do === "publish") return publish(effect);
-    if ("job" in effect) return forJob[effect.do](effect.job);
+    if (effect.do === "cancel-run") return cancelRun(effect);
+    if ("job" in effect) return effect.do === "look-up" ? lookUp(effect.job) : lookUpRun(effect.job);
     const machine = store.state.machines.get(effect.machine);
     if (!machine) return "done";
     switch (effect.do) {

@@ -13,7 +13,7 @@ import { findRepository } from "./core/labels.ts";
 import { machineName } from "./core/name.ts";
 import type { World } from "./core/world.ts";
 import { DRIVERS } from "./drivers/index.ts";
-import { type Evidence, evidence } from "./evidence.ts";
+import { type Evidence, evidence, fileReader } from "./evidence.ts";
 import type { LimitParts } from "./github/octokit.ts";
 import { githubPort } from "./github/port.ts";
 import { openAuthority } from "./guest/authority.ts";
@@ -25,16 +25,18 @@ import { followRelay, type Relay } from "./intake/relay.ts";
 import { sweepJobs } from "./intake/sweep.ts";
 import { type WebhookOptions, webhookRoutes } from "./intake/webhook.ts";
 import { observer } from "./observe.ts";
-import type { Clock, Driver, GitHub, Ring, Store } from "./ports.ts";
+import type { Clock, Driver, GitHub, Ring, Standing, Store } from "./ports.ts";
 import { type Reconciler, reconciler } from "./reconcile.ts";
-import { openStore } from "./store/sqlite.ts";
+import { openStore, type StoreOptions } from "./store/sqlite.ts";
+import { healthRoutes, newSigns, type Signs } from "./web/health.ts";
 import { startWebListener, type WebListener } from "./web/listener.ts";
+import { type Meters, newMeters } from "./web/meters.ts";
 import { metricsRoutes } from "./web/metrics.ts";
 
 /** Mayfly, running. */
 export type Mayfly = {
-  /** Where the web listener and the guest listener are. There is no web listener where GitHub is only asked. */
-  webUrl: string | undefined;
+  /** Where the web listener and the guest listener are. */
+  webUrl: string;
   guestUrl: string;
   /** Settles when the passes have ended: after `close`, or by itself when one could not be written down (then it rejects). */
   ended: Promise<void>;
@@ -43,7 +45,17 @@ export type Mayfly = {
 };
 
 /** What every part is made from. */
-type Site = { config: Config; clock: Clock; log: Logger; ring: Ring; onClose: OnClose };
+type Site = {
+  config: Config;
+  clock: Clock;
+  log: Logger;
+  ring: Ring;
+  onClose: OnClose;
+  /** Aborted when Mayfly begins to close. */
+  closing: AbortSignal;
+  meters: Meters;
+  signs: Signs;
+};
 
 /** Adds something to be ended when Mayfly closes; the last that was added ends first. */
 type OnClose = (close: () => unknown) => void;
@@ -74,6 +86,9 @@ export async function startMayfly(config: Config, log: Logger, clock = clockOf(l
     log,
     ring: () => rings?.ring(),
     onClose: (end) => void opened.push(end),
+    closing: closing.signal,
+    meters: newMeters(config.catalogue),
+    signs: newSigns(clock),
   };
   try {
     const store = await openStore({
@@ -81,17 +96,21 @@ export async function startMayfly(config: Config, log: Logger, clock = clockOf(l
       ...naming(site),
       now: clock.now,
       log,
+      ...storeWatch(site),
     });
     site.onClose(store.close);
     const { listener, ca } = await startGuests(site, store);
-    const { github, probot, standing } = githubPort({ ...config.github, ...limitParts(site, store), log });
+    const port = githubPort({ ...config.github, ...limitParts(site, store), log });
+    const { github, standing } = port;
     const kept = evidence(join(config.data, "evidence"));
-    rings = makeRing(site, { store, github, guests: listener.guests, ca, kept });
-    const parts = { store, github, probot, world: rings.world };
-    const { web, relay, rounds } = await startIntake(site, parts, closing.signal);
+    const drivers = makeDrivers(site);
+    rings = makeRing(site, { store, github, guests: listener.guests, ca, kept, drivers });
+    const { web, relay, rounds } = await startIntake(site, { ...port, store, world: rings.world });
     const path = join(config.data, "control.sock");
     const asked = { relay: relay?.health, standing };
-    const control = await startControl({ path, store, ...asked, ...site, ...rings });
+    const historyMs = config.historyDays * DAY_MS;
+    const filesOf = fileReader({ drivers, kept, clock });
+    const control = await startControl({ path, store, filesOf, historyMs, ...asked, ...site, ...rings });
     site.onClose(control.close);
     pruneOldThings(site, store, kept);
     const ended = rings.run(closing.signal);
@@ -126,6 +145,23 @@ async function withinGrace(
 const naming = ({ config }: Site) => ({ controller: config.catalogue.controller });
 
 const repositoriesOf = ({ config }: Site) => config.catalogue.repositories.map(({ name }) => name);
+
+/** What the store tells to those who watch. NB: a number that cannot be counted must not keep a fact from being folded. */
+function storeWatch({ meters, signs, log }: Site): Pick<StoreOptions, "onFact" | "onCommit"> {
+  return {
+    onFact: (fact, before) => {
+      try {
+        meters.noteFact(fact, before);
+      } catch (err) {
+        log.error({ err }, "a fact could not be counted in the metrics");
+      }
+    },
+    onCommit: (tookMs, failure) => {
+      signs.noteCommit(failure);
+      if (failure === undefined) meters.noteCommit(tookMs);
+    },
+  };
+}
 
 /** The guest listener, under the certificate authority that the seeds name. */
 async function startGuests(site: Site, store: Store): Promise<{ listener: GuestListener; ca: string }> {
@@ -168,17 +204,22 @@ type RingParts = {
   guests: GuestListener["guests"];
   ca: string;
   kept: Evidence;
+  drivers: ReadonlyMap<string, Driver>;
 };
 
 /** Observe, plan, act. */
 function makeRing(site: Site, { kept, ...parts }: RingParts): Reconciler {
-  const { config, clock, log, ring } = site;
+  const { config, clock, log, ring, signs, meters } = site;
   const { catalogue, patience } = config;
-  const shared = { ...parts, drivers: makeDrivers(site), catalogue, clock, log };
+  const shared = { ...parts, catalogue, clock, log };
   const watch = observer({ ...shared, ...naming(site), repositories: repositoriesOf(site), ring });
   const act = actor({ ...shared, observer: watch, keepEvidence: kept.keep });
   const newName = (image: string) => machineName(catalogue.controller, image, randomBytes(8));
-  return reconciler({ ...shared, patience, observer: watch, act, newName });
+  const onPass = (tookMs: number) => {
+    signs.notePass();
+    meters.notePass(tookMs);
+  };
+  return reconciler({ ...shared, patience, observer: watch, act, newName, onPass });
 }
 
 function makeDrivers({ config, clock, log, ring, onClose }: Site): Map<string, Driver> {
@@ -201,29 +242,41 @@ function makeDrivers({ config, clock, log, ring, onClose }: Site): Map<string, D
   return drivers;
 }
 
-type IntakeParts = { store: Store; github: GitHub; probot: Probot; world: () => World };
+type IntakeParts = {
+  store: Store;
+  github: GitHub;
+  probot: Probot;
+  standing: () => Standing[];
+  answeredAt: () => number | undefined;
+  world: () => World;
+};
 
 /** From the webhook's arrival, or from the look for what did not arrive, to the facts that Probot's handlers make of it. */
 async function startIntake(
   site: Site,
-  { store, github, probot, world }: IntakeParts,
-  signal: AbortSignal,
+  { store, github, probot, ...asked }: IntakeParts,
 ): Promise<{ web: WebListener; relay: Relay | undefined; rounds: Promise<unknown> }> {
-  const { config, clock, log, ring, onClose } = site;
+  const { config, clock, log, ring, onClose, closing: signal, meters } = site;
   const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
   const parts = { github, repositories: repositoriesOf(site), state: () => store.state, clock, ring, log };
   const { record } = store;
+  // NB: only a store that was lost leaves check runs behind, and the look for them costs a call for each commit of a day.
+  const isNew = (await store.logPosition()) === undefined;
   const sweep = sweepJobs({ ...parts, record, everyMs: config.sweepMs }, signal);
   const sweepSoon = sweep.soon;
   await probot.load(mayflyApp({ record, ring, sweepSoon, github, serves, clock, log }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   onClose(reader.close);
-  const deliveries = watchDeliveries({ github, store, wake: reader.wake, clock, log }, signal);
-  const tidied = Promise.all([sweep.first, deliveries.first]).then(() => closeOrphans(parts, signal));
+  const { wake } = reader;
+  const onFetched = meters.noteFetched;
+  const deliveries = watchDeliveries({ github, store, wake, onFetched, clock, log }, signal);
+  const tidied = Promise.all([sweep.first, deliveries.first]).then(() =>
+    isNew ? closeOrphans(parts, signal) : undefined,
+  );
   const rounds = Promise.allSettled([sweep.ended, deliveries.ended, tidied]);
-  const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake: reader.wake, clock, log };
+  const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake, clock, log };
   const relay = startRelay(site, taking, deliveries.soon);
-  const web = await startWeb(site, { taking, world, relay });
+  const web = await startWeb(site, { ...asked, taking, relay });
   return { web, relay, rounds };
 }
 
@@ -238,13 +291,19 @@ function startRelay(
   return relay;
 }
 
-type WebParts = { taking: WebhookOptions; world: () => World; relay: Relay | undefined };
+type WebParts = Pick<IntakeParts, "standing" | "answeredAt" | "world"> & {
+  taking: WebhookOptions;
+  relay: Relay | undefined;
+};
 
 /** NB: who polls takes no webhooks; the rest of the web listener is for people and for Prometheus. */
-async function startWeb({ config, onClose }: Site, { taking, world, relay }: WebParts): Promise<WebListener> {
+async function startWeb(site: Site, { taking, ...parts }: WebParts): Promise<WebListener> {
+  const { config, onClose } = site;
+  const asked = { ...site, ...parts, relay: parts.relay?.health };
   const routes = new Hono<{ Bindings: HttpBindings }>();
   if (config.intake === "webhook") routes.route("/", webhookRoutes(taking));
-  routes.route("/", metricsRoutes({ world, relay: relay?.health }));
+  routes.route("/", healthRoutes({ ...asked, sweepMs: config.sweepMs }));
+  routes.route("/", metricsRoutes(asked));
   const web = await startWebListener({ listen: config.web, routes });
   onClose(web.close);
   return web;
@@ -253,8 +312,9 @@ async function startWeb({ config, onClose }: Site, { taking, world, relay }: Web
 /** Evidence and history are kept for the set number of days. */
 function pruneOldThings({ config, clock, log, onClose }: Site, store: Store, kept: Evidence): void {
   const prune = () => {
-    const before = clock.now() - config.evidenceDays * DAY_MS;
-    Promise.all([kept.prune(before), store.prune(before)]).catch((err: unknown) =>
+    const facts = clock.now() - config.evidenceDays * DAY_MS;
+    const rows = clock.now() - config.historyDays * DAY_MS;
+    Promise.all([kept.prune(facts), store.prune({ facts, rows })]).catch((err: unknown) =>
       log.error({ err }, "what is old could not be deleted"),
     );
   };

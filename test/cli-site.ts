@@ -116,7 +116,7 @@ export async function start(config: string, env: Record<string, string>) {
       const headers = signed(body, "workflow_job", ENV.WEBHOOK_SECRET);
       const response = await fetch(`${web}/webhook`, { method: "POST", headers, body });
       expect(response.status).toBe(202);
-      return { id: Number(job.id) };
+      return { id: Number(job.id), run: example?.workflow_job.run_id ?? 0 };
     },
     /** Tells it to end, and answers its exit code. */
     end: () => {

@@ -159,6 +159,19 @@ describe("a step that fails", () => {
     expect(rig.github.checks.size).toBe(1);
   });
 
+  test("because GitHub limits us does not keep a VM from being destroyed", async () => {
+    const rig = await running();
+    await tell(rig, jobSeen(rig));
+    const retryAt = rig.clock.now() + minutes(30);
+    rig.github.fails("register", new GitHubUnavailable("limited", { retryAt }));
+    await guestAsks(rig);
+
+    await tell(rig, jobSeen(rig, { status: "done", conclusion: "cancelled", doneAt: rig.clock.now() }));
+    await pass(rig, seconds(5));
+
+    expect(rig.host.vms.size).toBe(0);
+  });
+
   test("for one job or machine does not hold up the others", async () => {
     const rig = await running();
     rig.host.waits("start");

@@ -261,7 +261,17 @@ export const CATALOGUE_SCHEMA = z.strictObject(
         {
           days: whole(1, 3650)
             .default(14)
-            .describe("How long logs of failed machines and the history of jobs are kept."),
+            .describe("How long logs of failed machines, and what happened to each job, are kept."),
+        },
+        { error: map },
+      )
+      .prefault({}),
+    history: z
+      .strictObject(
+        {
+          days: whole(1, 3650)
+            .default(100)
+            .describe("How long it is known which jobs and machines there were, for history and report."),
         },
         { error: map },
       )

@@ -1,3 +1,4 @@
+import { approveRun, cancelRun, seeRun } from "./runs.ts";
 import type {
   Failure,
   Job,
@@ -22,7 +23,7 @@ export type Fact = { at: number } & (
   /** A person wants the job to be tried again from the beginning. `by`: the person's login at GitHub. */
   | { kind: "job-retried"; job: number; by: string }
   /** GitHub was asked to cancel the job's run. */
-  | { kind: "run-cancelled"; job: number }
+  | { kind: "run-cancelled"; job: number; isForced?: boolean | undefined }
   /** GitHub was asked about the run of a job. `run.attempt`: the job's. */
   | { kind: "run-seen"; job: number; run: RunSeen }
   /** A person lets the jobs of one attempt of a run go, although they are a fork's. `job`: the one whose button was pressed. */
@@ -84,10 +85,8 @@ export type Limit = { at: number; until: number };
  */
 export type Streak = { failures: number; since: number; at: number; hadBooted: boolean };
 
-export const poolKey = ({ repo, image }: Pool): string => `${repo} ${image}`;
-
-export const runKey = ({ runId, attempt }: Pick<JobSeen, "runId" | "attempt">): string =>
-  `${runId}/${attempt}`;
+/** NB: machines bear the repository's name as the catalogue spells it, jobs as GitHub does. */
+export const poolKey = ({ repo, image }: Pool): string => `${repo.toLowerCase()} ${image}`;
 
 export const emptyState = (): State => ({
   jobs: new Map(),
@@ -114,7 +113,7 @@ export function apply(state: State, fact: Fact): void {
     case "job-retried":
       return retry(state, fact.job, fact.at);
     case "run-cancelled":
-      return cancelRun(state, fact.job, fact.at);
+      return cancelRun(state, fact);
     case "run-seen":
       return seeRun(state, fact);
     case "run-approved":
@@ -162,15 +161,21 @@ const RANK: Record<JobSeen["status"], number> = { waiting: 0, queued: 0, running
 /** A job's status only moves forward. What a later look adds (a runner's name, a time) is kept either way. */
 function seeJob(state: State, seen: JobSeen, at: number): void {
   if (seen.ranOn) {
+    // NB: that a job starts proves its image; that one ends which began long ago proves nothing.
+    if (state.machines.get(seen.ranOn)?.job === undefined) endStreak(state, seen.ranOn, () => true);
     changeMachine(state, seen.ranOn, (machine) => ({ ...machine, job: machine.job ?? seen.id }));
-    endStreak(state, seen.ranOn, () => true);
   }
   const known = state.jobs.get(seen.id);
   if (!known) {
     // NB: GitHub may tell of a job's end before it tells of its beginning.
     if (seen.status === "done") state.closed.add(seen.id);
     if (!state.closed.has(seen.id))
-      state.jobs.set(seen.id, { ...seen, tries: 0, ...waitOf(seen, undefined, at) });
+      state.jobs.set(seen.id, {
+        ...seen,
+        tries: 0,
+        ...waitOf(seen, undefined, at),
+        ...limitOf(state, seen, at),
+      });
     return;
   }
   const ahead = RANK[seen.status] >= RANK[known.status];
@@ -187,6 +192,12 @@ function seeJob(state: State, seen: JobSeen, at: number): void {
   });
 }
 
+/** One that comes during a limit is held up by it, too. */
+function limitOf({ limited }: State, { installation }: JobSeen, at: number): Pick<Job, "limited"> {
+  const limit = limited.get(installation);
+  return limit && limit.until > at ? { limited: limit } : {};
+}
+
 /** A wait begins anew when GitHub lets a job go that it had held back. */
 function waitOf({ status }: JobSeen, known: Job | undefined, at: number): Pick<Job, "readyAt" | "heldAt"> {
   if (status === known?.status) return {};
@@ -199,32 +210,13 @@ function retry(state: State, id: number, at: number): void {
   const job = state.jobs.get(id);
   if (!job) return;
   if (job.failure) state.streaks.delete(poolKey({ repo: job.repo, image: job.failure.image }));
-  state.jobs.set(id, { ...job, tries: 0, readyAt: at, gaveUpAt: undefined, gaveUpCause: undefined });
-}
-
-/** NB: a run is cancelled with all of its jobs, so one call does for a whole matrix. */
-function cancelRun(state: State, id: number, at: number): void {
-  const cancelled = state.jobs.get(id);
-  if (!cancelled) return;
-  for (const job of state.jobs.values())
-    if (runKey(job) === runKey(cancelled)) state.jobs.set(job.id, { ...job, runCancelledAt: at });
-}
-
-/** What was seen first counts: where a run's commit comes from never changes. */
-function seeRun(state: State, { at, run }: Extract<Fact, { kind: "run-seen" }>): void {
-  const key = runKey({ runId: run.id, attempt: run.attempt });
-  const known = state.runs.get(key);
-  if (known?.seen) return;
-  state.runs.set(key, { id: run.id, attempt: run.attempt, ...known, at, seen: run });
-}
-
-/** NB: it may come before the run was looked up, and before the attempt has begun. */
-function approveRun(state: State, fact: Extract<Fact, { kind: "run-approved" }>): void {
-  const { at, run: id, attempt, sha, by } = fact;
-  const key = runKey({ runId: id, attempt });
-  const known = state.runs.get(key);
-  if (known?.approved && (known.approved.sha === sha || known.approved.at >= at)) return;
-  state.runs.set(key, { id, attempt, ...known, at, approved: { at, by, sha } });
+  const afresh = {
+    gaveUpAt: undefined,
+    gaveUpCause: undefined,
+    runCancelledAt: undefined,
+    runForcedAt: undefined,
+  };
+  state.jobs.set(id, { ...job, ...afresh, tries: 0, readyAt: at });
 }
 
 /** The jobs that are open then have been held up by it, and their check runs will say so. */

@@ -1,5 +1,6 @@
-import { runKey, type State } from "./facts.ts";
+import type { State } from "./facts.ts";
 import { findRepository, fits, imagesOf, type Match } from "./labels.ts";
+import { runKey } from "./runs.ts";
 import type { Catalogue, ForkRule, Job, RepoName, Repository, RunSeen } from "./types.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { poolKey, runKey } from "./facts.ts";
+import { poolKey } from "./facts.ts";
 import { clock } from "./markdown.ts";
 import { PROBE_AFTER } from "./patience.ts";
 import type { Matcher } from "./pools.ts";
@@ -34,10 +34,10 @@ function triesCause({ tries, failure }: Job, { patience }: World): string | unde
 function timeCause(job: Job, story: Story & { is: "waiting" }, context: GiveUpContext): string | undefined {
   const { world, draft } = context;
   const { patience, now } = world;
-  const approvedAt = world.state.runs.get(runKey(job))?.approved?.at ?? 0;
-  const readyAt = Math.max(job.readyAt ?? job.queuedAt, approvedAt, world.since);
+  const readyAt = Math.max(job.readyAt ?? job.queuedAt, world.since);
   const failing = failingPool(job, context);
-  if (failing && draft.isDue(Math.max(readyAt, failing.since) + patience.giveUpMs))
+  // NB: what failed before the job came is no reason: perhaps nobody has tried since.
+  if (failing && failing.at > readyAt && draft.isDue(Math.max(readyAt, failing.since) + patience.giveUpMs))
     return `The last ${failing.failures} machines of the image ${failing.image} failed.`;
   if (!draft.isDue(readyAt + patience.waitMs)) return undefined;
   const reason = story.blocked ? blockedWords(story.blocked, now) : "no machine came up";

@@ -1,8 +1,9 @@
-import { poolKey, runKey, type State } from "./facts.ts";
+import { poolKey, type State } from "./facts.ts";
 import { type Gate, isKeptOut, reachOf } from "./forks.ts";
 import { findRepository } from "./labels.ts";
 import { CANCEL_AGAIN_MS } from "./patience.ts";
 import { hasAccess } from "./pools.ts";
+import { runKey } from "./runs.ts";
 import type { Job } from "./types.ts";
 import type { Draft, World } from "./world.ts";
 
@@ -58,7 +59,7 @@ export const isIntruder = (job: Job | undefined, gate: Gate): boolean =>
 const isInside = ({ status, ranOn }: Job, { machines }: Pick<State, "machines">): boolean =>
   status === "running" && ranOn !== undefined && machines.has(ranOn);
 
-function cancelRun({ id, runCancelledAt }: Job, draft: Draft): void {
-  if (runCancelledAt === undefined || draft.isDue(runCancelledAt + CANCEL_AGAIN_MS))
-    draft.effects.push({ do: "cancel-run", job: id });
+function cancelRun({ id, runCancelledAt, runForcedAt = runCancelledAt }: Job, draft: Draft): void {
+  if (runForcedAt === undefined || draft.isDue(runForcedAt + CANCEL_AGAIN_MS))
+    draft.effects.push({ do: "cancel-run", job: id, isForced: runCancelledAt !== undefined });
 }

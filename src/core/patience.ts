@@ -41,6 +41,8 @@ export const REPORT_MS = 24 * 60 * MINUTE;
 export const DISORDER_MS = 2 * MINUTE;
 /** A run that GitHub was asked to cancel and that still goes on is cancelled again after this. */
 export const CANCEL_AGAIN_MS = MINUTE;
+/** A run with jobs that run "always" outlives a cancel; then it is cancelled by force. See: GitHub docs, REST, "Force cancel a workflow run". */
+export const FORCE_MS = 10 * MINUTE;
 /** How long an event may be late before GitHub is asked about the job. */
 export const LATE_EVENT_MS = 15 * SECOND;
 /**

@@ -8,6 +8,7 @@ import { parseName } from "./name.ts";
 import {
   DISORDER_MS,
   DROPPED_MS,
+  FORCE_MS,
   LAST_WRITE_MS,
   LATE_EVENT_MS,
   REPORT_MS,
@@ -21,13 +22,14 @@ import {
   matcher,
   nothingTaken,
   type Room,
+  type Taken,
   take,
 } from "./pools.ts";
 import { digestOf, isLastDigest, worthOf } from "./report.ts";
 import { sizePools } from "./size.ts";
 import { type Story, storyteller } from "./story.ts";
 import { askRunnerAt, isGone, type TurnContext, turn, untoldSince } from "./turn.ts";
-import type { ImageLimits, Job, Machine, MachineName, Stranger } from "./types.ts";
+import type { ImageLimits, Job, Machine, MachineName, Seen, Stranger } from "./types.ts";
 import { type Draft, type Effect, type Member, newDraft, type Plan, type World } from "./world.ts";
 
 /** Everything to do now. Pure: it changes nothing, and the same world gives the same plan, but for new names. */
@@ -68,13 +70,19 @@ export function storiesOf(world: World): (job: Job) => Story {
   return storyteller({ members, demand, room: roomOf(world, members), inTheWay, gate });
 }
 
+/** What the machines take whose VM may exist, as a pass counts it. */
+export function takenIn(world: World): Taken {
+  const gate = gatekeeper({ ...world, match: matcher(world.catalogue) });
+  return roomOf(world, planMachines(world, gate, newDraft(world.now))).taken;
+}
+
 function planMachines(world: World, gate: Gate, draft: Draft): Member[] {
   const jobsOn = new Map<MachineName, Job>();
   for (const job of world.state.jobs.values()) if (job.ranOn) jobsOn.set(job.ranOn, job);
   const limitsOf = new Map(world.catalogue.images.map(({ name, limits }) => [name, limits]));
   const members: Member[] = [];
   for (const machine of world.state.machines.values()) {
-    const seen = world.seen(machine);
+    const seen = seenOf(machine, world);
     const job = jobsOn.get(machine.name);
     const member = { machine, job, belief: believe(machine, seen, { ...world, job }) };
     const context: TurnContext = {
@@ -92,6 +100,13 @@ function planMachines(world: World, gate: Gate, draft: Draft): Member[] {
     if (context.hasAccess && isAskDue(member, context, draft)) askAbout(machine, world, draft);
   }
   return members;
+}
+
+/** NB: where the App is gone GitHub cannot be asked any more, and what it said of a runner last may be long past. */
+function seenOf(machine: Machine, { seen, state }: World): Seen {
+  const asked = seen(machine);
+  const isSure = hasAccess(machine, state) || asked.runner === "busy" || asked.isRunnerRemoved === true;
+  return isSure ? asked : { ...asked, runner: "unknown" };
 }
 
 /** For machines whose image left the catalogue. */
@@ -184,9 +199,10 @@ function planJobs({ world, match, gate, story, draft }: JobsContext): void {
 
 /** NB: a run is cancelled after its job's check run was told, which says why. */
 function planCancel(job: Job, { is }: Story, { catalogue }: World, draft: Draft): void {
-  if ((is !== "given-up" && is !== "refused") || job.runCancelledAt !== undefined) return;
+  if ((is !== "given-up" && is !== "refused") || job.runForcedAt !== undefined) return;
   if (findRepository(job.repo, catalogue)?.onGiveUp !== "cancel" || job.check?.digest !== is) return;
-  draft.effects.push({ do: "cancel-run", job: job.id });
+  if (job.runCancelledAt !== undefined && !draft.isDue(job.runCancelledAt + FORCE_MS)) return;
+  draft.effects.push({ do: "cancel-run", job: job.id, isForced: job.runCancelledAt !== undefined });
 }
 
 const isOurs = (job: Job, match: Matcher): boolean =>

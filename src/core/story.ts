@@ -1,8 +1,9 @@
 import { poolKey } from "./facts.ts";
 import { forkOf, type Gate, isKeptOut } from "./forks.ts";
 import type { InTheWay } from "./keep-out.ts";
+import { PROBE_AFTER } from "./patience.ts";
 import { type Blocked, type Demand, findRoom, hasAccess, isBlocked, type Room } from "./pools.ts";
-import type { Job, Machine, RepoName } from "./types.ts";
+import type { Image, Job, Machine, RepoName, Repository } from "./types.ts";
 import { type Member, supplyOf } from "./world.ts";
 
 /** A job of a fork's pull request that may not run, or not yet. `from`: the fork, unless it is gone. */
@@ -88,10 +89,17 @@ function tellPool(
     ...failing,
   ];
   const found = waiting.length > supply.length ? findRoom(room, repository, image) : undefined;
-  const blocked = found && isBlocked(found) ? found : undefined;
+  const isProbed = coming.length + handed.length + failing.length > 0;
+  const blocked = found && isBlocked(found) ? found : isProbed ? probeOf(room, repository, image) : undefined;
   return waiting.map((job, index) => {
     const machine = supply[index]?.machine;
     if (machine) return [job.id, { is: "booting", machine }];
     return [job.id, { is: "waiting", place: index - supply.length + 1, blocked }];
   });
+}
+
+/** Others wait for what becomes of it. See: order.ts. */
+function probeOf({ state }: Room, repository: Repository, image: Image): Blocked | undefined {
+  const streak = state.streaks.get(poolKey({ repo: repository.name, image: image.name }));
+  return streak && streak.failures >= PROBE_AFTER ? { why: "probe", failures: streak.failures } : undefined;
 }

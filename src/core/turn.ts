@@ -150,12 +150,17 @@ const isWithoutJob = ({ guest, runner }: Belief): boolean =>
 const isWithoutWork = ({ guest, runner }: Belief): boolean =>
   (guest === "silent" || guest === "asking" || guest === "quiet") && runner !== "busy";
 
+/** A clock may be put forward by so much while the controller is down, and no job dies of it. */
+const STEP_MS = 24 * 3_600_000;
+
 /**
- * NB: counted from the start of the process at the earliest. The clock may have been stepped while the controller was down, and a
- * job that runs must not die of it; the guest powers its VM off by a clock of its own.
+ * NB: counted from the start of the process at the earliest, since the clock may have been stepped while the controller was down;
+ * but not again and again, or a controller that is started often would let a job run for ever.
  */
-const jobEndsAt = (machine: Machine, { limits, since }: TurnContext): number =>
-  Math.max(machine.workingAt ?? machine.configuredAt ?? machine.createdAt, since) + limits.jobMs;
+function jobEndsAt(machine: Machine, { limits, since }: TurnContext): number {
+  const startedAt = machine.workingAt ?? machine.configuredAt ?? machine.createdAt;
+  return Math.min(Math.max(startedAt, since), startedAt + STEP_MS) + limits.jobMs;
+}
 
 /** See: actions/runner, `Constants.Runner.ReturnCode.RunnerVersionDeprecated`. */
 const TOO_OLD = 7;

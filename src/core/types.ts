@@ -99,9 +99,9 @@ export type Failure = {
 /** GitHub's job and what Mayfly knows of it. `tries`: machines made for it that failed before they had work. */
 export type Job = JobSeen & {
   tries: number;
-  /** When we learned that it waits for a runner; again, if an environment or GitHub's own queue held it back meanwhile. */
+  /** When we learned that it waits for a runner; again, if an environment, GitHub's own queue or the rule for forks held it back meanwhile. */
   readyAt?: number | undefined;
-  /** When we learned that GitHub holds it back. */
+  /** When we learned that GitHub holds it back, or when the rule for forks did before it was approved. */
   heldAt?: number | undefined;
   failure?: Failure | undefined;
   gaveUpAt?: number | undefined;
@@ -109,6 +109,8 @@ export type Job = JobSeen & {
   gaveUpCause?: string | undefined;
   /** When GitHub was asked to cancel its run, since the job was given up. */
   runCancelledAt?: number | undefined;
+  /** When that was done by force, since it had not helped. */
+  runForcedAt?: number | undefined;
   /** The last time that GitHub refused all calls for its installation while it was open. */
   limited?: { at: number; until: number } | undefined;
   /** The check run that tells its story, and the digest of what it says now. */

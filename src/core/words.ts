@@ -40,6 +40,8 @@ export function blockedWords(blocked: Blocked, now: number): string {
       return `the repository's limit of ${blocked.limit} machines is reached`;
     case "backoff":
       return `${blocked.failures === 1 ? "the last machine" : `the last ${blocked.failures} machines`} failed, next try in ${Math.max(1, Math.ceil((blocked.until - now) / 1000))} s`;
+    case "probe":
+      return `the last ${blocked.failures} machines failed, so one is tried at a time`;
   }
 }
 

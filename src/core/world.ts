@@ -36,7 +36,8 @@ export type Effect =
   | { do: "retire"; machine: MachineName; why: Why }
   /** `digest` names what the job's check run is to tell of the story. See `report`. */
   | { do: "publish"; job: number; digest: string; story: Story }
-  | { do: "look-up" | "look-up-run" | "cancel-run"; job: number };
+  | { do: "cancel-run"; job: number; isForced: boolean }
+  | { do: "look-up" | "look-up-run"; job: number };
 
 export type Plan = {
   /** Decisions, to be written before anything is done. If there are any, plan again before acting on `effects`. */

@@ -23,10 +23,12 @@ export function runVerbs(client: Client): Pick<GitHub, "run" | "cancelRun" | "re
           expect: { 404: "gone", 410: "gone" },
         } as const),
       ),
-    cancelRun: (repo, id, signal) =>
+    cancelRun: (repo, id, isForced, signal) =>
       client.inRepo(repo, signal, async ({ rest, at }) => {
+        const run = { ...at, run_id: id };
         await ask({
-          send: () => rest.actions.cancelWorkflowRun({ ...at, run_id: id }),
+          send: () =>
+            isForced ? rest.actions.forceCancelWorkflowRun(run) : rest.actions.cancelWorkflowRun(run),
           shape: z.unknown(),
           expect: { 404: "over", 409: "over" },
         } as const);

@@ -1,4 +1,5 @@
-import { apply, type Fact, type Limit, runKey, type State } from "../core/facts.ts";
+import { apply, type Fact, type Limit, type State } from "../core/facts.ts";
+import { runKey } from "../core/runs.ts";
 import type { Job, Machine, MachineName, RunAttempt } from "../core/types.ts";
 import { subjectsOf } from "./subjects.ts";
 import type { FactRow, JobRow, MachineRow } from "./tables.ts";
@@ -88,7 +89,8 @@ function noteStanding(changes: Changes, fact: Fact, state: State): true {
  */
 function jobsInReach(state: State, fact: Fact): Map<number, Job | undefined> {
   if (fact.kind === "machine-retired") return fact.failure ? new Map(state.jobs) : new Map();
-  if (fact.kind === "github-limited" || fact.kind === "run-cancelled") return new Map(state.jobs);
+  if (fact.kind === "run-cancelled" || fact.kind === "run-approved") return new Map(state.jobs);
+  if (fact.kind === "github-limited") return new Map(state.jobs);
   if (!("job" in fact)) return new Map();
   const id = typeof fact.job === "number" ? fact.job : fact.job.id;
   return new Map([[id, state.jobs.get(id)]]);

@@ -1,5 +1,6 @@
 import type { Kysely } from "kysely";
-import { emptyState, runKey, type State } from "../core/facts.ts";
+import { emptyState, type State } from "../core/facts.ts";
+import { runKey } from "../core/runs.ts";
 import type { Job, Machine, RunAttempt } from "../core/types.ts";
 import { SetupError } from "../ports.ts";
 import { pastJob, pastLimit, pastMachine, pastRun } from "./past.ts";

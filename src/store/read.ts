@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import type { Fact } from "../core/facts.ts";
-import type { MachineName } from "../core/types.ts";
-import type { Delivery } from "../ports.ts";
+import type { Job, Machine, MachineName } from "../core/types.ts";
+import type { ClosedJob, Delivery, PastMachine, Store } from "../ports.ts";
 import { inParts, LOG_POSITION, type Tables } from "./tables.ts";
 
 /** All facts about one job or machine, oldest first. */
@@ -15,6 +15,57 @@ export async function factsAbout(
       ? await query.where("job", "=", about.job).execute()
       : await query.where("machine", "=", about.machine).execute();
   return rows.map(({ doc }) => JSON.parse(doc) as Fact);
+}
+
+/** Jobs that were closed, newest first. NB: GitHub does not tell `Octo/Spinw` from `octo/spinw`. */
+export async function readClosedJobs(
+  db: Kysely<Tables>,
+  { since, repo, before, most }: Parameters<Store["closedJobs"]>[0],
+): Promise<ClosedJob[]> {
+  const rows = await db
+    .selectFrom("job")
+    .select(["doc", "closed_at"])
+    .where("closed_at", ">=", since)
+    .where("doc", "is not", null)
+    .$if(repo !== undefined, (query) =>
+      query.where(({ fn, eb }) => eb(fn("lower", ["repo"]), "=", repo?.toLowerCase() ?? "")),
+    )
+    .$if(before !== undefined, (query) =>
+      query.where(({ eb, refTuple, tuple }) =>
+        eb(refTuple("closed_at", "id"), "<", tuple(before?.closedAt ?? 0, before?.id ?? 0)),
+      ),
+    )
+    .orderBy("closed_at", "desc")
+    .orderBy("id", "desc")
+    .limit(most)
+    .$narrowType<{ doc: string; closed_at: number }>()
+    .execute();
+  return rows.map(({ doc, closed_at }) => ({ ...(JSON.parse(doc) as Job), closedAt: closed_at }));
+}
+
+/** Machines that were forgotten, oldest first. */
+export async function readPastMachines(
+  db: Kysely<Tables>,
+  { since, after, most }: Parameters<Store["pastMachines"]>[0],
+): Promise<PastMachine[]> {
+  const rows = await db
+    .selectFrom("machine")
+    .select(["doc", "forgotten_at"])
+    .where("forgotten_at", ">=", since)
+    .$if(after !== undefined, (query) =>
+      query.where(({ eb, refTuple, tuple }) =>
+        eb(refTuple("forgotten_at", "name"), ">", tuple(after?.forgottenAt ?? 0, after?.name ?? "")),
+      ),
+    )
+    .orderBy("forgotten_at")
+    .orderBy("name")
+    .limit(most)
+    .$narrowType<{ forgotten_at: number }>()
+    .execute();
+  return rows.map(({ doc, forgotten_at }) => ({
+    ...(JSON.parse(doc) as Machine),
+    forgottenAt: forgotten_at,
+  }));
 }
 
 /** Those of the ids under which a webhook is kept. */

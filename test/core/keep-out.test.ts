@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { explainJob } from "../../src/core/explain.ts";
-import { apply, runKey } from "../../src/core/facts.ts";
+import { apply } from "../../src/core/facts.ts";
+import { waitsSince } from "../../src/core/measure.ts";
 import { CANCEL_AGAIN_MS, DEFAULT_PATIENCE, LATE_EVENT_MS } from "../../src/core/patience.ts";
 import { plan, storiesOf } from "../../src/core/plan.ts";
 import { type CheckRun, digestOf, report } from "../../src/core/report.ts";
+import { runKey } from "../../src/core/runs.ts";
 import type { ForkRule, Job } from "../../src/core/types.ts";
 import {
   ASKING,
@@ -172,14 +174,19 @@ describe("a fork's job that nobody has approved", () => {
 
   test("waits from the approval on, not from when it was queued", () => {
     const jobs = [aJob({ queuedAt: ago(hours(23)), readyAt: ago(hours(23)) })];
-    const late = { ...parts, jobs, since: ago(hours(100)) };
-    const givenUp = (at: number) =>
-      plan(aWorld({ ...late, runs: [aRun({}, { ...approved, at })] })).facts.some(
-        ({ kind }) => kind === "job-given-up",
-      );
+    const approvedAt = (at: number) => {
+      const world = aWorld({ ...parts, jobs, since: ago(hours(100)) });
+      apply(world.state, { kind: "run-approved", job: 1, run: 100, attempt: 1, sha: SHA, by: "mona", at });
+      const [job = aJob()] = world.state.jobs.values();
+      return {
+        waits: waitsSince(job),
+        isGivenUp: plan(world).facts.some(({ kind }) => kind === "job-given-up"),
+      };
+    };
+    const longAgo = ago(DEFAULT_PATIENCE.waitMs);
 
-    expect(givenUp(NOW)).toBe(false);
-    expect(givenUp(ago(DEFAULT_PATIENCE.waitMs))).toBe(true);
+    expect(approvedAt(NOW)).toEqual({ waits: NOW, isGivenUp: false });
+    expect(approvedAt(longAgo)).toEqual({ waits: longAgo, isGivenUp: true });
   });
 
   test("can be approved also after it has ended, since its run can be run again", () => {
@@ -285,12 +292,18 @@ describe("a fork's job in GitHub's queue, which GitHub could give the runner of 
     expect([before, cancelled()]).toEqual([[10], []]);
   });
 
-  test("is looked up if its end is not told, and cancelled again", () => {
-    const since = (ms: number) => ({ ...parts, jobs: [aJob({ runCancelledAt: ago(ms) }), OTHER] });
+  test("is looked up if its end is not told, and cancelled again, by force", () => {
+    const since = (ms: number, changes: Partial<Job> = {}) => ({
+      ...parts,
+      jobs: [aJob({ runCancelledAt: ago(ms), ...changes }), OTHER],
+    });
+    const forced = (parts: WorldParts) =>
+      plan(aWorld(parts)).effects.flatMap((effect) => (effect.do === "cancel-run" ? [effect.isForced] : []));
 
     expect(doneIn(since(LATE_EVENT_MS - 1))).toEqual([]);
     expect(doneIn(since(LATE_EVENT_MS))).toEqual(["look-up 1"]);
-    expect(doneIn(since(CANCEL_AGAIN_MS))).toContain("cancel-run 1");
+    expect(forced(since(CANCEL_AGAIN_MS))).toEqual([true]);
+    expect(forced(since(hours(1), { runForcedAt: ago(CANCEL_AGAIN_MS - 1) }))).toEqual([]);
   });
 
   test("is what the other one's answer to 'why' names", () => {

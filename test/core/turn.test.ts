@@ -13,6 +13,7 @@ import {
   ended,
   M1,
   minutes,
+  NOW,
   ready,
   working,
 } from "../support/build.ts";
@@ -169,6 +170,13 @@ describe("a machine at work", () => {
 
     expect(since(1000)).toMatch(/^wake/);
     expect(since(limits.jobMs)).toBe("retire job-limit");
+  });
+
+  test("is not given its time anew at every start of the controller", () => {
+    const day = minutes(24 * 60);
+    const machine = working({ workingAt: ago(day + limits.jobMs) });
+
+    expect(turnOf(machine, belief("up", "busy", "working"), { since: NOW })).toBe("retire job-limit");
   });
 
   test("counts from the registration if its guest never told of the job", () => {

@@ -162,9 +162,8 @@ function catalogue(options: SiteOptions, at: Addresses): Record<string, unknown>
     controller: options.controller,
     data: at.data,
     github: { url: at.url, apiUrl: at.apiUrl },
-    ...(options.intake === "poll"
-      ? { intake: "poll", sweep: { every: "2s" } }
-      : { web: { listen: `127.0.0.1:${at.webPort}` } }),
+    web: { listen: `127.0.0.1:${at.webPort}` },
+    ...(options.intake === "poll" && { intake: "poll", sweep: { every: "2s" } }),
     guests: { listen: `${at.host}:${at.guestPort}`, url: `https://${at.host}:${at.guestPort}` },
     hosts: [
       isVagrant

@@ -279,6 +279,8 @@ function simStore(state: () => State, record: Store["record"]): Store {
     },
     record,
     history: unused,
+    closedJobs: unused,
+    pastMachines: unused,
     keep: unused,
     known: unused,
     logPosition: unused,

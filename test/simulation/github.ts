@@ -288,7 +288,7 @@ export function simGitHub(sim: Sim, { deliver, knows }: SimController): SimGitHu
         const { isPublic } = scenario;
         return { id, attempt: job.seen.attempt, repo, head, event: "pull_request", isPublic };
       }),
-    cancelRun: (repo, runId, signal) =>
+    cancelRun: (repo, runId, _isForced, signal) =>
       inRepo(repo, signal, () => {
         for (const job of jobs.values()) if (job.seen.runId === runId) cancel(job);
       }),

@@ -59,7 +59,7 @@ export const FORK_SABOTAGES: readonly Sabotage[] = [
   },
   {
     name: "an approval that comes before its run was looked up is lost",
-    file: "src/core/facts.ts",
+    file: "src/core/runs.ts",
     find: "state.runs.set(key, { id: run.id, attempt: run.attempt, ...known, at, seen: run });",
     replace: "state.runs.set(key, { id: run.id, attempt: run.attempt, at, seen: run });",
   },
@@ -90,8 +90,8 @@ export const FORK_SABOTAGES: readonly Sabotage[] = [
   },
   {
     name: "the patience with a job that was approved late is over before it begins",
-    file: "src/core/give-up.ts",
-    find: "Math.max(job.readyAt ?? job.queuedAt, approvedAt, world.since)",
-    replace: "Math.max(job.readyAt ?? job.queuedAt, world.since, 0 * approvedAt)",
+    file: "src/core/runs.ts",
+    find: "readyAt: Math.max(job.readyAt ?? 0, at)",
+    replace: "readyAt: Math.min(job.readyAt ?? 0, at)",
   },
 ];

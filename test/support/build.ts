@@ -1,6 +1,7 @@
-import { emptyState, runKey, type State, type Streak } from "../../src/core/facts.ts";
+import { emptyState, type State, type Streak } from "../../src/core/facts.ts";
 import { DEFAULT_PATIENCE } from "../../src/core/patience.ts";
 import { plan } from "../../src/core/plan.ts";
+import { runKey } from "../../src/core/runs.ts";
 import type {
   Catalogue,
   Host,
