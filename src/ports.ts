@@ -4,7 +4,9 @@ import type { CheckRun } from "./core/report.ts";
 import type {
   Host,
   Image,
+  Job,
   JobSeen,
+  Machine,
   MachineName,
   RepoName,
   Repository,
@@ -173,6 +175,9 @@ export type Guests = {
 /** A webhook, as it came. `payload`: the raw body. */
 export type Delivery = { id: string; event: string; payload: string; receivedAt: number };
 
+/** Jobs and machines that are over, and facts that are about no one job or machine. */
+export type Lately = { jobs: Job[]; machines: Machine[]; rest: Fact[] };
+
 export type Store = {
   /** What is open now; a live view, changed only by `record`. */
   readonly state: State;
@@ -180,6 +185,11 @@ export type Store = {
   record(facts: readonly Fact[]): Promise<void>;
   /** All facts about one job or machine, oldest first, also long after it was closed. */
   history(about: { job: number } | { machine: MachineName }): Promise<Fact[]>;
+  /** A job or a machine as it was last known, also long after it was closed. */
+  findJob(id: number): Promise<Job | undefined>;
+  findMachine(name: MachineName): Promise<Machine | undefined>;
+  /** What was over last, so many of each at most, the newest first. */
+  lately(most: number): Promise<Lately>;
   /** Keeps a webhook. Durable when it resolves. `known`: its id was there already. */
   keep(delivery: Delivery): Promise<"new" | "known">;
   /** Which of these webhooks are kept, by their ids. */

@@ -77,19 +77,21 @@ export function factWords(fact: Fact): string {
     case "guest-log":
       return "the guest sent its log";
     case "machine-retired":
-      return `machine ${fact.machine} was retired. ${WHY_WORDS[fact.why]}`;
+      return `machine ${fact.machine} was retired. ${fact.by === undefined ? WHY_WORDS[fact.why] : `${fact.by} had it destroyed.`}`;
     case "vm-destroyed":
       return `the VM ${fact.machine} was destroyed`;
     case "machine-forgotten":
       return `machine ${fact.machine} is over`;
     case "host-drained":
-      return `host ${fact.host} was ${fact.drained ? "drained" : "opened again"}`;
+      return `host ${fact.host} was ${fact.drained ? "drained" : "opened again"}${byWords(fact)}`;
     case "repository-access":
       return `the App was ${fact.granted ? "installed on" : "removed from, or suspended on,"} ${fact.repo}`;
     case "github-limited":
       return `GitHub refuses calls until ${new Date(fact.until).toISOString()}`;
   }
 }
+
+const byWords = ({ by }: { by?: string | undefined }): string => (by === undefined ? "" : ` by ${by}`);
 
 function jobWords({ status, conclusion, ranOn }: JobSeen): string {
   switch (status) {

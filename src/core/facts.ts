@@ -30,10 +30,17 @@ export type Fact = { at: number } & (
   | { kind: "guest-working"; machine: MachineName }
   | { kind: "guest-ended"; machine: MachineName; outcome: Outcome }
   | { kind: "guest-log"; machine: MachineName; text: string }
-  | { kind: "machine-retired"; machine: MachineName; why: Why; failure?: Failure | undefined }
+  /** `by`: the login at GitHub of the person who asked, where it is known. */
+  | {
+      kind: "machine-retired";
+      machine: MachineName;
+      why: Why;
+      failure?: Failure | undefined;
+      by?: string | undefined;
+    }
   | { kind: "vm-destroyed"; machine: MachineName }
   | { kind: "machine-forgotten"; machine: MachineName }
-  | { kind: "host-drained"; host: string; drained: boolean }
+  | { kind: "host-drained"; host: string; drained: boolean; by?: string | undefined }
   /** The App was installed on a repository of the catalogue, or removed or suspended there. */
   | { kind: "repository-access"; repo: RepoName; granted: boolean }
   /** GitHub refuses all calls for an installation until then: a secondary limit. */

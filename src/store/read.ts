@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import type { Fact } from "../core/facts.ts";
-import type { MachineName } from "../core/types.ts";
-import type { Delivery } from "../ports.ts";
+import type { Job, Machine, MachineName } from "../core/types.ts";
+import type { Delivery, Lately } from "../ports.ts";
 import { inParts, LOG_POSITION, type Tables } from "./tables.ts";
 
 /** All facts about one job or machine, oldest first. */
@@ -15,6 +15,49 @@ export async function factsAbout(
       ? await query.where("job", "=", about.job).execute()
       : await query.where("machine", "=", about.machine).execute();
   return rows.map(({ doc }) => JSON.parse(doc) as Fact);
+}
+
+export async function findJob(db: Kysely<Tables>, id: number): Promise<Job | undefined> {
+  const row = await db.selectFrom("job").select("doc").where("id", "=", id).executeTakeFirst();
+  return row?.doc ? (JSON.parse(row.doc) as Job) : undefined;
+}
+
+export async function findMachine(db: Kysely<Tables>, name: MachineName): Promise<Machine | undefined> {
+  const row = await db.selectFrom("machine").select("doc").where("name", "=", name).executeTakeFirst();
+  return row && (JSON.parse(row.doc) as Machine);
+}
+
+/** What was over last, the newest first. */
+export async function readLately(db: Kysely<Tables>, most: number): Promise<Lately> {
+  const jobs = await db
+    .selectFrom("job")
+    .select("doc")
+    .where("closed_at", "is not", null)
+    .where("doc", "is not", null)
+    .$narrowType<{ doc: string }>()
+    .orderBy("closed_at", "desc")
+    .limit(most)
+    .execute();
+  const machines = await db
+    .selectFrom("machine")
+    .select("doc")
+    .where("forgotten_at", "is not", null)
+    .orderBy("forgotten_at", "desc")
+    .limit(most)
+    .execute();
+  const rest = await db
+    .selectFrom("fact")
+    .select("doc")
+    .where("job", "is", null)
+    .where("machine", "is", null)
+    .orderBy("seq", "desc")
+    .limit(most)
+    .execute();
+  return {
+    jobs: jobs.map(({ doc }) => JSON.parse(doc) as Job),
+    machines: machines.map(({ doc }) => JSON.parse(doc) as Machine),
+    rest: rest.map(({ doc }) => JSON.parse(doc) as Fact),
+  };
 }
 
 /** Those of the ids under which a webhook is kept. */

@@ -10,7 +10,15 @@ import { claimName, load } from "./load.ts";
 import { holdFile, holdName } from "./lock.ts";
 import { migrate } from "./migrate.ts";
 import { prune } from "./prune.ts";
-import { factsAbout, knownDeliveries, readLogPosition, unreadDeliveries } from "./read.ts";
+import {
+  factsAbout,
+  findJob,
+  findMachine,
+  knownDeliveries,
+  readLately,
+  readLogPosition,
+  unreadDeliveries,
+} from "./read.ts";
 import type { Tables } from "./tables.ts";
 import { insertDeliveries, markDeliveries, writeChanges, writeLogPosition } from "./write.ts";
 
@@ -94,6 +102,9 @@ function storeOn({ db, state, now, log, close }: Parts): Store {
     state,
     record: async (facts) => void (await writes.add({ facts })),
     history: (about) => factsAbout(db, about),
+    findJob: (id) => findJob(db, id),
+    findMachine: (name) => findMachine(db, name),
+    lately: (most) => readLately(db, most),
     keep: async (delivery) => ((await writes.add({ delivery })) === "new" ? "new" : "known"),
     known: (ids) => knownDeliveries(db, ids),
     logPosition: () => readLogPosition(db),
