@@ -13,9 +13,10 @@ import { findRepository } from "./core/labels.ts";
 import { machineName } from "./core/name.ts";
 import type { World } from "./core/world.ts";
 import { DRIVERS } from "./drivers/index.ts";
-import { type Evidence, evidence } from "./evidence.ts";
+import { type Evidence, evidence, fileReader } from "./evidence.ts";
 import type { LimitParts } from "./github/octokit.ts";
 import { githubPort } from "./github/port.ts";
+import { githubSignIn } from "./github/sign-in.ts";
 import { openAuthority } from "./guest/authority.ts";
 import { type GuestListener, startGuestListener } from "./guest/listener.ts";
 import { watchDeliveries } from "./intake/delivery-log.ts";
@@ -25,11 +26,15 @@ import { followRelay, type Relay } from "./intake/relay.ts";
 import { sweepJobs } from "./intake/sweep.ts";
 import { type WebhookOptions, webhookRoutes } from "./intake/webhook.ts";
 import { observer } from "./observe.ts";
-import type { Clock, Driver, GitHub, Ring, Store } from "./ports.ts";
+import type { Clock, Driver, GitHub, Ring, Standing, Store } from "./ports.ts";
 import { type Reconciler, reconciler } from "./reconcile.ts";
 import { openStore } from "./store/sqlite.ts";
+import { type Changes, changesOf } from "./web/changes.ts";
+import { openKey } from "./web/key.ts";
 import { startWebListener, type WebListener } from "./web/listener.ts";
 import { metricsRoutes } from "./web/metrics.ts";
+import { pageRoutes } from "./web/pages.ts";
+import type { PagesParts } from "./web/parts.ts";
 
 /** Mayfly, running. */
 export type Mayfly = {
@@ -43,7 +48,16 @@ export type Mayfly = {
 };
 
 /** What every part is made from. */
-type Site = { config: Config; clock: Clock; log: Logger; ring: Ring; onClose: OnClose };
+type Site = {
+  config: Config;
+  clock: Clock;
+  log: Logger;
+  ring: Ring;
+  onClose: OnClose;
+  /** Aborted when Mayfly begins to close. */
+  closing: AbortSignal;
+  changes: Changes;
+};
 
 /** Adds something to be ended when Mayfly closes; the last that was added ends first. */
 type OnClose = (close: () => unknown) => void;
@@ -72,21 +86,28 @@ export async function startMayfly(config: Config, log: Logger, clock: Clock = sy
     log,
     ring: () => rings?.ring(),
     onClose: (end) => void opened.push(end),
+    closing: closing.signal,
+    changes: changesOf(clock),
   };
   try {
-    const store = await openStore({
-      file: join(config.data, "mayfly.sqlite"),
-      ...naming(site),
-      now: clock.now,
+    const file = join(config.data, "mayfly.sqlite");
+    const opening = await openStore({ file, ...naming(site), now: clock.now, log });
+    site.onClose(opening.close);
+    const store = site.changes.watch(opening);
+    const { listener, ca } = await startGuests(site, store);
+    const { publicUrl } = config;
+    const { github, probot, standing } = githubPort({
+      ...config.github,
+      ...limitParts(site, store),
+      publicUrl,
       log,
     });
-    site.onClose(store.close);
-    const { listener, ca } = await startGuests(site, store);
-    const { github, probot, standing } = githubPort({ ...config.github, ...limitParts(site, store), log });
     const kept = evidence(join(config.data, "evidence"));
-    rings = makeRing(site, { store, github, guests: listener.guests, ca, kept });
-    const parts = { store, github, probot, world: rings.world };
-    const { web, relay } = await startIntake(site, parts, closing.signal);
+    const drivers = makeDrivers(site);
+    rings = makeRing(site, { store, github, guests: listener.guests, ca, kept, drivers });
+    const filesOf = fileReader({ drivers, kept, clock });
+    const parts = { store, github, probot, standing, filesOf, world: rings.world };
+    const { web, relay } = await startIntake(site, parts);
     const path = join(config.data, "control.sock");
     const asked = { relay: relay?.health, standing };
     const control = await startControl({ path, store, ...asked, ...site, ...rings });
@@ -147,13 +168,14 @@ type RingParts = {
   guests: GuestListener["guests"];
   ca: string;
   kept: Evidence;
+  drivers: ReadonlyMap<string, Driver>;
 };
 
 /** Observe, plan, act. */
 function makeRing(site: Site, { kept, ...parts }: RingParts): Reconciler {
   const { config, clock, log, ring } = site;
   const { catalogue, patience } = config;
-  const shared = { ...parts, drivers: makeDrivers(site), catalogue, clock, log };
+  const shared = { ...parts, catalogue, clock, log };
   const watch = observer({ ...shared, ...naming(site), repositories: repositoriesOf(site), ring });
   const act = actor({ ...shared, observer: watch, keepEvidence: kept.keep });
   const newName = (image: string) => machineName(catalogue.controller, image, randomBytes(8));
@@ -180,15 +202,21 @@ function makeDrivers({ config, clock, log, ring, onClose }: Site): Map<string, D
   return drivers;
 }
 
-type IntakeParts = { store: Store; github: GitHub; probot: Probot; world: () => World };
+type IntakeParts = {
+  store: Store;
+  github: GitHub;
+  probot: Probot;
+  standing: () => Standing[];
+  filesOf: PagesParts["filesOf"];
+  world: () => World;
+};
 
 /** From the webhook's arrival, or from the look for what did not arrive, to the facts that Probot's handlers make of it. */
 async function startIntake(
   site: Site,
-  { store, github, probot, world }: IntakeParts,
-  signal: AbortSignal,
+  { store, github, probot, ...asked }: IntakeParts,
 ): Promise<{ web: WebListener; relay: Relay | undefined }> {
-  const { config, clock, log, ring, onClose } = site;
+  const { config, clock, log, ring, onClose, closing: signal } = site;
   const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
   const parts = { github, repositories: repositoriesOf(site), state: () => store.state, clock, ring, log };
   const { record } = store;
@@ -202,7 +230,7 @@ async function startIntake(
   onClose(() => Promise.all([sweep.ended, deliveries.ended, tidied]));
   const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake: reader.wake, clock, log };
   const relay = startRelay(site, taking, deliveries.soon);
-  const web = await startWeb(site, { taking, world, relay });
+  const web = await startWeb(site, { ...asked, store, github, taking, relay });
   return { web, relay };
 }
 
@@ -217,16 +245,26 @@ function startRelay(
   return relay;
 }
 
-type WebParts = { taking: WebhookOptions; world: () => World; relay: Relay | undefined };
+type WebParts = Omit<IntakeParts, "probot"> & { taking: WebhookOptions; relay: Relay | undefined };
 
 /** NB: who polls takes no webhooks; the rest of the web listener is for people and for Prometheus. */
-async function startWeb({ config, onClose }: Site, { taking, world, relay }: WebParts): Promise<WebListener> {
+async function startWeb(site: Site, { taking, ...parts }: WebParts): Promise<WebListener> {
+  const { config, onClose } = site;
+  const asked = { ...parts, relay: parts.relay?.health };
   const routes = new Hono<{ Bindings: HttpBindings }>();
   if (config.intake === "webhook") routes.route("/", webhookRoutes(taking));
-  routes.route("/", metricsRoutes({ world, relay: relay?.health }));
+  routes.route("/", metricsRoutes(asked));
+  routes.route("/", pageRoutes({ ...site, ...asked, ...(await signingIn(config)) }));
   const web = await startWebListener({ listen: config.web, routes });
   onClose(web.close);
   return web;
+}
+
+/** Who may sign in, and with what. */
+async function signingIn({ github, publicUrl, operators, data }: Config) {
+  const key = await openKey(join(data, "web.key"));
+  const signIn = github.signIn && githubSignIn({ ...github, ...github.signIn });
+  return { key, signIn, publicUrl, operators };
 }
 
 /** Evidence and history are kept for the set number of days. */

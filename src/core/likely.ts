@@ -33,8 +33,11 @@ export function likelyWaits(past: readonly Machine[], world: World): Likely {
 const bootOf = ({ startedAt, askedAt }: Machine): number | undefined =>
   startedAt === undefined || askedAt === undefined ? undefined : askedAt - startedAt;
 
-const jobOf = ({ workingAt, endedAt }: Machine): number | undefined =>
-  workingAt === undefined || endedAt === undefined ? undefined : endedAt - workingAt;
+/** NB: GitHub may tell of the end before the guest does, and then the guest never does. */
+function jobOf({ workingAt, endedAt, retired }: Machine): number | undefined {
+  const end = endedAt ?? (retired?.why === "finished" ? retired.at : undefined);
+  return workingAt === undefined || end === undefined ? undefined : end - workingAt;
+}
 
 function mediansBy(
   keyOf: (machine: Machine) => string,

@@ -45,6 +45,8 @@ export type Site = {
   github: EmulatedGitHub;
   /** Where the option asked for one. */
   relay: SiteRelay | undefined;
+  /** Base address of the pages. */
+  web: string;
   repo: string;
   labels: readonly string[];
   config: string;
@@ -84,7 +86,14 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const webhook = { url: relay?.url ?? `http://127.0.0.1:${webPort}/webhook`, secret: webhookSecret };
   const isPolling = options.intake === "poll";
   const { limits } = options;
-  const github = await startGitHub({ runnerHost, limits, webhook: isPolling ? undefined : webhook });
+  const web = `http://127.0.0.1:${webPort}`;
+  const callbacks = [`${web}/sign-in/callback`];
+  const github = await startGitHub({
+    runnerHost,
+    limits,
+    callbacks,
+    webhook: isPolling ? undefined : webhook,
+  });
   github.addRepository(SITE_REPO, { private: true });
   await writeFile(
     config,
@@ -95,6 +104,8 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     HOME: process.env.HOME ?? "/root",
     APP_ID: String(github.app.id),
     PRIVATE_KEY: github.app.privateKey,
+    CLIENT_ID: github.app.clientId,
+    CLIENT_SECRET: github.app.clientSecret,
     ...(isPolling ? {} : { WEBHOOK_SECRET: webhookSecret }),
     ...(relay && { RELAY_URL: relay.url }),
     NODE_ENV: "production",
@@ -111,6 +122,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   return {
     github,
     relay,
+    web,
     repo: SITE_REPO,
     labels: SITE_LABELS,
     config,
@@ -148,9 +160,9 @@ function catalogue(options: SiteOptions, at: Addresses): Record<string, unknown>
     controller: options.controller,
     data: at.data,
     github: { url: at.url, apiUrl: at.apiUrl },
-    ...(options.intake === "poll"
-      ? { intake: "poll", sweep: { every: "2s" } }
-      : { web: { listen: `127.0.0.1:${at.webPort}` } }),
+    ...(options.intake === "poll" ? { intake: "poll", sweep: { every: "2s" } } : {}),
+    web: { listen: `127.0.0.1:${at.webPort}`, url: `http://127.0.0.1:${at.webPort}` },
+    operators: ["octocat"],
     guests: { listen: `${at.host}:${at.guestPort}`, url: `https://${at.host}:${at.guestPort}` },
     hosts: [
       isVagrant
