@@ -79,7 +79,7 @@ export function siteSections({ at, installations, relay, jobs }: Overview, rest:
 function githubTable(installations: readonly Standing[], at: number): Html | undefined {
   if (installations.length === 0) return undefined;
   const columns = [
-    { name: "Installation" },
+    { name: "Installation", isWide: true },
     { name: "Repositories" },
     { name: "Calls left" },
     { name: "State" },

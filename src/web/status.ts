@@ -128,7 +128,8 @@ function poolTable(pools: readonly PoolView[]): Html | undefined {
   const columns = [
     { name: "Repository" },
     { name: "Image" },
-    ...["Waiting", "Coming", "Working", "Hot"].map((name) => ({ name, isNumber: true })),
+    ...["Waiting", "Coming", "Working"].map((name) => ({ name, isNumber: true })),
+    { name: "Hot", isNumber: true, isWide: true },
   ];
   const rows = pools.map(({ repo, image, waiting, coming, working, hot }) => [
     repo,

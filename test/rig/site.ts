@@ -32,6 +32,8 @@ export type SiteOptions = {
   relay?: boolean | undefined;
   /** Secondary limits of the emulated GitHub. */
   limits?: GitHubOptions["limits"];
+  /** Its waiting times. */
+  times?: GitHubOptions["times"];
   /** Each line that the controller logs. */
   onLog?: ((entry: LogEntry) => void) | undefined;
   /** The controller ended without being told to, and is started again. */
@@ -85,12 +87,13 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const relay = options.relay ? await startSiteRelay() : undefined;
   const webhook = { url: relay?.url ?? `http://127.0.0.1:${webPort}/webhook`, secret: webhookSecret };
   const isPolling = options.intake === "poll";
-  const { limits } = options;
+  const { limits, times } = options;
   const web = `http://127.0.0.1:${webPort}`;
   const callbacks = [`${web}/sign-in/callback`];
   const github = await startGitHub({
     runnerHost,
     limits,
+    times,
     callbacks,
     webhook: isPolling ? undefined : webhook,
   });
