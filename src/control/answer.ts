@@ -1,5 +1,5 @@
 import { explainJob, explainLimit } from "../core/explain.ts";
-import type { Fact } from "../core/facts.ts";
+import { ALL, type Fact } from "../core/facts.ts";
 import { storiesOf } from "../core/plan.ts";
 import type { JobSeen } from "../core/types.ts";
 import { WHY_WORDS } from "../core/words.ts";
@@ -84,6 +84,10 @@ export function factWords(fact: Fact): string {
       return `machine ${fact.machine} is over`;
     case "host-drained":
       return `host ${fact.host} was ${fact.drained ? "drained" : "opened again"}${byWords(fact)}`;
+    case "machine-held":
+      return `${fact.by} had the VM kept until ${new Date(fact.until).toISOString().slice(11, 19)}`;
+    case "orders-paused":
+      return `${fact.repo === ALL ? "all repositories were" : `${fact.repo} was`} ${fact.paused ? "paused" : "resumed"}${byWords(fact)}`;
     case "repository-access":
       return `the App was ${fact.granted ? "installed on" : "removed from, or suspended on,"} ${fact.repo}`;
     case "github-limited":

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
-import type { Fact } from "../core/facts.ts";
-import { nearestWord } from "../core/labels.ts";
+import { ALL, type Fact } from "../core/facts.ts";
+import { findRepository, nearestWord } from "../core/labels.ts";
 import type { World } from "../core/world.ts";
 import type { Clock, Ring, Store } from "../ports.ts";
 
@@ -12,6 +12,8 @@ export type VerbParts = {
   clock: Clock;
   log: Logger;
 };
+
+const MINUTE_MS = 60_000;
 
 /** What was done, in a sentence, or why nothing was. The status is that of HTTP. */
 export type Told = { status: 200 | 404 | 409; sentence: string };
@@ -64,6 +66,52 @@ export async function drainHost(
   );
   return done(
     `Host ${host} gets no more machines. ${working.length === 0 ? "No job runs on it." : `Machines at work on it, which may end: ${working.length}.`}`,
+  );
+}
+
+export type Hold = { machine: string; minutes: number };
+
+/** Its VM stays, whatever becomes of the machine, so that somebody can look into it. No minutes: not any more. */
+export async function holdMachine(
+  { machine: name, minutes }: Hold,
+  by: string,
+  parts: VerbParts,
+): Promise<Told> {
+  const { store, clock, log, ring } = parts;
+  const machine = store.state.machines.get(name);
+  if (!machine) return notThere("machine", name, [...store.state.machines.keys()]);
+  if (machine.retired?.why === "operator" || machine.destroyedAt !== undefined)
+    return refused(`Machine ${name} cannot be held any more: its VM is gone, or an operator destroyed it.`);
+  const until = clock.now() + minutes * MINUTE_MS;
+  await store.record([{ kind: "machine-held", at: clock.now(), machine: name, until, by }]);
+  log.info({ machine: name, until: new Date(until).toISOString(), by }, "machine held");
+  ring();
+  if (minutes === 0) return done(`Machine ${name} is not held any more.`);
+  return done(
+    `The VM of ${name} is not destroyed before ${new Date(until).toISOString().slice(11, 16)} (UTC), whatever becomes of it. It may power itself off; its disk stays. It takes its place on ${machine.host} as long.`,
+  );
+}
+
+export type Pause = { repo: string; paused: boolean };
+
+/** No machine is ordered for a repository (`ALL`: for any) until it is resumed. */
+export async function pauseOrders({ repo, paused }: Pause, by: string, parts: VerbParts): Promise<Told> {
+  const { store, world, clock, log, ring } = parts;
+  const served = findRepository(repo, world().catalogue)?.name;
+  const name = repo === ALL ? ALL : served;
+  if (name === undefined)
+    return notThere(
+      "repository",
+      repo,
+      world().catalogue.repositories.map((one) => one.name),
+    );
+  await store.record([{ kind: "orders-paused", at: clock.now(), repo: name, paused, by }]);
+  log.info({ repo: name, paused, by }, "orders paused or resumed");
+  ring();
+  const what = name === ALL ? "any repository" : name;
+  if (!paused) return done(`Machines are ordered for ${what} again, where nothing else is paused.`);
+  return done(
+    `No more machines are ordered for ${what}. Jobs wait and say why; what runs or is on its way goes on.`,
   );
 }
 

@@ -125,6 +125,7 @@ const copyOf = (state: State): State => ({
   machines: new Map(state.machines),
   closed: new Set(state.closed),
   drained: new Set(state.drained),
+  paused: new Set(state.paused),
   withoutAccess: new Set(state.withoutAccess),
   limited: new Map(state.limited),
   streaks: new Map(state.streaks),

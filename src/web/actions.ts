@@ -1,6 +1,15 @@
 import { type Context, Hono } from "hono";
 import { html } from "hono/html";
-import { destroyMachine, drainHost, retryJob, type Told } from "../control/verbs.ts";
+import { z } from "zod";
+import {
+  destroyMachine,
+  drainHost,
+  holdMachine,
+  pauseOrders,
+  retryJob,
+  type Told,
+} from "../control/verbs.ts";
+import { ALL } from "../core/facts.ts";
 import { GitHubUnavailable } from "../ports.ts";
 import { layout, link, type Viewer, wordPage } from "./layout.ts";
 import type { PagesParts } from "./parts.ts";
@@ -15,7 +24,7 @@ export type ActionParts = {
 /** Something to do: for whom, what, and the page to go back to. */
 type Action = {
   may: (login: string) => Promise<boolean>;
-  run: (by: string) => Promise<Told>;
+  run: (by: string) => Promise<Told | typeof BAD_TIME>;
   back: string;
 };
 
@@ -64,10 +73,42 @@ export function actionRoutes({ parts, rights, viewerOf }: ActionParts): Hono {
       return act(c, { may, run: (by) => drainHost({ host, drained }, by, parts), back: "/" });
     });
   }
+  for (const [verb, paused] of [
+    ["pause", true],
+    ["resume", false],
+  ] as const) {
+    routes.post(`/${verb}`, (c) =>
+      act(c, { may, run: (by) => pauseOrders({ repo: ALL, paused }, by, parts), back: "/" }),
+    );
+    routes.post(`/repositories/:owner/:name/${verb}`, (c) => {
+      const repo = `${c.req.param("owner")}/${c.req.param("name")}`;
+      return act(c, { may, run: (by) => pauseOrders({ repo, paused }, by, parts), back: "/" });
+    });
+  }
+  routes.post("/machines/:name/hold", async (c) => {
+    const machine = c.req.param("name");
+    const { data } = holdForm.safeParse(await c.req.parseBody());
+    const run = async (by: string) =>
+      data === undefined ? BAD_TIME : holdMachine({ machine, ...data }, by, parts);
+    return act(c, { may, run, back: `/machines/${encodeURIComponent(machine)}` });
+  });
   return routes;
 }
 
-type Answer = { status: Told["status"] | 403 | 502; sentence: string };
+const MOST_MINUTES = 24 * 60;
+const holdForm = z.object({
+  minutes: z
+    .string()
+    .regex(/^\d{1,4}$/)
+    .transform(Number)
+    .pipe(z.number().max(MOST_MINUTES)),
+});
+const BAD_TIME = {
+  status: 400,
+  sentence: "A machine is held for a number of minutes, a day at most.",
+} as const;
+
+type Answer = { status: Told["status"] | 400 | 403 | 502; sentence: string };
 
 const NOT_ALLOWED: Answer = {
   status: 403,

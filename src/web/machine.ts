@@ -5,7 +5,7 @@ import { inTurn } from "../core/report.ts";
 import type { Machine } from "../core/types.ts";
 import { WHY_WORDS } from "../core/words.ts";
 import { historyList, type JobPage } from "./job.ts";
-import { carefulButton, type Html, jobLink, section, type Viewer } from "./layout.ts";
+import { badge, carefulButton, type Html, jobLink, moment, section, type Viewer } from "./layout.ts";
 import { phase } from "./look.ts";
 import type { PagesParts } from "./parts.ts";
 import { stageTable } from "./stages.ts";
@@ -29,7 +29,7 @@ export async function machinePage(
     </hgroup>
     <p>${phase(phaseOf(machine))} ${machine.retired ? WHY_WORDS[machine.retired.why] : stageWords(machine)}</p>
     ${jobsOf(machine)}
-    ${viewer.isOperator ? destroyButton(machine) : ""}
+    ${viewer.isOperator ? operatorButtons(machine, now) : ""}
     ${section("Stages", stageTable(stagesOf(machine), now))}
     ${viewer.isOperator ? logSections(await logsOf(machine, parts)) : ""}
     ${section("What has happened", historyList(history, now))}`;
@@ -45,9 +45,35 @@ function jobsOf({ job, forJob }: Machine): Html {
   return forJob === undefined ? html`` : html`<p>It was made for ${jobLink(forJob, `job ${forJob}`)}.</p>`;
 }
 
-function destroyButton({ name, retired, destroyedAt }: Machine): Html {
+function operatorButtons(machine: Machine, now: number): Html {
+  const { name, retired, destroyedAt, heldUntil = 0 } = machine;
   if (retired?.why === "operator" || destroyedAt !== undefined) return html``;
-  return carefulButton(`/machines/${encodeURIComponent(name)}/destroy`, {
+  const path = `/machines/${encodeURIComponent(name)}`;
+  const held = html`<p>${badge("held", "waiting")} Its VM is not destroyed before ${moment(heldUntil, now)}.</p>`;
+  return html`${heldUntil > now ? held : ""}
+    <div class="buttons">${destroyButton(path)} ${holdForm(path, heldUntil > now)}</div>`;
+}
+
+/** For how many minutes a machine is held. */
+const HOLDS = { "30 min": 30, "2 h": 120, "8 h": 480 };
+
+function holdForm(path: string, isHeld: boolean): Html {
+  const action = `${path}/hold`;
+  if (isHeld) {
+    return html`<form method="post" action="${action}">
+      <button class="outline secondary small" id="let-go" name="minutes" value="0">Let go</button>
+    </form>`;
+  }
+  return html`<form class="inline" method="post" action="${action}">
+    <button class="outline secondary small" id="hold">Hold for</button>
+    <select name="minutes" id="minutes" aria-label="How long its VM is kept, whatever becomes of it">
+      ${Object.entries(HOLDS).map(([text, minutes]) => html`<option value="${minutes}">${text}</option>`)}
+    </select>
+  </form>`;
+}
+
+function destroyButton(path: string): Html {
+  return carefulButton(`${path}/destroy`, {
     text: "Destroy",
     question: "Its VM is destroyed now, with whatever runs in it.",
     sure: "Destroy it",

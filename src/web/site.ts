@@ -1,7 +1,7 @@
 import { html } from "hono/html";
 import { factWords } from "../control/answer.ts";
 import type { HostView, Overview } from "../control/overview.ts";
-import type { Fact } from "../core/facts.ts";
+import { ALL, type Fact } from "../core/facts.ts";
 import { span } from "../core/markdown.ts";
 import { type Load, nothingTaken, take } from "../core/pools.ts";
 import type { Host } from "../core/types.ts";
@@ -34,6 +34,45 @@ export function hostSection({ hosts }: Overview, { catalogue, state }: World): H
     ];
   });
   return section("Hosts", table("Hosts", columns, rows));
+}
+
+/** What may be paused, for operators. */
+export function repositorySection({ pools }: Overview, { catalogue, state: { paused } }: World): Html {
+  const columns = [
+    { name: "Repository" },
+    { name: "Waiting", isNumber: true },
+    { name: "Machines", isNumber: true },
+    { name: "State" },
+    { name: "" },
+  ];
+  const rows = catalogue.repositories.map(({ name }) => {
+    const mine = pools.filter(({ repo }) => repo === name);
+    const machines = mine.reduce((sum, { coming, working }) => sum + coming + working, 0);
+    const waiting = mine.reduce((sum, one) => sum + one.waiting, 0);
+    const isPaused = paused.has(name.toLowerCase());
+    const state = isPaused || paused.has(ALL) ? badge("paused", "waiting") : badge("served", "good");
+    return [
+      name,
+      String(waiting),
+      String(machines),
+      state,
+      pauseButton(`/repositories/${name}`, name, isPaused),
+    ];
+  });
+  return section(
+    "Repositories",
+    html`${table("Repositories", columns, rows)} ${pauseButton("", "all", paused.has(ALL))}`,
+  );
+}
+
+function pauseButton(path: string, name: string, isPaused: boolean): Html {
+  if (isPaused) return button(`${path}/resume`, name === "all" ? "Resume all" : "Resume", `resume-${name}`);
+  return carefulButton(`${path}/pause`, {
+    text: name === "all" ? "Pause all" : "Pause",
+    question: "No more machines are ordered. Jobs wait; what runs or is on its way goes on.",
+    sure: `Pause ${name}`,
+    id: `pause-${name}`,
+  });
 }
 
 const meter = ({ name, machines, limit }: HostView): Html => html`<span class="meter">${machines} of ${limit}

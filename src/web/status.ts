@@ -11,7 +11,7 @@ import { ago, type Html, jobLink, machineLink, section, table, type Viewer } fro
 import { likelyWords, phase, stands } from "./look.ts";
 import type { PagesParts } from "./parts.ts";
 import { failuresLately, overLately } from "./past.ts";
-import { hostSection, siteSections } from "./site.ts";
+import { hostSection, repositorySection, siteSections } from "./site.ts";
 
 /** Enough to know what is usual. */
 const REMEMBERED = 200;
@@ -30,6 +30,7 @@ export async function statusBody(parts: PagesParts, viewer: Viewer): Promise<Htm
     ${section("Queue", queueTable(queue, at), "No job waits.")}
     ${section("Running", runningTable(running, at))}
     ${viewer.isOperator ? hostSection(all, world) : ""}
+    ${viewer.isOperator ? repositorySection(all, world) : ""}
     ${section("Machines", machineTable(machines, at))}
     ${section("Pools", poolTable(pools))}
     ${failuresLately(known, viewer, at)}

@@ -153,6 +153,24 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
       expect([...store.state.drained]).toEqual(["lab2"]);
     });
 
+    test("remembers what is paused, and until when a machine is held", async () => {
+      const store = await open();
+      const paused = (repo: string, isPaused: boolean): Fact => ({
+        kind: "orders-paused",
+        at: NOW,
+        repo,
+        paused: isPaused,
+        by: "mona",
+      });
+
+      await store.record([created(M1), paused(REPO, true), paused("*", true), paused("*", false)]);
+      await store.record([{ kind: "machine-held", at: NOW, machine: M1, until: NOW + 9, by: "mona" }]);
+
+      expect([...store.state.paused]).toEqual([REPO]);
+      expect((await store.findMachine(M1))?.heldUntil).toBe(NOW + 9);
+      expect((await store.lately(9)).rest).toHaveLength(3);
+    });
+
     test("knows a webhook that it has, whatever its second copy says", async () => {
       const store = await open();
 

@@ -115,6 +115,21 @@ describe("the status page", () => {
     expect(await page.evaluate("document.activeElement.textContent")).toBe("Drain");
   });
 
+  test("lets an operator pause a repository, whose job then says why it waits, and resume it", async () => {
+    const page = await newPage();
+    await signIn(page, "octocat");
+    await page.getByRole("row", { name: site.repo }).getByText("Pause", { exact: true }).click();
+    await page.getByRole("button", { name: `Pause ${site.repo}` }).click();
+    await page.getByText("No more machines are ordered").waitFor();
+    await page.getByRole("link", { name: "Status" }).click();
+
+    const [job = 0] = queue("unit tests");
+
+    await page.getByText(`1st in the queue: ${site.repo} is paused`).waitFor();
+    await page.getByRole("button", { name: "Resume" }).click();
+    await running(job);
+  });
+
   test("shows a maintainer jobs and machines, and no button but the one to sign out", async () => {
     const [job = 0] = queue("unit tests");
     const machine = await running(job);
@@ -203,6 +218,26 @@ describe("a machine's page", () => {
 
     await console.getByText("a word of the kernel").waitFor();
     expect(await page.evaluate("window.isOld")).toBe(true);
+  });
+
+  test("is held by an operator, and let go", async () => {
+    const [job = 0] = queue("unit tests");
+    const machine = await running(job);
+    const page = await newPage();
+    await signIn(page, "octocat", `/machines/${machine}`);
+    await page.getByLabel("How long its VM is kept").selectOption("30 min");
+    await page.getByRole("button", { name: "Hold for" }).click();
+    await page.getByText(`The VM of ${machine} is not destroyed before`).waitFor();
+    await page.getByRole("link", { name: "Back" }).click();
+
+    site.github.cancelJob(job);
+
+    await page.getByText("The machine has done its job.").first().waitFor();
+    expect(await page.getByText("held", { exact: true }).isVisible()).toBe(true);
+    expect(await site.leftovers()).toEqual([`folder ${machine}`]);
+    await page.getByRole("button", { name: "Let go" }).click();
+    await page.getByRole("link", { name: "Back" }).click();
+    await page.getByRole("cell", { name: "VM destroyed" }).waitFor();
   });
 
   test("destroys it after asking, and says what was done and who did it", async () => {

@@ -257,6 +257,38 @@ describe("an operator", () => {
     expect([...desk.store.state.drained]).toEqual([]);
   });
 
+  test("pauses a repository and all of them, and resumes them", async () => {
+    const browser = await signedIn("octocat", { facts: [seen(1)] });
+
+    await browser.post("/repositories/octo/spinw/pause");
+    await browser.post("/pause");
+    expect([...desk.store.state.paused]).toEqual(["octo/spinw", "*"]);
+    const page = await browser.text("/");
+    await browser.post("/resume");
+    await browser.post("/repositories/octo/spinw/resume");
+
+    expect(page).toContain("1st in the queue: all orders are paused");
+    expect(page).toContain("all repositories were paused by octocat");
+    expect([...desk.store.state.paused]).toEqual([]);
+    expect((await browser.post("/repositories/octo/other/pause")).status).toBe(404);
+  });
+
+  test("holds a machine, and lets it go", async () => {
+    const browser = await signedIn("octocat", { facts: [created(M1)] });
+    const hold = (minutes: string) => browser.post(`/machines/${M1}/hold`, undefined, `minutes=${minutes}`);
+
+    const answer = await hold("30");
+
+    expect(await answer.text()).toContain("is not destroyed before 12:30 (UTC)");
+    expect(desk.store.state.machines.get(M1)?.heldUntil).toBe(NOW + seconds(1800));
+    const page = await browser.text(`/machines/${M1}`);
+    expect(page).toContain("Let go");
+    expect(page).toContain("octocat had the VM kept until 12:30:00");
+    expect((await hold("0")).status).toBe(200);
+    expect(await browser.text(`/machines/${M1}`)).toContain("Hold for");
+    for (const wrong of ["1441", "-1", "x", ""]) expect((await hold(wrong)).status).toBe(400);
+  });
+
   test("has a job tried again that was given up", async () => {
     const browser = await signedIn("octocat", { facts: [seen(1), givenUp, seen(2)] });
     expect(await browser.text("/jobs/1")).toContain("Retry");

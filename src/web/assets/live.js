@@ -21,8 +21,9 @@ function say(text) {
   line.classList.toggle("on", text === "Live");
 }
 
-/** What the person has opened, chosen and scrolled stays as it is. */
+/** What the person has opened and scrolled stays as it is, and while something is chosen from a list all of it does. */
 function replace(body) {
+  if (main.contains(document.activeElement) && document.activeElement.matches("select")) return;
   const opened = [...main.querySelectorAll("details[open][id]")].map(({ id }) => id);
   const places = new Map(logs().map((log) => [log.id, isAtEnd(log) ? undefined : log.scrollTop]));
   const focused = main.contains(document.activeElement) ? nameOf(document.activeElement) : undefined;
