@@ -70,7 +70,7 @@ function pauseButton(path: string, name: string, isPaused: boolean): Html {
   return carefulButton(`${path}/pause`, {
     text: name === "all" ? "Pause all" : "Pause",
     question: "No more machines are ordered. Jobs wait; what runs or is on its way goes on.",
-    sure: `Pause ${name}`,
+    sure: name === "all" ? "Pause all repositories" : `Pause ${name}`,
     id: `pause-${name}`,
   });
 }
