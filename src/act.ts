@@ -40,8 +40,11 @@ const LIFE_MARGIN_MS = 30 * 60_000;
 export function actor(parts: ActorParts): Actor {
   const { store, clock, github, guests, observer, log } = parts;
   const since = clock.now();
-  /** Jobs whose first check run was asked for, and not yet written down. */
-  const attempted = new Set<number>();
+  /**
+   * Jobs whose check run may be there although it is not written down: an earlier process may have made it, or a call whose answer
+   * was lost. NB: that a job is older than this process does not say it by itself: GitHub has another clock.
+   */
+  const attempted = new Set<number>(store.state.jobs.keys());
   const record = (...facts: Fact[]) => store.record(facts);
   const onGitHub = <T>(run: (signal: AbortSignal) => Promise<T>) => withLimit(clock, GITHUB_LIMIT_MS, run);
 
@@ -183,17 +186,18 @@ export function actor(parts: ActorParts): Actor {
     return seen.status === "done" ? "done" : "not-yet";
   }
 
-  async function cancelRun(id: number): Promise<"done"> {
+  async function cancelRun({ job: id, isForced }: Extract<Effect, { do: "cancel-run" }>): Promise<"done"> {
     const job = store.state.jobs.get(id);
     if (!job) return "done";
-    await onGitHub((signal) => github.cancelRun(job.repo, job.runId, signal));
-    await record({ kind: "run-cancelled", at: clock.now(), job: id });
+    await onGitHub((signal) => github.cancelRun(job.repo, job.runId, isForced, signal));
+    await record({ kind: "run-cancelled", at: clock.now(), job: id, isForced });
     return "done";
   }
 
   return async (effect) => {
     if (effect.do === "publish") return publish(effect);
-    if ("job" in effect) return effect.do === "look-up" ? lookUp(effect.job) : cancelRun(effect.job);
+    if (effect.do === "cancel-run") return cancelRun(effect);
+    if (effect.do === "look-up") return lookUp(effect.job);
     const machine = store.state.machines.get(effect.machine);
     if (!machine) return "done";
     switch (effect.do) {

@@ -4,12 +4,11 @@ import { dirname, join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { destroy, drain, ps, why } from "./cli/ask.ts";
+import { DONE, FAILED, SETUP } from "./cli/exit.ts";
+import { history, report } from "./cli/history.ts";
+import { logs } from "./cli/logs.ts";
 import { CommandFailed } from "./control/client.ts";
 import { SetupError } from "./ports.ts";
-
-/** Exit codes: 0 done, 1 failed, 2 something in the set-up is wrong, or the command itself. */
-const FAILED = 1;
-const SETUP = 2;
 
 const EXAMPLES = `
 Examples:
@@ -17,9 +16,12 @@ Examples:
   mayfly check                             what mayfly.yml means, and what is missing
   mayfly check --runs-on "[self-hosted, spinw-linux]" --repo SpinW/spinw
   mayfly start                             run the controller
-  mayfly ps                                hosts, machines and jobs, now
+  mayfly doctor                            what is wrong here and at GitHub, and what to do
+  mayfly ps --watch                        hosts, machines and jobs, as they change
   mayfly relay                             pass webhooks on to a controller behind a firewall
   mayfly why https://github.com/SpinW/spinw/actions/runs/1/job/2
+  mayfly logs -f 12345678                  what the machine of a job says, as it says it
+  mayfly report --month 2026-11            what each repository used
 
 Secrets are read from the environment, and from a file .env beside mayfly.yml:
   APP_ID, PRIVATE_KEY_PATH (or PRIVATE_KEY), WEBHOOK_SECRET (and WEBHOOK_SECRET_OLD while it is changed),
@@ -36,10 +38,12 @@ Environment:
   RELAY_WEBHOOK_SECRET   the App's webhook secret, if webhooks that GitHub did not sign are to be refused here already
   LOG_LEVEL              debug, info, warn or error`;
 
+// NB: who pipes into `head` has seen enough.
+process.stdout.on("error", () => process.exit(FAILED));
 process.exitCode = await run(process.argv);
 
 async function run(argv: readonly string[]): Promise<number> {
-  let code = 0;
+  let code = DONE;
   const program = newProgram((answer) => {
     code = answer;
   });
@@ -47,8 +51,8 @@ async function run(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv);
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : SETUP;
-    return tell(error);
+    if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : SETUP;
+    return tell(error, argv.includes("--json"));
   }
 }
 
@@ -88,9 +92,22 @@ function newProgram(answer: (code: number) => void): Command {
     .option("--runs-on <labels>", "say where this runs-on line of a workflow leads, and do nothing else")
     .option("--repo <owner/name>", "the repository of that workflow")
     .option("--json", "for programs")
-    .action(async (_, command: Command) => (await import("./cli/check.ts")).check(command.optsWithGlobals()));
+    .action(async (_, command: Command) =>
+      answer(await (await import("./cli/check.ts")).check(command.optsWithGlobals())),
+    );
+  program
+    .command("doctor")
+    .description(
+      "say what is wrong on this machine and at GitHub, and what to do; needs no running controller",
+    )
+    .option("--json", "for programs")
+    .action(async (_, command: Command) =>
+      answer(await (await import("./cli/doctor.ts")).doctor(command.optsWithGlobals())),
+    );
   addRelay(program);
   addQuestions(program);
+  addReports(program);
+  addOrders(program);
   return program;
 }
 
@@ -104,29 +121,61 @@ function addRelay(program: Command): void {
     .action(async (options: { listen: string }) => (await import("./cli/relay.ts")).relay(options));
 }
 
-/** Commands that ask, or tell, a controller that is running. */
+/** Commands that ask a controller that is running. */
 function addQuestions(program: Command): void {
   program
     .command("ps")
     .description("show hosts, pools, machines and open jobs")
-    .option("--json", "for programs")
+    .option("-w, --watch", "go on showing them, until Ctrl+C")
+    .option("--json", "for programs; with --watch one object a line, whenever something changed")
     .action((_, command: Command) => ps(command.optsWithGlobals()));
   program
     .command("why")
     .description("say why a job is not running, or what became of it")
-    .argument("<job>", "its number, or the address of its page at GitHub")
+    .argument("<job>", "its number, the address of its page at GitHub, or that of its run")
     .option("--json", "for programs")
     .action((job: string, _, command: Command) => why(job, command.optsWithGlobals()));
+  program
+    .command("logs")
+    .description("show what a machine's driver, its VM and its guest said, also of one that failed")
+    .argument("<job or machine>", "a job's number or address at GitHub, or a machine's name")
+    .option("-f, --follow", "go on until the machine is over")
+    .option("--json", "for programs; with --follow one object a line")
+    .action((what: string, _, command: Command) => logs(what, command.optsWithGlobals()));
+}
+
+/** Commands that ask it what was. */
+function addReports(program: Command): void {
+  program
+    .command("history")
+    .description("list jobs that are over, newest first")
+    .option("--repo <owner/name>", "of this repository only")
+    .option("--since <time>", "how far back: 12h, 7d", "7d")
+    .option("--limit <number>", "how many at most", "50")
+    .option("--json", "for programs")
+    .action((_, command: Command) => history(command.optsWithGlobals()));
+  program
+    .command("report")
+    .description("say what each repository used in a month: jobs, VM hours, time in the queue, failures")
+    .option("--month <month>", "such as 2026-11; this month, if left out")
+    .option("--json", "for programs")
+    .action((_, command: Command) => report(command.optsWithGlobals()));
+}
+
+/** Commands that tell it what to do. */
+function addOrders(program: Command): void {
   program
     .command("destroy")
     .description("destroy a machine now, with whatever runs in it")
     .argument("<machine>", "its name, as in mayfly ps")
+    .option("--json", "for programs")
     .action((machine: string, _, command: Command) => destroy(machine, command.optsWithGlobals()));
   program
     .command("drain")
     .description("give a host no more machines; those at work may end")
     .argument("<host>", "its name in the catalogue")
     .option("--off", "give it machines again")
+    .option("--json", "for programs")
     .action((host: string, _, command: Command) => drain(host, command.optsWithGlobals()));
 }
 
@@ -136,10 +185,12 @@ function loadEnv(config: string): void {
   if (existsSync(file)) process.loadEnvFile(file);
 }
 
-function tell(error: unknown): number {
+/** NB: a program reads what is printed, also what went wrong. */
+function tell(error: unknown, asJson: boolean): number {
   const isExpected = error instanceof SetupError || error instanceof CommandFailed;
   const message = error instanceof Error ? error.message : String(error);
-  console.error(isExpected ? message : `Mayfly failed: ${message}\nLOG_LEVEL=debug shows where.`);
+  if (asJson) console.log(JSON.stringify({ error: message }, undefined, 2));
+  else console.error(isExpected ? message : `Mayfly failed: ${message}\nLOG_LEVEL=debug shows where.`);
   if (process.env.LOG_LEVEL === "debug") console.error(error);
   return error instanceof SetupError ? SETUP : FAILED;
 }

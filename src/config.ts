@@ -32,6 +32,8 @@ export type Settings = {
   /** Absolute path of the folder for the store, the evidence and what the drivers keep. */
   data: string;
   evidenceDays: number;
+  /** Never less than `evidenceDays`. */
+  historyDays: number;
   patience: Patience;
   logLevel: LogLevel;
 };
@@ -60,6 +62,9 @@ export function readSettings({ file, env }: Where): Settings {
   if (!settings) throw new SetupError(faults.join("\n"));
   return deepFreeze(settings);
 }
+
+/** Where the relay is, channel and all, if the file is right. */
+export const readRelayUrl = ({ file, env }: Where): string | undefined => readFile(file, env).relayUrl;
 
 /** Only where the data folder is, whatever else is wrong in the file: a running controller can be asked all the same. */
 export function readDataFolder(file: string): string {
@@ -108,6 +113,7 @@ function toSettings(file: CatalogueFile, folder: string, env: Env, relayUrl: str
     guests: toListen(file.guests.listen),
     data: resolve(folder, file.data),
     evidenceDays: file.evidence.days,
+    historyDays: Math.max(file.history.days, file.evidence.days),
     patience: toPatience(file.patience),
     logLevel: LOG_LEVELS.find((level) => level === env.LOG_LEVEL) ?? file.log.level,
   };

@@ -4,21 +4,26 @@ import { createAdaptorServer } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
 import { z } from "zod";
-import { answerWhy } from "./control/answer.ts";
+import { answerWhy, answerWhyRun } from "./control/answer.ts";
+import { answerHistory, answerReport } from "./control/history.ts";
+import { answerJobLogs, answerMachineLogs, type LogParts } from "./control/logs.ts";
 import { overviewOf } from "./control/overview.ts";
-import { destroyMachine, drainHost, type Told } from "./control/verbs.ts";
+import { destroyMachine, drainHost, type Told, unknownWords } from "./control/verbs.ts";
 import type { World } from "./core/world.ts";
 import { type Clock, type RelayHealth, type Ring, SetupError, type Standing, type Store } from "./ports.ts";
 
 export type ControlParts = {
   /** Path of the Unix socket. Its folder belongs to us alone. */
   path: string;
-  store: Pick<Store, "record" | "history" | "state">;
+  store: Pick<Store, "record" | "history" | "closedJobs" | "pastMachines" | "state">;
   world: () => World;
   /** How the relay is, if there is one. */
   relay?: (() => RelayHealth) | undefined;
   /** How the installations stand with GitHub's limits. */
   standing: () => Standing[];
+  filesOf: LogParts["filesOf"];
+  /** For how long closed jobs and past machines are known. */
+  historyMs: number;
   ring: Ring;
   clock: Clock;
   log: Logger;
@@ -52,6 +57,12 @@ export async function startControl(parts: ControlParts): Promise<{ close(): Prom
   };
 }
 
+const historyQuery = z.object({
+  since: z.coerce.number().int(),
+  repo: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(10_000),
+});
+const reportQuery = z.object({ month: z.string().regex(/^20\d\d-(?:0[1-9]|1[0-2])$/) });
 const drainBody = z.object({ drained: z.boolean() });
 
 function controlRoutes(parts: ControlParts): Hono {
@@ -60,8 +71,34 @@ function controlRoutes(parts: ControlParts): Hono {
   routes.get("/ps", (c) => c.json(overviewOf(world(), standing(), parts.relay?.())));
   routes.get("/why/:job{[0-9]{1,16}}", async (c) => {
     const id = Number(c.req.param("job"));
-    const answer = answerWhy(id, world(), await store.history({ job: id }));
+    const answer = answerWhy(id, world(), await store.history({ job: id }), standing());
     return answer ? c.json(answer) : refuse(c, 404, unknownJob(id, world()));
+  });
+  routes.get("/runs/:run{[0-9]{1,16}}/why", async (c) => {
+    const run = Number(c.req.param("run"));
+    const answers = await answerWhyRun(run, parts);
+    return answers.length > 0 ? c.json(answers) : refuse(c, 404, unknownRun(run, world()));
+  });
+  routes.get("/jobs/:job{[0-9]{1,16}}/logs", async (c) => {
+    const id = Number(c.req.param("job"));
+    const answer = await answerJobLogs(id, parts);
+    return answer ? c.json(answer) : refuse(c, 404, unknownJob(id, world()));
+  });
+  routes.get("/machines/:name/logs", async (c) => {
+    const name = c.req.param("name");
+    const answer = await answerMachineLogs(name, parts);
+    return answer
+      ? c.json(answer)
+      : refuse(c, 404, unknownWords("machine", name, [...store.state.machines.keys()]));
+  });
+  routes.get("/history", async (c) => {
+    const query = historyQuery.safeParse(c.req.query());
+    return query.success ? c.json(await answerHistory(query.data, parts)) : refuse(c, 400, MISSHAPEN);
+  });
+  routes.get("/report", async (c) => {
+    const query = reportQuery.safeParse(c.req.query());
+    if (!query.success) return refuse(c, 400, "A month is written as 2026-11.");
+    return c.json(await answerReport(query.data.month, parts.clock.now() - parts.historyMs, parts));
   });
   routes.post("/machines/:name/destroy", (c) =>
     tell(c, destroyMachine(c.req.param("name"), undefined, parts)),
@@ -77,12 +114,20 @@ function controlRoutes(parts: ControlParts): Hono {
   return routes;
 }
 
+const MISSHAPEN = "A part of the question has another form than it should.";
+
 /** Why nothing was done, in a sentence. */
 const refuse = (c: Context, status: 400 | 404 | 409 | 500, sentence: string) => c.json({ sentence }, status);
 
-function unknownJob(id: number, { catalogue }: World): string {
+const unknownRun = (id: number, world: World): string =>
+  `No job of run ${id} is known that is open, or that ended in the last week. ${whyUnknown(world)}`;
+
+const unknownJob = (id: number, world: World): string =>
+  `Nothing is known of job ${id}. ${whyUnknown(world)}`;
+
+function whyUnknown({ catalogue }: World): string {
   const served = catalogue.repositories.map(({ name }) => name).join(", ");
-  return `Nothing is known of job ${id}. Either GitHub has not told of it yet (lost webhooks are made up for within a few minutes), or its repository is not served, or it is too old. Served are ${served}.`;
+  return `Either GitHub has not told of it yet (lost webhooks are made up for within a few minutes), or its repository is not served, or it is too old. Served are ${served}.`;
 }
 
 async function tell(c: Context, verb: Promise<Told>): Promise<Response> {

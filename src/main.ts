@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import type { Probot } from "probot";
 import { actor } from "./act.ts";
 import { mayflyApp, receive } from "./app.ts";
-import { systemClock } from "./clock.ts";
+import { SYSTEM_TIME, steadyClock, withLimit } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { startControl } from "./control.ts";
 import { findRepository } from "./core/labels.ts";
@@ -28,22 +28,24 @@ import { type WebhookOptions, webhookRoutes } from "./intake/webhook.ts";
 import { observer } from "./observe.ts";
 import type { Clock, Driver, GitHub, Ring, Standing, Store } from "./ports.ts";
 import { type Reconciler, reconciler } from "./reconcile.ts";
-import { openStore } from "./store/sqlite.ts";
+import { openStore, type StoreOptions } from "./store/sqlite.ts";
 import { type Changes, changesOf } from "./web/changes.ts";
+import { healthRoutes, newSigns, type Signs } from "./web/health.ts";
 import { openKey } from "./web/key.ts";
 import { startWebListener, type WebListener } from "./web/listener.ts";
+import { type Meters, newMeters } from "./web/meters.ts";
 import { metricsRoutes } from "./web/metrics.ts";
 import { pageRoutes } from "./web/pages.ts";
 import type { PagesParts } from "./web/parts.ts";
 
 /** Mayfly, running. */
 export type Mayfly = {
-  /** Where the web listener and the guest listener are. There is no web listener where GitHub is only asked. */
-  webUrl: string | undefined;
+  /** Where the web listener and the guest listener are. */
+  webUrl: string;
   guestUrl: string;
   /** Settles when the passes have ended: after `close`, or by itself when one could not be written down (then it rejects). */
   ended: Promise<void>;
-  /** Takes no more work, lets effects under way end, leaves VMs as they are. */
+  /** Takes no more work, gives effects under way a while to end, leaves VMs as they are. */
   close(): Promise<void>;
 };
 
@@ -57,6 +59,8 @@ type Site = {
   /** Aborted when Mayfly begins to close. */
   closing: AbortSignal;
   changes: Changes;
+  meters: Meters;
+  signs: Signs;
 };
 
 /** Adds something to be ended when Mayfly closes; the last that was added ends first. */
@@ -66,12 +70,14 @@ type OnClose = (close: () => unknown) => void;
 const PROJECT = resolve(import.meta.dirname, "..");
 const PRUNE_MS = 3_600_000;
 const DAY_MS = 24 * PRUNE_MS;
+/** For effects under way, when Mayfly ends. */
+const GRACE_MS = 30_000;
 
 /**
  * Puts everything together and starts it: the only place where the abstract meets the concrete.
  * Throws `SetupError` when an address, the store or a key cannot be had.
  */
-export async function startMayfly(config: Config, log: Logger, clock: Clock = systemClock): Promise<Mayfly> {
+export async function startMayfly(config: Config, log: Logger, clock = clockOf(log)): Promise<Mayfly> {
   const opened: (() => unknown)[] = [];
   const closing = new AbortController();
   const close = async () => {
@@ -88,33 +94,36 @@ export async function startMayfly(config: Config, log: Logger, clock: Clock = sy
     onClose: (end) => void opened.push(end),
     closing: closing.signal,
     changes: changesOf(clock),
+    meters: newMeters(config.catalogue),
+    signs: newSigns(clock),
   };
   try {
-    const file = join(config.data, "mayfly.sqlite");
-    const opening = await openStore({ file, ...naming(site), now: clock.now, log });
-    site.onClose(opening.close);
-    const store = site.changes.watch(opening);
+    const store = await openStore({
+      file: join(config.data, "mayfly.sqlite"),
+      ...naming(site),
+      now: clock.now,
+      log,
+      ...storeWatch(site),
+    });
+    site.onClose(store.close);
     const { listener, ca } = await startGuests(site, store);
     const { publicUrl } = config;
-    const { github, probot, standing } = githubPort({
-      ...config.github,
-      ...limitParts(site, store),
-      publicUrl,
-      log,
-    });
+    const port = githubPort({ ...config.github, ...limitParts(site, store), publicUrl, log });
+    const { github, standing } = port;
     const kept = evidence(join(config.data, "evidence"));
     const drivers = makeDrivers(site);
     rings = makeRing(site, { store, github, guests: listener.guests, ca, kept, drivers });
     const filesOf = fileReader({ drivers, kept, clock });
-    const parts = { store, github, probot, standing, filesOf, world: rings.world };
-    const { web, relay } = await startIntake(site, parts);
+    const parts = { ...port, store, filesOf, world: rings.world };
+    const { web, relay, rounds } = await startIntake(site, parts);
     const path = join(config.data, "control.sock");
     const asked = { relay: relay?.health, standing };
-    const control = await startControl({ path, store, ...asked, ...site, ...rings });
+    const historyMs = config.historyDays * DAY_MS;
+    const control = await startControl({ path, store, filesOf, historyMs, ...asked, ...site, ...rings });
     site.onClose(control.close);
     pruneOldThings(site, store, kept);
     const ended = rings.run(closing.signal);
-    site.onClose(() => Promise.allSettled([ended]));
+    site.onClose(() => withinGrace(Promise.allSettled([rounds, ended]), site, rings));
     log.info({ ...naming(site), web: web.url, guests: listener.url }, "Mayfly is running");
     return { webUrl: web.url, guestUrl: listener.url, ended, close };
   } catch (error) {
@@ -123,9 +132,45 @@ export async function startMayfly(config: Config, log: Logger, clock: Clock = sy
   }
 }
 
+const clockOf = (log: Logger): Clock =>
+  steadyClock({
+    ...SYSTEM_TIME,
+    onStep: (stepMs) =>
+      log.warn(
+        `the machine's clock was stepped by ${Math.round(stepMs / 1000)} s; time limits go on as before`,
+      ),
+  });
+
+/** NB: what does not end by then is cut off, which does no more harm than a crash: the next start does it again. */
+async function withinGrace(
+  ended: Promise<unknown>,
+  { clock, log }: Site,
+  rings: Reconciler | undefined,
+): Promise<void> {
+  const limited = withLimit(clock, GRACE_MS, () => ended);
+  await limited.catch(() => log.warn({ step: rings?.underWay() }, "cut off, since it did not end in time"));
+}
+
 const naming = ({ config }: Site) => ({ controller: config.catalogue.controller });
 
 const repositoriesOf = ({ config }: Site) => config.catalogue.repositories.map(({ name }) => name);
+
+/** What the store tells to those who watch. NB: a number that cannot be counted must not keep a fact from being folded. */
+function storeWatch({ meters, signs, log }: Site): Pick<StoreOptions, "onFact" | "onCommit"> {
+  return {
+    onFact: (fact, before) => {
+      try {
+        meters.noteFact(fact, before);
+      } catch (err) {
+        log.error({ err }, "a fact could not be counted in the metrics");
+      }
+    },
+    onCommit: (tookMs, failure) => {
+      signs.noteCommit(failure);
+      if (failure === undefined) meters.noteCommit(tookMs);
+    },
+  };
+}
 
 /** The guest listener, under the certificate authority that the seeds name. */
 async function startGuests(site: Site, store: Store): Promise<{ listener: GuestListener; ca: string }> {
@@ -173,13 +218,17 @@ type RingParts = {
 
 /** Observe, plan, act. */
 function makeRing(site: Site, { kept, ...parts }: RingParts): Reconciler {
-  const { config, clock, log, ring } = site;
+  const { config, clock, log, ring, signs, meters } = site;
   const { catalogue, patience } = config;
   const shared = { ...parts, catalogue, clock, log };
   const watch = observer({ ...shared, ...naming(site), repositories: repositoriesOf(site), ring });
   const act = actor({ ...shared, observer: watch, keepEvidence: kept.keep });
   const newName = (image: string) => machineName(catalogue.controller, image, randomBytes(8));
-  return reconciler({ ...shared, patience, observer: watch, act, newName });
+  const onPass = (tookMs: number) => {
+    signs.notePass();
+    meters.notePass(tookMs);
+  };
+  return reconciler({ ...shared, patience, observer: watch, act, newName, onPass });
 }
 
 function makeDrivers({ config, clock, log, ring, onClose }: Site): Map<string, Driver> {
@@ -207,6 +256,7 @@ type IntakeParts = {
   github: GitHub;
   probot: Probot;
   standing: () => Standing[];
+  answeredAt: () => number | undefined;
   filesOf: PagesParts["filesOf"];
   world: () => World;
 };
@@ -215,8 +265,8 @@ type IntakeParts = {
 async function startIntake(
   site: Site,
   { store, github, probot, ...asked }: IntakeParts,
-): Promise<{ web: WebListener; relay: Relay | undefined }> {
-  const { config, clock, log, ring, onClose, closing: signal } = site;
+): Promise<{ web: WebListener; relay: Relay | undefined; rounds: Promise<unknown> }> {
+  const { config, clock, log, ring, onClose, closing: signal, meters } = site;
   const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
   const parts = { github, repositories: repositoriesOf(site), state: () => store.state, clock, ring, log };
   const { record } = store;
@@ -225,13 +275,15 @@ async function startIntake(
   await probot.load(mayflyApp({ record, ring, sweepSoon, github, serves, clock, log }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   onClose(reader.close);
-  const deliveries = watchDeliveries({ github, store, wake: reader.wake, clock, log }, signal);
+  const { wake } = reader;
+  const onFetched = meters.noteFetched;
+  const deliveries = watchDeliveries({ github, store, wake, onFetched, clock, log }, signal);
   const tidied = Promise.all([sweep.first, deliveries.first]).then(() => closeOrphans(parts, signal));
-  onClose(() => Promise.all([sweep.ended, deliveries.ended, tidied]));
-  const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake: reader.wake, clock, log };
+  const rounds = Promise.allSettled([sweep.ended, deliveries.ended, tidied]);
+  const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake, clock, log };
   const relay = startRelay(site, taking, deliveries.soon);
   const web = await startWeb(site, { ...asked, store, github, taking, relay });
-  return { web, relay };
+  return { web, relay, rounds };
 }
 
 function startRelay(
@@ -250,11 +302,13 @@ type WebParts = Omit<IntakeParts, "probot"> & { taking: WebhookOptions; relay: R
 /** NB: who polls takes no webhooks; the rest of the web listener is for people and for Prometheus. */
 async function startWeb(site: Site, { taking, ...parts }: WebParts): Promise<WebListener> {
   const { config, onClose } = site;
-  const asked = { ...parts, relay: parts.relay?.health };
+  const asked = { ...site, ...parts, relay: parts.relay?.health };
   const routes = new Hono<{ Bindings: HttpBindings }>();
   if (config.intake === "webhook") routes.route("/", webhookRoutes(taking));
+  routes.route("/", healthRoutes({ ...asked, sweepMs: config.sweepMs }));
   routes.route("/", metricsRoutes(asked));
-  routes.route("/", pageRoutes({ ...site, ...asked, ...(await signingIn(config)) }));
+  // NB: the pages answer every address, so they come last.
+  routes.route("/", pageRoutes({ ...asked, ...(await signingIn(config)) }));
   const web = await startWebListener({ listen: config.web, routes });
   onClose(web.close);
   return web;
@@ -270,8 +324,9 @@ async function signingIn({ github, publicUrl, operators, data }: Config) {
 /** Evidence and history are kept for the set number of days. */
 function pruneOldThings({ config, clock, log, onClose }: Site, store: Store, kept: Evidence): void {
   const prune = () => {
-    const before = clock.now() - config.evidenceDays * DAY_MS;
-    Promise.all([kept.prune(before), store.prune(before)]).catch((err: unknown) =>
+    const facts = clock.now() - config.evidenceDays * DAY_MS;
+    const rows = clock.now() - config.historyDays * DAY_MS;
+    Promise.all([kept.prune(facts), store.prune({ facts, rows })]).catch((err: unknown) =>
       log.error({ err }, "what is old could not be deleted"),
     );
   };

@@ -48,7 +48,7 @@ export type Driver = {
   check(signal: AbortSignal): Promise<string[]>;
   /** What is known of a VM's life, by file name (`console.log`, `vagrant.log`). For the evidence of a failure. */
   evidence(name: MachineName, signal: AbortSignal): Promise<Record<string, string>>;
-  /** Ends what the driver runs on this machine (child processes), leaving VMs as they are. */
+  /** Ends what the driver does, leaving VMs as they are, and in the making those that are made without us. */
   close(): Promise<void>;
 };
 
@@ -71,7 +71,8 @@ export class GitHubUnavailable extends Error {
 
 /** One try to deliver a webhook, as GitHub's delivery log of the App shows it. A redelivery has the GUID of the first try. */
 export type DeliveryEntry = {
-  id: number;
+  /** A number, too large for one of JavaScript's. */
+  id: string;
   guid: string;
   event: string;
   action: string | undefined;
@@ -100,10 +101,20 @@ export type GitHub = {
   remove(repo: RepoName, runnerId: number, signal: AbortSignal): Promise<"removed" | "busy">;
   /** `gone`: GitHub has no such job, or no such repository any more. */
   job(repo: RepoName, id: number, signal: AbortSignal): Promise<JobSeen | "gone">;
-  /** Jobs that are queued, waiting or running now. */
-  openJobs(repo: RepoName, signal: AbortSignal): Promise<JobSeen[]>;
-  /** Asks GitHub to cancel a run, with all of its jobs. One that is over counts as cancelled. */
-  cancelRun(repo: RepoName, runId: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Jobs that are queued, waiting or running now. A run that GitHub does not give the jobs of is left out. `found` may hear of
+   * some before the rest is read: a limit may come in between, and then the call throws.
+   */
+  openJobs(
+    repo: RepoName,
+    signal: AbortSignal,
+    found?: (some: readonly JobSeen[]) => Promise<void>,
+  ): Promise<JobSeen[]>;
+  /**
+   * Asks GitHub to cancel a run, with all of its jobs. One that is over counts as cancelled. `isForced`: also what is to run always.
+   * NB: that GitHub has taken it does not say that it helps.
+   */
+  cancelRun(repo: RepoName, runId: number, isForced: boolean, signal: AbortSignal): Promise<void>;
   /** Asks GitHub to run a job that has ended again, as a job of another id. `refused`: GitHub does not do it, for instance since it was done already. */
   rerunJob(repo: RepoName, id: number, signal: AbortSignal): Promise<"queued" | "refused">;
   /** May this person write to the repository? */
@@ -132,7 +143,32 @@ export type GitHub = {
   /** Entries of the App's delivery log that are not older than `since`, and what GitHub's own clock says. */
   deliveries(since: number, signal: AbortSignal): Promise<{ at: number; entries: DeliveryEntry[] }>;
   /** The webhook that an entry of the delivery log is about. `gone`: GitHub does not have it any more. */
-  delivery(id: number, signal: AbortSignal): Promise<Omit<Delivery, "receivedAt"> | "gone">;
+  delivery(id: string, signal: AbortSignal): Promise<Omit<Delivery, "receivedAt"> | "gone">;
+};
+
+/** What the App is at GitHub. */
+export type AppSeen = {
+  slug: string;
+  owner: { login: string; isOrganization: boolean };
+  permissions: Readonly<Record<string, string>>;
+  events: readonly string[];
+  hook: { url: string | undefined; contentType: string | undefined; hasSecret: boolean };
+  /** By GitHub's own clock; undefined: it did not say. */
+  at: number | undefined;
+};
+
+/** The App on an account. `url`: where its owner looks after it. */
+export type InstallationSeen = {
+  url: string;
+  isSuspended: boolean;
+  permissions: Readonly<Record<string, string>>;
+  events: readonly string[];
+};
+
+/** How the App is set up at GitHub, for who looks whether all is right. Throws as `GitHub` does. */
+export type AppSetup = {
+  app(signal: AbortSignal): Promise<AppSeen>;
+  installation(repo: RepoName, signal: AbortSignal): Promise<InstallationSeen | "none">;
 };
 
 /** Somebody who signed in. `repositories`: those with the App in which they were given a right to look at least. */
@@ -177,6 +213,8 @@ export type Delivery = { id: string; event: string; payload: string; receivedAt:
 
 /** Jobs and machines that are over, and facts that are about no one job or machine. */
 export type Lately = { jobs: Job[]; machines: Machine[]; rest: Fact[] };
+export type ClosedJob = Job & { closedAt: number };
+export type PastMachine = Machine & { forgottenAt: number };
 
 export type Store = {
   /** What is open now; a live view, changed only by `record`. */
@@ -190,6 +228,22 @@ export type Store = {
   findMachine(name: MachineName): Promise<Machine | undefined>;
   /** What was over last, so many of each at most, the newest first. */
   lately(most: number): Promise<Lately>;
+  /**
+   * Jobs that were closed from `since` on, newest first, also those that were none of ours; `most` at a time. `before`: only those that
+   * come behind the job of that id that was closed then. NB: of a job whose end was the first that was heard of it nothing is kept.
+   */
+  closedJobs(which: {
+    since: number;
+    repo?: RepoName | undefined;
+    before?: { closedAt: number; id: number } | undefined;
+    most: number;
+  }): Promise<ClosedJob[]>;
+  /** Machines that were forgotten from `since` on, oldest first, `most` at a time. `after`: only those that come behind that one. */
+  pastMachines(which: {
+    since: number;
+    after?: { forgottenAt: number; name: MachineName } | undefined;
+    most: number;
+  }): Promise<PastMachine[]>;
   /** Keeps a webhook. Durable when it resolves. `known`: its id was there already. */
   keep(delivery: Delivery): Promise<"new" | "known">;
   /** Which of these webhooks are kept, by their ids. */
@@ -201,8 +255,11 @@ export type Store = {
   unread(which?: { except?: readonly string[]; most?: number }): Promise<Delivery[]>;
   /** Marks a webhook as turned into facts. */
   markRead(id: string): Promise<void>;
-  /** Deletes history, closed jobs and webhooks older than `before`. */
-  prune(before: number): Promise<void>;
+  /**
+   * Deletes facts and webhooks that are older than `facts`, closed jobs and forgotten machines that are older than `rows`. What is open
+   * keeps its whole history; jobs that were none of ours go with the facts.
+   */
+  prune(before: { facts: number; rows: number }): Promise<void>;
   close(): Promise<void>;
 };
 

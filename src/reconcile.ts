@@ -17,6 +17,8 @@ export type ReconcilerParts = {
   clock: Clock;
   log: Logger;
   newName: (image: string) => MachineName;
+  /** Told of each pass. */
+  onPass?: ((tookMs: number) => void) | undefined;
 };
 
 /** The ring: observe, plan, act, for ever. */
@@ -24,8 +26,13 @@ export type Reconciler = {
   ring: Ring;
   /** The world as the last pass saw it, for those who explain it. */
   world: () => World;
-  /** Runs passes until the signal is aborted, then waits for the effects under way. Rejects if a pass cannot be written down. */
+  /**
+   * Runs passes until the signal is aborted, then begins no more effects and waits for those under way.
+   * Rejects if a pass cannot be written down.
+   */
   run: (signal: AbortSignal) => Promise<void>;
+  /** Machines and jobs whose effects are under way. */
+  underWay: () => string[];
 };
 
 /** Decisions lead to other decisions; a pass that has not settled after this many rounds goes on as the next pass. */
@@ -41,7 +48,8 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
   const since = clock.now();
   const bell = newBell();
   const underWay = new Map<string, Promise<void>>();
-  const resting = new Map<string, { until: number; tries: number }>();
+  /** By machine or job, and by what is to be done: that GitHub limits us must not keep a VM from being destroyed. */
+  const resting = new Map<string, Map<Effect["do"], { until: number; tries: number }>>();
   const publishes = publishing(store);
 
   const world = (): World => ({
@@ -57,9 +65,10 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
   });
 
   /** Answers when the next pass is due at the latest. */
-  async function pass(): Promise<number> {
+  async function pass(signal: AbortSignal): Promise<number> {
     const hostsAt = observer.askHosts(store.state);
     const { effects, ask, wakeAt } = await decide();
+    if (signal.aborted) return clock.now();
     const asksAt = observer.askRunners(ask);
     const restsAt = effects.map((effect) => begin(effect));
     return Math.min(hostsAt, asksAt, wakeAt ?? Number.POSITIVE_INFINITY, ...restsAt);
@@ -81,7 +90,7 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
   function tell(fact: Fact): void {
     if (fact.kind === "machine-forgotten") observer.noteForgotten(fact.machine);
     if (fact.kind === "machine-forgotten") resting.delete(fact.machine);
-    if (fact.kind === "job-closed") forgetJob(fact.job);
+    if (fact.kind === "job-closed") resting.delete(jobSubject(fact.job));
     if (fact.kind === "machine-created")
       log.info({ machine: fact.machine, job: fact.forJob }, "machine created");
     if (fact.kind === "machine-retired")
@@ -90,14 +99,10 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
     if (fact.kind === "job-given-up") log.warn({ job: fact.job, why: fact.cause }, "job given up");
   }
 
-  function forgetJob(job: number): void {
-    for (const step of JOB_STEPS) resting.delete(jobKey(step, job));
-  }
-
   /** Begins an effect, unless one for the same machine, or the same one for the job, is under way or rests. Answers when to look again. */
   function begin(effect: Effect): number {
     const key = keyOf(effect);
-    const rest = resting.get(key);
+    const rest = resting.get(subjectOf(effect))?.get(effect.do);
     if (rest && rest.until > clock.now()) return rest.until;
     if (underWay.has(key)) return Number.POSITIVE_INFINITY;
     const mayAt = effect.do === "publish" ? publishes.mayBeginAt(effect, clock.now()) : 0;
@@ -114,7 +119,7 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
       const answer = await parts.act(effect);
       if (answer === "not-yet") return rest(effect, undefined);
       log.info({ ...about, step: effect.do, tookMs: clock.now() - startedAt }, "step done");
-      resting.delete(key);
+      resting.get(subjectOf(effect))?.delete(effect.do);
     } catch (error) {
       const retryAt = error instanceof GitHubUnavailable ? error.retryAt : undefined;
       // NB: it is not this one's fault: it goes first again when there is room.
@@ -132,20 +137,24 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
   function rest(effect: Effect, retryAt: number | undefined): void {
     const { jobs, machines } = store.state;
     if (!("machine" in effect ? machines.has(effect.machine) : jobs.has(effect.job))) return;
-    const key = keyOf(effect);
-    const tries = (resting.get(key)?.tries ?? 0) + 1;
+    const rests = resting.get(subjectOf(effect)) ?? new Map();
+    const tries = (rests.get(effect.do)?.tries ?? 0) + 1;
     const maxMs = effect.do === "publish" || effect.do === "cancel-run" ? REST_MAX_TELL_MS : REST_MAX_MS;
     const restMs = Math.min(REST_MS * 2 ** (tries - 1), maxMs);
-    resting.set(key, { tries, until: Math.max(retryAt ?? 0, clock.now() + restMs) });
+    resting.set(subjectOf(effect), rests);
+    rests.set(effect.do, { tries, until: Math.max(retryAt ?? 0, clock.now() + restMs) });
   }
 
   return {
     ring: bell.ring,
     world,
+    underWay: () => [...underWay.keys()],
     run: async (signal) => {
       signal.addEventListener("abort", bell.ring, { once: true });
       while (!signal.aborted) {
-        const nextAt = await pass();
+        const startedAt = clock.now();
+        const nextAt = await pass(signal);
+        parts.onPass?.(clock.now() - startedAt);
         await bell.rungOr(nextAt, clock);
       }
       await Promise.all(underWay.values());
@@ -155,11 +164,11 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
 
 /** A machine has one step at a time. What is asked and what is told of a job have nothing to do with each other. */
 const keyOf = (effect: Effect): string =>
-  "machine" in effect ? effect.machine : jobKey(effect.do, effect.job);
+  "machine" in effect ? effect.machine : `${effect.do} ${effect.job}`;
 
-const JOB_STEPS = ["publish", "look-up", "cancel-run"] as const;
+const subjectOf = (effect: Effect): string => ("machine" in effect ? effect.machine : jobSubject(effect.job));
 
-const jobKey = (step: (typeof JOB_STEPS)[number], id: number): string => `${step} ${id}`;
+const jobSubject = (id: number): string => `job ${id}`;
 
 type Bell = { ring: Ring; rungOr: (at: number, clock: Clock) => Promise<void> };
 

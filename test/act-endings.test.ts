@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Effect } from "../src/core/world.ts";
 import { GitHubUnavailable } from "../src/ports.ts";
+import { memoryStore } from "../src/store/memory.ts";
 import {
   ago,
   aJob,
@@ -8,6 +9,7 @@ import {
   booting,
   configured,
   ended,
+  hours,
   M1,
   M2,
   minutes,
@@ -145,6 +147,22 @@ describe("to publish a check run", () => {
       new AbortController().signal,
     );
     await rig.store.record([{ kind: "job-seen", at: NOW, job: aJobSeen({ queuedAt: ago(seconds(1)) }) }]);
+
+    await rig.act(publish());
+
+    expect(rig.github.checks.size).toBe(1);
+  });
+
+  test("looks for one of an earlier process although GitHub's clock says that the job came later", async () => {
+    const store = memoryStore();
+    await store.record([{ kind: "job-seen", at: NOW, job: aJobSeen({ queuedAt: NOW + hours(1) }) }]);
+    const rig = ringRig({ store });
+    await rig.github.port.publish(
+      aJobSeen(),
+      { digest: "x", name: "x", status: "queued", title: "x", summary: "x", actions: [] },
+      "new",
+      new AbortController().signal,
+    );
 
     await rig.act(publish());
 

@@ -12,16 +12,28 @@ import { EXAMPLES, signed } from "./support/webhook.ts";
 const CLI = fileURLToPath(new URL("../src/cli.ts", import.meta.url));
 
 /** A folder with a catalogue whose VMs are programs that sleep. Its GitHub is a port at which nobody listens. */
-export function site({ text, command = "sleep" }: { text?: string; command?: string } = {}) {
+export function site({
+  text,
+  command = "sleep",
+  box,
+}: {
+  text?: string;
+  command?: string;
+  box?: string;
+} = {}) {
   const folder = mkdtempSync(join(tmpdir(), "mayfly-cli-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const config = join(folder, "mayfly.yml");
   const controller = `t${randomBytes(5).toString("hex")}`;
-  writeFileSync(config, text ?? catalogue(controller, command));
+  writeFileSync(config, text ?? catalogue(controller, command, box));
   return { folder, config, controller, data: join(folder, "data"), env: { ...ENV, LOG_LEVEL: "debug" } };
 }
 
-const catalogue = (controller: string, command: string): string => `controller: ${controller}
+const catalogue = (
+  controller: string,
+  command: string,
+  box = "debian/bookworm64",
+): string => `controller: ${controller}
 data: data
 github: { url: http://127.0.0.1:1 }
 web: { listen: 127.0.0.1:0 }
@@ -32,7 +44,7 @@ images:
   - name: linux
     os: linux
     labels: [self-hosted, linux, x64, spinw-linux]
-    box: { name: debian/bookworm64 }
+    box: { name: "${box}" }
   - name: spare
     os: linux
     labels: [self-hosted, linux, x64, spinw-spare]
@@ -86,13 +98,14 @@ export async function start(config: string, env: Record<string, string>) {
   return {
     log,
     get: async (path: string) => (await fetch(`${web}${path}`)).text(),
-    /** Sends GitHub's own example of a job, with our repository and labels; a completed one was cancelled. */
-    sendJob: async (action: "queued" | "completed") => {
+    /** Sends GitHub's own example of a job, with our repository and labels; a completed one was cancelled. `number`: to tell several. */
+    sendJob: async (action: "queued" | "completed", number = 0) => {
       const example = EXAMPLES.find((each) => each.action === "queued");
       const end =
         action === "completed" ? { conclusion: "cancelled", completed_at: "2026-11-23T12:00:00Z" } : {};
       const job = {
         ...example?.workflow_job,
+        id: Number(example?.workflow_job.id) + number,
         labels: ["self-hosted", "spinw-linux"],
         status: action,
         ...end,
@@ -103,8 +116,9 @@ export async function start(config: string, env: Record<string, string>) {
       const headers = signed(body, "workflow_job", ENV.WEBHOOK_SECRET);
       const response = await fetch(`${web}/webhook`, { method: "POST", headers, body });
       expect(response.status).toBe(202);
-      return { id: Number(job.id) };
+      return { id: Number(job.id), run: example?.workflow_job.run_id ?? 0 };
     },
+    /** Tells it to end, and answers its exit code. */
     end: () => {
       child.kill("SIGTERM");
       return ended;

@@ -9,7 +9,10 @@ describe("mayfly --help", () => {
     const { code, stdout } = await mayfly(["--help"]);
 
     expect(code).toBe(0);
-    for (const command of ["start", "demo", "check", "ps", "why", "destroy", "drain", "relay"]) {
+    for (const command of [
+      ...["start", "demo", "check", "doctor", "relay", "ps", "why", "logs", "history", "report"],
+      ...["destroy", "drain"],
+    ]) {
       expect(stdout).toMatch(new RegExp(`^ {2}${command}\\b`, "m"));
     }
     expect(stdout).toContain("mayfly demo --driver fake");
@@ -177,19 +180,80 @@ describe("mayfly check", () => {
 });
 
 describe("a command for a controller that does not run", () => {
-  test.each([[["ps"]], [["why", "1"]], [["destroy", "m"]], [["drain", "lab1"]]])(
-    "says what to do: %j",
-    async (args) => {
-      const { config, data } = site();
+  test.each([
+    [["ps"]],
+    [["why", "1"]],
+    [["logs", "-f", "1"]],
+    [["history"]],
+    [["report"]],
+    [["destroy", "m"]],
+    [["drain", "lab1"]],
+  ])("says what to do: %j", async (args) => {
+    const { config, data } = site();
 
-      const { code, stderr } = await mayfly([...args, "--config", config]);
+    const { code, stderr } = await mayfly([...args, "--config", config]);
 
-      expect(code).toBe(1);
-      expect(stderr).toBe(
-        `No controller is running: nobody answers at ${data}/control.sock. Start one with "mayfly start", or name its file with --config.\n`,
-      );
-    },
-  );
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      `No controller is running: nobody answers at ${data}/control.sock. Start one with "mayfly start", or name its file with --config.\n`,
+    );
+  });
+});
+
+describe("what is wrong with a command", () => {
+  test.each([
+    [["history", "--since", "yesterday"], "--since must be a time with its unit, such as 12h or 7d."],
+    [["history", "--limit", "0"], "--limit must be a whole number from 1 to 10000."],
+  ])("is told with exit code 2: %j", async (args, sentence) => {
+    const { config } = site();
+
+    const { code, stderr } = await mayfly([...args, "--config", config]);
+
+    expect({ code, stderr }).toEqual({ code: 2, stderr: `${sentence}\n` });
+  });
+
+  test("is for programs with --json", async () => {
+    const { config, data } = site();
+
+    const { code, stdout, stderr } = await mayfly(["drain", "lab1", "--json", "--config", config]);
+
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toEqual({
+      error: expect.stringContaining(`nobody answers at ${data}/control.sock`),
+    });
+    expect(stderr).toBe("");
+  });
+});
+
+describe("mayfly doctor", () => {
+  test("says what is wrong here and at GitHub, without a controller, and ends with 1", async () => {
+    const { config } = site({ command: "/no/such/program" });
+
+    const { code, stdout, stderr } = await mayfly(["doctor", "--config", config], ENV);
+
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^Data folder:/);
+    expect(stdout).toMatch(/Host lab1:\s+- .*\/no\/such\/program/);
+    expect(stdout).toMatch(/GitHub App:\s+- GitHub cannot be asked at http:\/\/127\.0\.0\.1:1\/api\/v3 /);
+    expect(stderr).toMatch(/^\d+ things are wrong; see above\.\n$/);
+  });
+
+  test("does without GitHub where there are no credentials, and says so for programs", async () => {
+    const { config } = site();
+
+    const { code, stdout } = await mayfly(["doctor", "--json", "--config", config], { ...ENV, APP_ID: "" });
+    const { ok, sections } = JSON.parse(stdout) as {
+      ok: boolean;
+      sections: { name: string; faults: string[] }[];
+    };
+
+    expect({ code, ok }).toEqual({ code: 1, ok: false });
+    expect(sections.at(-1)).toEqual({
+      name: "Environment",
+      faults: [expect.stringMatching(/^APP_ID is not set/)],
+    });
+    expect(stdout).not.toContain("PRIVATE KEY");
+  });
 });
 
 describe("a controller that runs", () => {
@@ -200,20 +264,25 @@ describe("a controller that runs", () => {
 
     const empty = await ask("ps");
     const misspelt = await ask("drain", "lap1");
-    const drained = await ask("drain", "lab1");
+    const drained = await ask("drain", "lab1", "--json");
     const job = await running.sendJob("queued");
     await running.log({ msg: "job seen", status: "queued" });
     const ps = await ask("ps");
     const why = await ask("why", `https://github.com/octo/spinw/actions/runs/1/job/${job.id}?pr=5`);
-    const run = await ask("why", "https://github.com/octo/spinw/actions/runs/1");
+    const run = await ask("why", `https://github.com/octo/spinw/actions/runs/${job.run}`);
+    const page = await ask("why", "https://github.com/octo/spinw/actions");
 
     expect(empty.stdout).toContain("No machine is there.");
     expect(misspelt).toMatchObject({ code: 1, stderr: expect.stringContaining("Perhaps lab1 was meant.") });
-    expect(drained.stdout).toContain("Host lab1 gets no more machines.");
+    expect(JSON.parse(drained.stdout)).toEqual({
+      sentence: expect.stringContaining("Host lab1 gets no more machines."),
+    });
     expect(ps.stdout).toMatch(new RegExp(`${job.id} +octo/spinw .* 1st in the queue: lab1 is drained`));
     expect(why.stdout).toContain("Its labels (self-hosted and spinw-linux) lead to the image linux.");
     expect(why.stdout).toMatch(/What has happened\n {2}\S+ {2}the job is queued\n$/);
-    expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining("Open the job in the browser") });
+    expect(run.stdout).toContain("It is 1st in the queue: lab1 is drained.");
+    expect(run.stdout).not.toContain("What has happened");
+    expect(page).toMatchObject({ code: 1, stderr: expect.stringContaining("Open the job in the browser") });
     expect(await running.end()).toBe(0);
   });
 

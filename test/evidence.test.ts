@@ -2,8 +2,10 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Evidence, evidence, tailOf } from "../src/evidence.ts";
+import { type Evidence, evidence, fileReader, tailOf } from "../src/evidence.ts";
 import { aMachine, M1, M2 } from "./support/build.ts";
+import { fakeClock } from "./support/clock.ts";
+import { fakeHost } from "./support/ring.ts";
 
 let folder: string;
 let kept: Evidence;
@@ -44,6 +46,13 @@ describe("the evidence of a failure", () => {
 
   test("answers the lines worth showing at once", async () => {
     expect(await kept.keep(aMachine(), { "console.log": "kernel panic\n" })).toBe("kernel panic");
+  });
+
+  test("can be read again, without the row; of a machine that did not fail there is none", async () => {
+    await kept.keep(aMachine(), { "console.log": "kernel panic\n" });
+
+    expect(await kept.read(M1)).toEqual({ "console.log": "kernel panic\n" });
+    expect(await kept.read(M2)).toEqual({});
   });
 
   test("is deleted when it is old, and only then", async () => {
@@ -102,5 +111,35 @@ describe("the tail", () => {
     const log = "\u001b[31mred\u001b[0m\u0007\r\n\tnext\u0000 line\u001b[2K\u001b[1;32mgreen\u001b[m\u007f";
 
     expect(tailOf({ "console.log": log })).toBe("red\n\tnext linegreen");
+  });
+});
+
+describe("the files of a machine", () => {
+  const { driver, ...host } = fakeHost();
+  const filesOf = () => fileReader({ drivers: new Map([["lab1", driver]]), kept, clock: fakeClock() });
+
+  test("are what its driver has now, with what was kept beside it", async () => {
+    await kept.keep(aMachine(), { "console.log": "old", "guest.log": "guest" });
+
+    expect(await filesOf()({ name: M1, host: "lab1" })).toEqual({
+      "console.log": `the console of ${M1}`,
+      "guest.log": "guest",
+    });
+  });
+
+  test("are what was kept of it when it is over", async () => {
+    await kept.keep(aMachine(), { "console.log": "old" });
+
+    expect(await filesOf()({ name: M1, host: undefined })).toEqual({ "console.log": "old" });
+  });
+
+  test("say that the driver could not be asked, beside what was kept", async () => {
+    await kept.keep(aMachine(), { "console.log": "old" });
+    host.fails("evidence", new Error("no such host"));
+
+    expect(await filesOf()({ name: M1, host: "lab1" })).toEqual({
+      "console.log": "old",
+      "driver.log": "The driver could not be asked: no such host\n",
+    });
   });
 });

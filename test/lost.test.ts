@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { parse } from "yaml";
 import { SITE_LABELS, type Site, type SiteOptions, startSite } from "./rig/site.ts";
 
 /** A real Mayfly, with the driver `fake`, that is not told of its jobs. */
@@ -25,8 +26,12 @@ describe("a controller that only asks GitHub", { timeout: 2 * LIMIT_MS }, () => 
     await expectNothingLeft(site);
     expect(site.github.deliveries()).toEqual([]);
     expect(site.github.violations).toEqual([]);
-    // The one that VMs call.
-    expect(await listening(site.pid())).toHaveLength(1);
+    // The one that VMs call, and the web listener, which takes no webhook then.
+    const [, ...more] = await listening(site.pid());
+    expect(more).toHaveLength(1);
+    const { port } = await webOf(site);
+    const posted = await fetch(`http://127.0.0.1:${port}/webhook`, { method: "POST" });
+    expect(posted.status).toBe(404);
   });
 
   test("hears of a job that is cancelled while it waits", async () => {
@@ -132,6 +137,11 @@ async function expectNothingLeft(site: Site): Promise<void> {
     return [...(await site.leftovers()), ...site.github.runners(site.repo), ...machines, ...jobs];
   };
   await expect.poll(left, { timeout: LIMIT_MS, interval: 500 }).toEqual([]);
+}
+
+async function webOf({ config }: Site): Promise<URL> {
+  const { web } = parse(await readFile(config, "utf8")) as { web: { listen: string } };
+  return new URL(`http://${web.listen}`);
 }
 
 /** The local ends of a process's sockets that listen. See: proc_pid_net(5); the state 0A is "listen", the tenth word the inode. */

@@ -159,6 +159,19 @@ describe("a step that fails", () => {
     expect(rig.github.checks.size).toBe(1);
   });
 
+  test("because GitHub limits us does not keep a VM from being destroyed", async () => {
+    const rig = await running();
+    await tell(rig, jobSeen(rig));
+    const retryAt = rig.clock.now() + minutes(30);
+    rig.github.fails("register", new GitHubUnavailable("limited", { retryAt }));
+    await guestAsks(rig);
+
+    await tell(rig, jobSeen(rig, { status: "done", conclusion: "cancelled", doneAt: rig.clock.now() }));
+    await pass(rig, seconds(5));
+
+    expect(rig.host.vms.size).toBe(0);
+  });
+
   test("for one job or machine does not hold up the others", async () => {
     const rig = await running();
     rig.host.waits("start");
@@ -313,6 +326,24 @@ describe("the ring", () => {
     await tell(rig, jobSeen(rig));
     await ring;
 
+    expect(rig.host.orders).toEqual([]);
+  });
+
+  test("begins nothing that a pass has just decided when it was told to end", async () => {
+    const store = memoryStore();
+    const record = store.record;
+    store.record = async (facts) => {
+      if (facts.some(({ kind }) => kind === "machine-created")) stop.abort();
+      await record(facts);
+    };
+    const rig = ringRig({ store });
+    const ring = rig.reconciler.run(stop.signal);
+    await settled();
+
+    await tell(rig, jobSeen(rig));
+    await ring;
+
+    expect(store.state.machines.size).toBe(1);
     expect(rig.host.orders).toEqual([]);
   });
 

@@ -187,6 +187,21 @@ describe("a sweep", () => {
     expect(kept.lines).toMatchObject([{ repo: "octo/broken", msg: "the open jobs could not be listed" }]);
   });
 
+  test("keeps what was listed before a limit", async () => {
+    const limit = new GitHubUnavailable("limited", { retryAt: NOW + minutes(1) });
+    const { known } = sweeping({
+      trouble: ({ port }) => {
+        port.openJobs = async (_repo, _signal, found) => {
+          await found?.([aJobSeen()]);
+          throw limit;
+        };
+      },
+    });
+    await settled();
+
+    expect(known()?.status).toBe("queued");
+  });
+
   test("keeps what was listed when a look-up fails, and looks up again the next time", async () => {
     const { clock, known } = sweeping({
       theirs: [aJobSeen()],
@@ -312,6 +327,26 @@ describe("a sweep of many repositories", () => {
     await settled();
 
     expect(github.calls("openJobs")).toBe(40);
+  });
+
+  test("begins with those that a limit kept from being asked the last time", async () => {
+    const asked: string[] = [];
+    const { clock } = sweeping({
+      repositories: ["octo/one", "octo/two", "octo/three"],
+      trouble: ({ port }) => {
+        port.openJobs = async (repo) => {
+          asked.push(repo);
+          if (asked.length % 2 === 0)
+            throw new GitHubUnavailable("limited", { retryAt: clock.now() + seconds(30) });
+          return [];
+        };
+      },
+    });
+    await settled();
+    await clock.advance(minutes(6));
+    await settled();
+
+    expect(asked).toEqual(["octo/one", "octo/two", "octo/two", "octo/three"]);
   });
 
   test("leaves those alone whose owner's installation is limited, and no others", async () => {

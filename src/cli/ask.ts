@@ -1,49 +1,73 @@
 import { join } from "node:path";
 import { readDataFolder } from "../config.ts";
 import type { WhyAnswer } from "../control/answer.ts";
-import { askController, CommandFailed, tellController } from "../control/client.ts";
+import { type Ask, askController, CommandFailed, tellController } from "../control/client.ts";
 import type { Overview } from "../control/overview.ts";
 import { span } from "../core/markdown.ts";
 import type { RelayHealth } from "../ports.ts";
 import { indent, safe, table } from "./text.ts";
+import { watch } from "./watch.ts";
 
 export type AskOptions = { config: string; json?: boolean };
 
-const socketOf = (file: string): string => join(readDataFolder(file), "control.sock");
+export const socketOf = (file: string): string => join(readDataFolder(file), "control.sock");
 
-/** `mayfly ps`: hosts, pools, machines and jobs. */
-export async function ps({ config, json }: AskOptions): Promise<void> {
-  const overview = (await askController(socketOf(config), { method: "GET", path: "/ps" })) as Overview;
+/** `mayfly ps`: hosts, pools, machines and jobs. `watch`: again and again. */
+export async function ps({ config, json = false, ...more }: AskOptions & { watch?: boolean }): Promise<void> {
+  const look = async () =>
+    (await askController(socketOf(config), { method: "GET", path: "/ps" })) as Overview;
+  if (more.watch) return watch({ look, text: overviewText, news: newsIn, json });
+  const overview = await look();
   console.log(json ? JSON.stringify(overview, undefined, 2) : safe(overviewText(overview)));
 }
 
-/** `mayfly why`: sentences, then what has happened. `job`: its id, or its address at GitHub. */
-export async function why(job: string, { config, json }: AskOptions): Promise<void> {
-  const path = `/why/${jobId(job)}`;
-  const answer = (await askController(socketOf(config), { method: "GET", path })) as WhyAnswer;
-  console.log(json ? JSON.stringify(answer, undefined, 2) : safe(whyText(answer)));
+/** NB: the relay pings, and calls are counted, all the time. */
+const newsIn = ({ hosts, pools, machines, jobs, relay }: Overview) => [
+  hosts,
+  pools,
+  machines,
+  jobs,
+  relay?.isConnected,
+];
+
+/** `mayfly why`: sentences, then what has happened. `what`: a job's id, its address at GitHub, or that of its run. */
+export async function why(what: string, { config, json }: AskOptions): Promise<void> {
+  const job = jobIn(what);
+  const path = job === undefined ? `/runs/${runIn(what)}/why` : `/why/${job}`;
+  const answer = (await askController(socketOf(config), { method: "GET", path })) as WhyAnswer | WhyAnswer[];
+  if (json) return console.log(JSON.stringify(answer, undefined, 2));
+  console.log(safe(Array.isArray(answer) ? answer.map(headText).join("\n\n") : whyText(answer)));
 }
 
 /** `mayfly destroy`. */
-export async function destroy(machine: string, { config }: AskOptions): Promise<void> {
+export async function destroy(machine: string, options: AskOptions): Promise<void> {
   const path = `/machines/${encodeURIComponent(machine)}/destroy`;
-  console.log(safe(await tellController(socketOf(config), { method: "POST", path })));
+  await tell({ method: "POST", path }, options);
 }
 
 /** `mayfly drain`. `off`: opens the host again. */
-export async function drain(host: string, { config, off }: AskOptions & { off?: boolean }): Promise<void> {
+export async function drain(
+  host: string,
+  { off, ...options }: AskOptions & { off?: boolean },
+): Promise<void> {
   const path = `/hosts/${encodeURIComponent(host)}/drain`;
-  console.log(
-    safe(await tellController(socketOf(config), { method: "POST", path, body: { drained: !off } })),
-  );
+  await tell({ method: "POST", path, body: { drained: !off } }, options);
 }
 
-/** NB: the address of a job's page has its id at the end; that of a run has not. */
-function jobId(text: string): string {
-  const id = /^\d{1,16}$/.exec(text)?.[0] ?? /\/jobs?\/(\d{1,16})(?:[/?#]|$)/.exec(text)?.[1];
+async function tell(ask: Ask, { config, json }: AskOptions): Promise<void> {
+  const sentence = safe(await tellController(socketOf(config), ask));
+  console.log(json ? JSON.stringify({ sentence }, undefined, 2) : sentence);
+}
+
+/** The job's id in what a person wrote: the number itself, or the address of its page. */
+export const jobIn = (text: string): string | undefined =>
+  /^\d{1,16}$/.exec(text)?.[0] ?? /\/jobs?\/(\d{1,16})(?:[/?#]|$)/.exec(text)?.[1];
+
+function runIn(text: string): string {
+  const id = /\/actions\/runs\/(\d{1,16})(?:[/?#]|$)/.exec(text)?.[1];
   if (id !== undefined) return id;
   throw new CommandFailed(
-    "That is neither the number of a job nor its address. Open the job in the browser: its address ends with /job/ and a number.",
+    "That is neither the number of a job nor the address of one or of a run. Open the job in the browser: its address ends with /job/ and a number.",
   );
 }
 
@@ -133,11 +157,13 @@ function hostWords({ isReachable, isDrained }: Overview["hosts"][number]): strin
   return isDrained ? "drained" : "ready";
 }
 
-function whyText({ job, sentences, history }: WhyAnswer): string {
-  const told = history.map(({ at, text }) => `${new Date(at).toISOString()}  ${text}`);
+const headText = ({ job, sentences }: WhyAnswer): string =>
+  `${job.name} (job ${job.id} of ${job.repo})\n${job.url}\n\n${sentences.join("\n")}`;
+
+function whyText(answer: WhyAnswer): string {
+  const told = answer.history.map(({ at, text }) => `${new Date(at).toISOString()}  ${text}`);
   return [
-    `${job.name} (job ${job.id} of ${job.repo})\n${job.url}`,
-    sentences.join("\n"),
+    headText(answer),
     ...(told.length === 0 ? [] : [`What has happened\n${indent(told.join("\n"))}`]),
   ].join("\n\n");
 }

@@ -12,18 +12,19 @@ import type { Host, RepoName } from "../core/types.ts";
 import { DRIVERS } from "../drivers/index.ts";
 import { newLog } from "../log.ts";
 import { SetupError } from "../ports.ts";
+import { DONE, SETUP } from "./exit.ts";
 import { meaningOf } from "./meaning.ts";
-import { indent, safe } from "./text.ts";
+import { findings, safe } from "./text.ts";
 
 export type CheckOptions = { config: string; runsOn?: string; repo?: string; json?: boolean };
 
 const PROJECT = resolve(import.meta.dirname, "../..");
 const HOST_LIMIT_MS = 60_000;
 
-/** `mayfly check`: prints what the catalogue means and what is missing. Throws `SetupError` when anything is. */
-export async function check({ config: file, runsOn, repo, json }: CheckOptions): Promise<void> {
+/** `mayfly check`: prints what the catalogue means and what is missing, and answers the exit code. */
+export async function check({ config: file, runsOn, repo, json }: CheckOptions): Promise<number> {
   const settings = readSettings({ file, env: process.env });
-  if (runsOn !== undefined) return tryLabels(runsOn, repo, settings);
+  if (runsOn !== undefined) return tryLabels(runsOn, repo, settings, json);
   await refuseOtherUser(settings.data);
   if (!json) console.log(`${safe(meaningOf(settings))}\n`);
   const hosts = await Promise.all(settings.catalogue.hosts.map((host) => checkHost(host, settings)));
@@ -31,14 +32,13 @@ export async function check({ config: file, runsOn, repo, json }: CheckOptions):
   if (json) console.log(JSON.stringify({ settings, hosts, environment }, undefined, 2));
   else console.log(safe(findingsOf(hosts, environment)));
   const count = environment.length + hosts.reduce((sum, { faults }) => sum + faults.length, 0);
-  if (count > 0)
-    throw new SetupError(
-      count === 1 ? "One thing is missing; see above." : `${count} things are missing; see above.`,
-    );
+  if (count === 0) return DONE;
+  console.error(count === 1 ? "One thing is missing; see above." : `${count} things are missing; see above.`);
+  return SETUP;
 }
 
 /** NB: drivers make folders in the data folder; those of another user would be closed to the controller. */
-async function refuseOtherUser(data: string): Promise<void> {
+export async function refuseOtherUser(data: string): Promise<void> {
   const owner = await stat(data).then(
     ({ uid }) => uid,
     () => undefined,
@@ -51,7 +51,8 @@ async function refuseOtherUser(data: string): Promise<void> {
 
 type HostFindings = { host: string; faults: string[] };
 
-async function checkHost(host: Host, { catalogue, data }: Settings): Promise<HostFindings> {
+/** What is missing on a host, by its driver's own look. */
+export async function checkHost(host: Host, { catalogue, data }: Settings): Promise<HostFindings> {
   try {
     const driver = DRIVERS[host.driver]({
       host,
@@ -74,12 +75,9 @@ async function checkHost(host: Host, { catalogue, data }: Settings): Promise<Hos
 }
 
 function findingsOf(hosts: readonly HostFindings[], environment: readonly string[]): string {
-  const wrong = (faults: readonly string[]) => `\n${indent(faults.map((fault) => `- ${fault}`).join("\n"))}`;
   return [
-    ...hosts.map(
-      ({ host, faults }) => `Host ${host}:${faults.length === 0 ? " all is well" : wrong(faults)}`,
-    ),
-    `Environment:${environment.length === 0 ? " all is well" : wrong(environment)}`,
+    ...hosts.map(({ host, faults }) => findings(`Host ${host}`, faults)),
+    findings("Environment", environment),
   ].join("\n");
 }
 
@@ -93,7 +91,12 @@ const runsOnShape = z.union([
 ]);
 
 /** Says where a `runs-on` line leads. Throws `CommandFailed` when it leads nowhere. */
-function tryLabels(runsOn: string, repo: RepoName | undefined, { catalogue }: Settings): void {
+function tryLabels(
+  runsOn: string,
+  repo: RepoName | undefined,
+  { catalogue }: Settings,
+  json: boolean | undefined,
+): number {
   const labels = readRunsOn(runsOn);
   const [only, ...more] = catalogue.repositories;
   const name = repo ?? (more.length === 0 ? only?.name : undefined);
@@ -102,9 +105,11 @@ function tryLabels(runsOn: string, repo: RepoName | undefined, { catalogue }: Se
       `Say for which repository, with --repo: ${catalogue.repositories.map((each) => each.name).join(", ")}.`,
     );
   }
-  const sentences = explainLabels({ labels, repo: name }, catalogue).join("\n");
-  if (!matchLabels(labels, name, catalogue).image) throw new CommandFailed(safe(sentences));
-  console.log(safe(sentences));
+  const sentence = explainLabels({ labels, repo: name }, catalogue).join("\n");
+  const { image } = matchLabels(labels, name, catalogue);
+  if (!image) throw new CommandFailed(safe(sentence));
+  console.log(json ? JSON.stringify({ image: image.name, sentence }, undefined, 2) : safe(sentence));
+  return DONE;
 }
 
 function readRunsOn(text: string): string[] {

@@ -6,7 +6,7 @@ import { indent, size, table } from "./text.ts";
 
 /** What a catalogue means, in words: hosts, images, and which labels lead where. */
 export function meaningOf(settings: Settings): string {
-  const { catalogue, github, guests, data, evidenceDays } = settings;
+  const { catalogue, github, guests, data, evidenceDays, historyDays } = settings;
   const { controller, hosts, images, repositories } = catalogue;
   const facts = table(
     [`Controller ${controller}`],
@@ -14,7 +14,9 @@ export function meaningOf(settings: Settings): string {
       [
         `  jobs from ${github.webUrl}, ${intakeWords(settings)}, guests come in at ${guests.host}:${guests.port}`,
       ],
-      [`  data in ${data}; history and evidence are kept ${evidenceDays} days`],
+      [
+        `  data in ${data}; evidence is kept ${evidenceDays} days, and which jobs there were ${historyDays} days`,
+      ],
     ],
   );
   return [

@@ -8,6 +8,11 @@ import { newLog } from "../log.ts";
 import { startMayfly } from "../main.ts";
 import { SetupError } from "../ports.ts";
 
+/** Longer than what is under way may take when Mayfly ends, and shorter than script/mayfly.service waits. */
+const END_MS = 45_000;
+/** What was cut off may keep the process alive. */
+const LINGER_MS = 1000;
+
 const SHORTEST_CHANNEL = 8;
 
 /** `mayfly start`: runs until it is told to end. */
@@ -19,8 +24,15 @@ export async function start({ config: file }: { config: string }): Promise<void>
   try {
     await Promise.race([mayfly.ended, told]);
   } finally {
+    exitAfter(END_MS);
     await mayfly.close();
+    exitAfter(LINGER_MS);
   }
+}
+
+/** Whatever still hangs by then. NB: the timer by itself keeps nothing alive. */
+function exitAfter(ms: number): void {
+  setTimeout(() => process.exit(), ms).unref();
 }
 
 /** NB: a short name of a channel may be a word that stands for other things in the log, and can be guessed anyway. */

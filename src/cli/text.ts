@@ -20,3 +20,9 @@ export const indent = (text: string): string => text.replaceAll(/^(?=.)/gm, "  "
 
 /** NB: names and labels come from outside; a terminal must not obey them. */
 export const safe = (text: string): string => text.replaceAll(/[^\P{Cc}\n\t]/gu, "?");
+
+/** `Host lab1: all is well`, or what is wrong with it, one line each. */
+export function findings(name: string, faults: readonly string[]): string {
+  if (faults.length === 0) return `${name}: all is well`;
+  return `${name}:\n${indent(faults.map((fault) => `- ${fault}`).join("\n"))}`;
+}

@@ -54,6 +54,9 @@ const host = z.strictObject(
       .describe("libvirt only: `qemu` is software emulation, for hosts without KVM; slow."),
     machines: whole(1, 1000).default(2).describe("Most VMs at a time."),
     starting: whole(1, 1000).default(2).describe("Most VMs that boot at a time."),
+    storage: text(/^[\w.-]{1,64}$/, "must be the name of a storage pool, such as default")
+      .optional()
+      .describe("libvirt only: the storage pool for the disks of VMs. Left out: `default`."),
     cpus: whole(1, 10_000).optional().describe("CPUs for VMs on this host. Left out: not counted."),
     memory: size.optional().describe("Memory for VMs on this host, such as 64 GiB. Left out: not counted."),
     guestUrl: url
@@ -271,7 +274,17 @@ export const CATALOGUE_SCHEMA = z.strictObject(
         {
           days: whole(1, 3650)
             .default(14)
-            .describe("How long logs of failed machines and the history of jobs are kept."),
+            .describe("How long logs of failed machines, and what happened to each job, are kept."),
+        },
+        { error: map },
+      )
+      .prefault({}),
+    history: z
+      .strictObject(
+        {
+          days: whole(1, 3650)
+            .default(100)
+            .describe("How long it is known which jobs and machines there were, for history and report."),
         },
         { error: map },
       )

@@ -1,9 +1,12 @@
+import { curesFor } from "../core/cures.ts";
 import { explainJob, explainLimit } from "../core/explain.ts";
 import { ALL, type Fact } from "../core/facts.ts";
 import { storiesOf } from "../core/plan.ts";
-import type { JobSeen } from "../core/types.ts";
+import type { Job, JobSeen } from "../core/types.ts";
 import { WHY_WORDS } from "../core/words.ts";
 import type { World } from "../core/world.ts";
+import type { Standing, Store } from "../ports.ts";
+import { closedJobs } from "./history.ts";
 
 /** The answer to "why is my job not running?", and what has happened so far. */
 export type WhyAnswer = {
@@ -12,20 +15,63 @@ export type WhyAnswer = {
   history: { at: number; text: string }[];
 };
 
+/** Below so many calls Mayfly writes fewer check runs, and reads less. See: src/github/budget.ts. */
+const FEW_CALLS = 1000;
+
 /** Explains a job that is open, or one that was. Undefined: nothing is known of it. */
-export function answerWhy(id: number, world: World, history: readonly Fact[]): WhyAnswer | undefined {
+export function answerWhy(
+  id: number,
+  world: World,
+  history: readonly Fact[],
+  standing: readonly Standing[],
+): WhyAnswer | undefined {
   const told = history.map((fact) => ({ at: fact.at, text: factWords(fact) }));
   const open = world.state.jobs.get(id);
   if (open) {
     const story = storiesOf(world)(open);
     const sentences = [
       ...explainJob(open, story, world.catalogue, world.now),
+      ...curesFor(open, story, world.catalogue),
       ...explainLimit(open, story, world),
+      ...explainBudget(open, standing, world.now),
     ];
     return { job: pick(open), sentences, history: told };
   }
   const last = history.findLast((fact) => fact.kind === "job-seen");
   return last && { job: pick(last.job), sentences: [overWords(last.job)], history: told };
+}
+
+type RunParts = {
+  store: Pick<Store, "history" | "closedJobs">;
+  world: () => World;
+  standing: () => readonly Standing[];
+};
+
+/** How long a run may lie back. NB: each of its closed jobs has to be looked for. */
+const LOOK_BACK_MS = 7 * 24 * 3_600_000;
+
+/** Explains each job of the newest attempt of a run that is known. */
+export async function answerWhyRun(run: number, { store, world, standing }: RunParts): Promise<WhyAnswer[]> {
+  const ofRun = new Map(Array.from(world().state.jobs).filter(([, { runId }]) => runId === run));
+  for await (const job of closedJobs(store, { since: world().now - LOOK_BACK_MS })) {
+    if (job.runId === run) ofRun.set(job.id, job);
+  }
+  const newest = Math.max(...Array.from(ofRun.values(), ({ attempt }) => attempt));
+  const answers: WhyAnswer[] = [];
+  for (const { id, attempt } of Array.from(ofRun.values()).toSorted((a, b) => a.id - b.id)) {
+    const answer = attempt === newest && answerWhy(id, world(), await store.history({ job: id }), standing());
+    if (answer) answers.push(answer);
+  }
+  return answers;
+}
+
+function explainBudget(job: Job, standing: readonly Standing[], now: number): string[] {
+  const calls = standing.find(({ installation }) => installation === job.installation)?.calls;
+  if (!calls || calls.left >= FEW_CALLS || calls.resetAt <= now) return [];
+  const time = new Date(calls.resetAt).toISOString().slice(11, 19);
+  return [
+    `GitHub allows only ${calls.left} more calls for this installation until ${time} (UTC), so what its check run says may be late. The job itself does not wait for that.`,
+  ];
 }
 
 const pick = ({ id, repo, name, url, labels }: JobSeen): WhyAnswer["job"] => ({
@@ -51,7 +97,7 @@ export function factWords(fact: Fact): string {
     case "job-retried":
       return `${fact.by} asked for the job to be tried again`;
     case "run-cancelled":
-      return "GitHub was asked to cancel the job's run";
+      return `GitHub was asked to cancel the job's run${fact.isForced ? " by force" : ""}`;
     case "job-closed":
       return "the job's story was closed";
     case "check-published":

@@ -22,7 +22,7 @@ const done = (sentence: string): Told => ({ status: 200, sentence });
 const refused = (sentence: string): Told => ({ status: 409, sentence });
 const notThere = (what: string, name: string, known: readonly string[]): Told => ({
   status: 404,
-  sentence: unknown(what, name, known),
+  sentence: unknownWords(what, name, known),
 });
 
 /** `by`: the person's login at GitHub, where it is known. */
@@ -128,7 +128,8 @@ export async function retryJob(id: number, by: string, parts: VerbParts): Promis
   return done(`Job ${id} is tried again from the beginning.`);
 }
 
-function unknown(what: string, name: string, known: readonly string[]): string {
+/** Says that there is no such thing, and which there are. */
+export function unknownWords(what: string, name: string, known: readonly string[]): string {
   const nearest = nearestWord(name, known);
   const hint = nearest
     ? ` Perhaps ${nearest} was meant.`

@@ -10,7 +10,7 @@ export type Fact = { at: number } & (
   /** A person wants the job to be tried again from the beginning. `by`: the person's login at GitHub. */
   | { kind: "job-retried"; job: number; by: string }
   /** GitHub was asked to cancel the run of a job that was given up. */
-  | { kind: "run-cancelled"; job: number }
+  | { kind: "run-cancelled"; job: number; isForced?: boolean | undefined }
   | { kind: "job-closed"; job: number }
   | { kind: "check-published"; job: number; check: number; digest: string }
   | {
@@ -82,7 +82,8 @@ export type Limit = { at: number; until: number };
  */
 export type Streak = { failures: number; since: number; at: number; hadBooted: boolean };
 
-export const poolKey = ({ repo, image }: Pool): string => `${repo} ${image}`;
+/** NB: machines bear the repository's name as the catalogue spells it, jobs as GitHub does. */
+export const poolKey = ({ repo, image }: Pool): string => `${repo.toLowerCase()} ${image}`;
 
 export const emptyState = (): State => ({
   jobs: new Map(),
@@ -109,7 +110,9 @@ export function apply(state: State, fact: Fact): void {
     case "job-retried":
       return retry(state, fact.job, fact.at);
     case "run-cancelled":
-      return changeJob(state, fact.job, (job) => ({ ...job, runCancelledAt: fact.at }));
+      return changeJob(state, fact.job, (job) =>
+        fact.isForced ? { ...job, runForcedAt: fact.at } : { ...job, runCancelledAt: fact.at },
+      );
     case "job-closed":
       state.jobs.delete(fact.job);
       state.closed.add(fact.job);
@@ -157,15 +160,21 @@ const RANK: Record<JobSeen["status"], number> = { waiting: 0, queued: 0, running
 /** A job's status only moves forward. What a later look adds (a runner's name, a time) is kept either way. */
 function seeJob(state: State, seen: JobSeen, at: number): void {
   if (seen.ranOn) {
+    // NB: that a job starts proves its image; that one ends which began long ago proves nothing.
+    if (state.machines.get(seen.ranOn)?.job === undefined) endStreak(state, seen.ranOn, () => true);
     changeMachine(state, seen.ranOn, (machine) => ({ ...machine, job: machine.job ?? seen.id }));
-    endStreak(state, seen.ranOn, () => true);
   }
   const known = state.jobs.get(seen.id);
   if (!known) {
     // NB: GitHub may tell of a job's end before it tells of its beginning.
     if (seen.status === "done") state.closed.add(seen.id);
     if (!state.closed.has(seen.id))
-      state.jobs.set(seen.id, { ...seen, tries: 0, ...waitOf(seen, undefined, at) });
+      state.jobs.set(seen.id, {
+        ...seen,
+        tries: 0,
+        ...waitOf(seen, undefined, at),
+        ...limitOf(state, seen, at),
+      });
     return;
   }
   const ahead = RANK[seen.status] >= RANK[known.status];
@@ -180,6 +189,12 @@ function seeJob(state: State, seen: JobSeen, at: number): void {
   });
 }
 
+/** One that comes during a limit is held up by it, too. */
+function limitOf({ limited }: State, { installation }: JobSeen, at: number): Pick<Job, "limited"> {
+  const limit = limited.get(installation);
+  return limit && limit.until > at ? { limited: limit } : {};
+}
+
 /** A wait begins anew when GitHub lets a job go that it had held back. */
 function waitOf({ status }: JobSeen, known: Job | undefined, at: number): Pick<Job, "readyAt" | "heldAt"> {
   if (status === known?.status) return {};
@@ -192,7 +207,13 @@ function retry(state: State, id: number, at: number): void {
   const job = state.jobs.get(id);
   if (!job) return;
   if (job.failure) state.streaks.delete(poolKey({ repo: job.repo, image: job.failure.image }));
-  state.jobs.set(id, { ...job, tries: 0, readyAt: at, gaveUpAt: undefined, gaveUpCause: undefined });
+  const afresh = {
+    gaveUpAt: undefined,
+    gaveUpCause: undefined,
+    runCancelledAt: undefined,
+    runForcedAt: undefined,
+  };
+  state.jobs.set(id, { ...job, ...afresh, tries: 0, readyAt: at });
 }
 
 /** The jobs that are open then have been held up by it, and their check runs will say so. */

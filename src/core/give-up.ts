@@ -36,7 +36,8 @@ function timeCause(job: Job, story: Story & { is: "waiting" }, context: GiveUpCo
   const { patience, now } = world;
   const readyAt = Math.max(job.readyAt ?? job.queuedAt, world.since);
   const failing = failingPool(job, context);
-  if (failing && draft.isDue(Math.max(readyAt, failing.since) + patience.giveUpMs))
+  // NB: what failed before the job came is no reason: perhaps nobody has tried since.
+  if (failing && failing.at > readyAt && draft.isDue(Math.max(readyAt, failing.since) + patience.giveUpMs))
     return `The last ${failing.failures} machines of the image ${failing.image} failed.`;
   if (!draft.isDue(readyAt + patience.waitMs)) return undefined;
   const reason = story.blocked ? blockedWords(story.blocked, now) : "no machine came up";

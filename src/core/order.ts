@@ -13,8 +13,8 @@ type Wish = {
   forJobs: readonly number[];
 };
 
-/** A pool that jobs wait for, and what keeps it from another machine. */
-export type Stuck = { pool: Sized; blocked: Blocked };
+/** A pool that lacks so many machines for its jobs, and what keeps it from another one. */
+export type Stuck = { pool: Sized; blocked: Blocked; missing: number };
 
 /**
  * Orders machines one at a time until nothing fits: for jobs before those that are kept hot, then for the repository that has the
@@ -26,7 +26,7 @@ export function orderFairly(pools: readonly Sized[], world: World, room: Room, d
   takeTurns(wishes, ({ pool, most }) => Math.min(most, pool.shortOfJobs), room, order);
   takeTurns(wishes, ({ most }) => most, room, order);
   return wishes.flatMap(({ pool, made, stuck }) =>
-    stuck && made < pool.shortOfJobs ? [{ pool, blocked: stuck }] : [],
+    stuck && made < pool.shortOfJobs ? [{ pool, blocked: stuck, missing: pool.shortOfJobs - made }] : [],
   );
 }
 
@@ -42,7 +42,10 @@ const newWish = (pool: Sized, room: Room): Wish => ({
 function mayOrder({ repository, image, supply, short }: Sized, room: Room): number {
   const streak = room.state.streaks.get(poolKey({ repo: repository.name, image: image.name }));
   if (!streak || streak.failures < PROBE_AFTER) return short;
-  return Math.min(short, Math.max(0, 1 - supply.coming.length - supply.handed.length));
+  return Math.min(
+    short,
+    Math.max(0, 1 - supply.coming.length - supply.handed.length - supply.failing.length),
+  );
 }
 
 /** Waiting jobs that no machine on its way was made for, oldest first. */

@@ -6,6 +6,7 @@ import { parseName } from "./name.ts";
 import {
   DISORDER_MS,
   DROPPED_MS,
+  FORCE_MS,
   LAST_WRITE_MS,
   LATE_EVENT_MS,
   REPORT_MS,
@@ -19,13 +20,14 @@ import {
   matcher,
   nothingTaken,
   type Room,
+  type Taken,
   take,
 } from "./pools.ts";
 import { digestOf, isLastDigest, worthOf } from "./report.ts";
 import { sizePools } from "./size.ts";
 import { type Story, storyteller } from "./story.ts";
 import { askRunnerAt, isGone, type TurnContext, turn, untoldSince } from "./turn.ts";
-import type { ImageLimits, Job, Machine, MachineName, Stranger } from "./types.ts";
+import type { ImageLimits, Job, Machine, MachineName, Seen, Stranger } from "./types.ts";
 import { type Draft, type Effect, type Member, newDraft, type Plan, type World } from "./world.ts";
 
 /** Everything to do now. Pure: it changes nothing, and the same world gives the same plan, but for new names. */
@@ -60,13 +62,16 @@ export function storiesOf(world: World): (job: Job) => Story {
   return storyteller({ members, demand, room: roomOf(world, members) });
 }
 
+/** What the machines take whose VM may exist, as a pass counts it. */
+export const takenIn = (world: World): Taken => roomOf(world, planMachines(world, newDraft(world.now))).taken;
+
 function planMachines(world: World, draft: Draft): Member[] {
   const jobsOn = new Map<MachineName, Job>();
   for (const job of world.state.jobs.values()) if (job.ranOn) jobsOn.set(job.ranOn, job);
   const limitsOf = new Map(world.catalogue.images.map(({ name, limits }) => [name, limits]));
   const members: Member[] = [];
   for (const machine of world.state.machines.values()) {
-    const seen = world.seen(machine);
+    const seen = seenOf(machine, world);
     const job = jobsOn.get(machine.name);
     const member = { machine, job, belief: believe(machine, seen, { ...world, job }) };
     const context: TurnContext = {
@@ -83,6 +88,13 @@ function planMachines(world: World, draft: Draft): Member[] {
     if (context.hasAccess && isAskDue(member, context, draft)) askAbout(machine, world, draft);
   }
   return members;
+}
+
+/** NB: where the App is gone GitHub cannot be asked any more, and what it said of a runner last may be long past. */
+function seenOf(machine: Machine, { seen, state }: World): Seen {
+  const asked = seen(machine);
+  const isSure = hasAccess(machine, state) || asked.runner === "busy" || asked.isRunnerRemoved === true;
+  return isSure ? asked : { ...asked, runner: "unknown" };
 }
 
 /** For machines whose image left the catalogue. */
@@ -167,9 +179,10 @@ function planJobs(world: World, match: Matcher, story: (job: Job) => Story, draf
 
 /** NB: a run is cancelled after its job's check run was told, which says why. */
 function planCancel(job: Job, { catalogue }: World, draft: Draft): void {
-  if (job.gaveUpAt === undefined || job.runCancelledAt !== undefined || job.status !== "queued") return;
+  if (job.gaveUpAt === undefined || job.status !== "queued" || job.runForcedAt !== undefined) return;
   if (findRepository(job.repo, catalogue)?.onGiveUp !== "cancel" || job.check?.digest !== "given-up") return;
-  draft.effects.push({ do: "cancel-run", job: job.id });
+  if (job.runCancelledAt !== undefined && !draft.isDue(job.runCancelledAt + FORCE_MS)) return;
+  draft.effects.push({ do: "cancel-run", job: job.id, isForced: job.runCancelledAt !== undefined });
 }
 
 const isOurs = (job: Job, match: Matcher): boolean =>

@@ -11,7 +11,9 @@ export type Blocked =
   | { why: "repository-limit"; limit: number }
   /** `repo`: or all of them, if it is `ALL`. */
   | { why: "paused"; repo: RepoName }
-  | { why: "backoff"; until: number; failures: number };
+  | { why: "backoff"; until: number; failures: number }
+  /** So many machines in a row have failed that one is made at a time, and that one is on its way. */
+  | { why: "probe"; failures: number };
 
 /** Counts of what is there, kept up to date while a pass orders machines. */
 export type Room = {

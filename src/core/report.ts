@@ -120,9 +120,13 @@ export function report(job: Job, story: Story, digest: string, now: number): Che
 /** NB: it says how Mayfly did, not how the job did: a job that fails by itself has its own red mark. */
 function conclusionOf(job: Job): Conclusion {
   if (job.conclusion === "success") return "success";
-  if (isMachineFault(job) || job.gaveUpAt !== undefined) return "failure";
+  if (isMachineFault(job) || wasGivenUp(job)) return "failure";
   return job.conclusion === "cancelled" ? "cancelled" : "neutral";
 }
+
+/** For good: it has not run after all. */
+const wasGivenUp = ({ gaveUpAt, startedAt }: Job): boolean =>
+  gaveUpAt !== undefined && startedAt === undefined;
 
 /** The machine that ran the job is the one that failed, and the job with it. */
 const isMachineFault = ({ failure, ranOn, conclusion }: Job): boolean =>
@@ -156,7 +160,7 @@ function givenUpTitle({ gaveUpCause = "", failure }: Job): string {
 }
 
 function doneTitle(job: Job, machine: Machine | undefined): string {
-  if (job.gaveUpAt !== undefined && job.startedAt === undefined) return givenUpTitle(job);
+  if (wasGivenUp(job)) return givenUpTitle(job);
   if (isMachineFault(job)) return `The machine failed: ${job.failure?.why}`;
   if (job.startedAt === undefined || job.ranOn === undefined) {
     return job.conclusion === "cancelled" ? "Cancelled before it started" : "Ended before it started";
@@ -192,8 +196,7 @@ function headline(job: Job, story: Story, now: number): string {
 
 function doneHeadline(job: Job): string {
   const end = `The job ended as ${code(job.conclusion ?? "unknown")}`;
-  if (job.gaveUpAt !== undefined && job.ranOn === undefined)
-    return `${end}, after it had been given up. ${job.gaveUpCause ?? ""}`.trim();
+  if (wasGivenUp(job)) return `${end}, after it had been given up. ${job.gaveUpCause ?? ""}`.trim();
   if (isMachineFault(job)) return `${end}, since its machine ${code(job.ranOn ?? "")} failed.`;
   return job.ranOn === undefined ? `${end}. No machine ran it.` : `${end} on ${code(job.ranOn)}.`;
 }

@@ -35,15 +35,28 @@ export function sizePools({ world, members, demand, room, draft }: SizeContext):
   for (const [key, group] of membersOf) if (!pools.has(key)) retireAll(group, world, draft);
   for (const [key, pool] of pools)
     sized.push(sizePool(pool, supplyOf(membersOf.get(key) ?? [], world.now), world));
-  const spare: Machine[] = [];
+  const spare = new Set<Machine>();
   for (const pool of sized) {
     for (const member of pool.supply.begun) draft.isDue(untoldUntil(member));
     configure(pool, draft);
-    spare.push(...releaseSurplus(pool, world, draft));
+    for (const machine of releaseSurplus(pool, world, draft)) spare.add(machine);
   }
-  const stuck = orderFairly(sized, world, room, draft);
-  for (const machine of spare)
-    if (stuck.some((pool) => isInTheWay(machine, pool))) retireAsSurplus(machine, world, draft);
+  for (const stuck of orderFairly(sized, world, room, draft))
+    makeRoom(stuck, spare, { world, members, draft });
+}
+
+/** As many spare machines leave as jobs of the other pool could have their places, less those that leave already. */
+function makeRoom(
+  stuck: Stuck,
+  spare: Set<Machine>,
+  { world, members, draft }: Pick<SizeContext, "world" | "members" | "draft">,
+): void {
+  const leaving = members.filter(({ machine, isLeaving }) => isLeaving && isInTheWay(machine, stuck)).length;
+  const inTheWay = [...spare].filter((machine) => isInTheWay(machine, stuck));
+  for (const machine of inTheWay.slice(0, Math.max(0, stuck.missing - leaving))) {
+    spare.delete(machine);
+    retireAsSurplus(machine, world, draft);
+  }
 }
 
 /** Jobs of another pool could have its place. */
@@ -120,7 +133,9 @@ const byAge = (a: Member, b: Member): number =>
  */
 function releaseSurplus({ image, supply, short, open }: Sized, world: World, draft: Draft): Machine[] {
   const unneeded = Math.max(0, supply.handed.length - open);
-  const surplus = supply.coming.toSorted(byUse).slice(0, Math.max(0, -short - unneeded));
+  // NB: a machine that fails is no reason to retire a good one: it counts until its failure is written down, and no longer.
+  const count = Math.max(0, -short - unneeded - supply.failing.length);
+  const surplus = supply.coming.toSorted(byUse).slice(0, count);
   const spare: Machine[] = [];
   for (const { machine } of surplus) {
     if (machine.askedAt !== undefined && !draft.isDue(machine.askedAt + image.limits.idleMs))

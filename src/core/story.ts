@@ -1,6 +1,7 @@
 import { poolKey, type State } from "./facts.ts";
+import { PROBE_AFTER } from "./patience.ts";
 import { type Blocked, type Demand, findRoom, hasAccess, isBlocked, type Room } from "./pools.ts";
-import type { Job, Machine } from "./types.ts";
+import type { Image, Job, Machine, Repository } from "./types.ts";
 import { type Member, supplyOf } from "./world.ts";
 
 /** Where a job stands. `machine`: the one that runs it, ran it, or will most likely take it. */
@@ -65,10 +66,17 @@ function tellPool(
     ...failing,
   ];
   const found = waiting.length > supply.length ? findRoom(room, repository, image) : undefined;
-  const blocked = found && isBlocked(found) ? found : undefined;
+  const isProbed = coming.length + handed.length + failing.length > 0;
+  const blocked = found && isBlocked(found) ? found : isProbed ? probeOf(room, repository, image) : undefined;
   return waiting.map((job, index) => {
     const machine = supply[index]?.machine;
     if (machine) return [job.id, { is: "booting", machine }];
     return [job.id, { is: "waiting", place: index - supply.length + 1, blocked }];
   });
+}
+
+/** Others wait for what becomes of it. See: order.ts. */
+function probeOf({ state }: Room, repository: Repository, image: Image): Blocked | undefined {
+  const streak = state.streaks.get(poolKey({ repo: repository.name, image: image.name }));
+  return streak && streak.failures >= PROBE_AFTER ? { why: "probe", failures: streak.failures } : undefined;
 }

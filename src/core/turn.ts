@@ -80,7 +80,7 @@ function follow(machine: Machine, belief: Belief, context: TurnContext): Turn {
         effect: { do: "release", machine: machine.name },
       });
     case "work":
-      return onceAfter(jobEndsAt(machine, limits), context.now, retire(machine, "job-limit", context));
+      return onceAfter(jobEndsAt(machine, context), context.now, retire(machine, "job-limit", context));
     case "finish":
       return retire(machine, outcomeOf(machine), context);
     case "die":
@@ -90,7 +90,7 @@ function follow(machine: Machine, belief: Belief, context: TurnContext): Turn {
     case "hold":
       if (isSure(machine) || (!context.hasAccess && isWithoutJob(belief)))
         return { effect: { do: "destroy", machine: machine.name } };
-      return onceAfter(jobEndsAt(machine, limits), context.now, {
+      return onceAfter(jobEndsAt(machine, context), context.now, {
         effect: { do: "destroy", machine: machine.name },
       });
     case "deregister": {
@@ -157,8 +157,17 @@ const isWithoutJob = ({ guest, runner }: Belief): boolean =>
 const isWithoutWork = ({ guest, runner }: Belief): boolean =>
   (guest === "silent" || guest === "asking" || guest === "quiet") && runner !== "busy";
 
-const jobEndsAt = (machine: Machine, limits: ImageLimits): number =>
-  (machine.workingAt ?? machine.configuredAt ?? machine.createdAt) + limits.jobMs;
+/** A clock may be put forward by so much while the controller is down, and no job dies of it. */
+const STEP_MS = 24 * 3_600_000;
+
+/**
+ * NB: counted from the start of the process at the earliest, since the clock may have been stepped while the controller was down;
+ * but not again and again, or a controller that is started often would let a job run for ever.
+ */
+function jobEndsAt(machine: Machine, { limits, since }: TurnContext): number {
+  const startedAt = machine.workingAt ?? machine.configuredAt ?? machine.createdAt;
+  return Math.min(Math.max(startedAt, since), startedAt + STEP_MS) + limits.jobMs;
+}
 
 /** See: actions/runner, `Constants.Runner.ReturnCode.RunnerVersionDeprecated`. */
 const TOO_OLD = 7;

@@ -85,6 +85,8 @@ export type Job = JobSeen & {
   gaveUpCause?: string | undefined;
   /** When GitHub was asked to cancel its run, since the job was given up. */
   runCancelledAt?: number | undefined;
+  /** When that was done by force, since it had not helped. */
+  runForcedAt?: number | undefined;
   /** The last time that GitHub refused all calls for its installation while it was open. */
   limited?: { at: number; until: number } | undefined;
   /** The check run that tells its story, and the digest of what it says now. */
@@ -179,6 +181,8 @@ export type Host = {
   machines: number;
   /** Most VMs that boot at a time. */
   starting: number;
+  /** libvirt's storage pool for the disks of VMs. None: `default`. */
+  storage?: string | undefined;
   cpus?: number | undefined;
   memoryMiB?: number | undefined;
   /** Where this host's VMs reach the guest listener: https, as seen from inside a VM. */

@@ -41,6 +41,8 @@ export function blockedWords(blocked: Blocked, now: number): string {
       return blocked.repo === ALL ? "all orders are paused" : `${blocked.repo} is paused`;
     case "backoff":
       return `${blocked.failures === 1 ? "the last machine" : `the last ${blocked.failures} machines`} failed, next try in ${Math.max(1, Math.ceil((blocked.until - now) / 1000))} s`;
+    case "probe":
+      return `the last ${blocked.failures} machines failed, so one is tried at a time`;
   }
 }
 

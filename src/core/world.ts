@@ -36,7 +36,8 @@ export type Effect =
   | { do: "retire"; machine: MachineName; why: Why }
   /** `digest` names what the job's check run is to tell of the story. See `report`. */
   | { do: "publish"; job: number; digest: string; story: Story }
-  | { do: "look-up" | "cancel-run"; job: number };
+  | { do: "cancel-run"; job: number; isForced: boolean }
+  | { do: "look-up"; job: number };
 
 export type Plan = {
   /** Decisions, to be written before anything is done. If there are any, plan again before acting on `effects`. */
@@ -107,6 +108,7 @@ export function supplyOf(members: readonly Member[], now: number): Supply {
  * so before GitHub's.
  */
 export function untoldUntil({ machine, job }: Member): number {
-  if (job || machine.workingAt === undefined) return 0;
+  // NB: a job that was told of may be closed by now, and `machine.job` is all that is left of it.
+  if (job || machine.job !== undefined || machine.workingAt === undefined) return 0;
   return (machine.endedAt ?? machine.workingAt) + LATE_EVENT_MS;
 }

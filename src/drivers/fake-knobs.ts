@@ -9,6 +9,8 @@ export type Knobs = {
   hang: boolean;
   /** It loses its power this long after it has booted. */
   dieMs?: number | undefined;
+  /** How long it takes to be destroyed. */
+  leaveMs: number;
   /** It cannot be made, and this is why. */
   fail?: string | undefined;
 };
@@ -25,11 +27,12 @@ export function readKnobs(box: string): Knobs {
     bootMs: readMs(given, "bootMs") ?? 0,
     hang: given.has("hang"),
     dieMs: readMs(given, "dieMs"),
+    leaveMs: readMs(given, "leaveMs") ?? 0,
     fail: given.get("fail") ?? undefined,
   };
 }
 
-const KNOWN: readonly string[] = ["bootMs", "hang", "dieMs", "fail"];
+const KNOWN: readonly string[] = ["bootMs", "hang", "dieMs", "leaveMs", "fail"];
 
 function readMs(given: URLSearchParams, key: string): number | undefined {
   const text = given.get(key);

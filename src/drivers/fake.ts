@@ -14,6 +14,8 @@ import { parseStat, processesOf, statOf, vmStateOf } from "./processes.ts";
 const CONSOLE = "console.log";
 /** Ends the name of a machine's folder while the machine is destroyed. */
 const LEAVING = ".leaving";
+/** File in a machine's folder: how long it is to take to be destroyed. */
+const LEAVE_MS = "leave-ms";
 const KILL_AGAIN_MS = 50;
 
 /**
@@ -44,6 +46,7 @@ export function fakeDriver(parts: DriverParts): Driver {
       const home = homeOf(name);
       // NB: renamed first. From here on a VM in mid-start cannot write down any more that it lives, and ends. See: fake-vm.sh.
       await ifThere(rename(home, home + LEAVING));
+      await leave(home, parts, signal);
       await killAll(home, parts, signal);
       await rm(home + LEAVING, { recursive: true, force: true });
     },
@@ -61,8 +64,9 @@ export function fakeDriver(parts: DriverParts): Driver {
 /** NB: synchronous, so that no destroy of the same process comes between its steps. */
 function launch({ name, host, image, seed }: StartOrder, home: string, { log, ring }: DriverParts): void {
   if (!host.command?.[0]) throw new SetupError(noCommand(host.name));
-  const { bootMs, hang, dieMs, fail } = readKnobs(image.box.name);
+  const { bootMs, hang, dieMs, leaveMs, fail } = readKnobs(image.box.name);
   mkdirSync(home, { mode: 0o700 });
+  writeFileSync(join(home, LEAVE_MS), String(leaveMs));
   writeFileSync(seedOf(home), JSON.stringify(seed), { mode: 0o600 });
   const output = openSync(join(home, CONSOLE), "a", 0o600);
   const knobs = [bootMs / 1000, hang ? "yes" : "", dieMs === undefined ? "" : dieMs / 1000, fail ?? ""];
@@ -102,6 +106,12 @@ async function look(home: string): Promise<Omit<VmSeen, "name">> {
   const state = vmStateOf(now.state);
   if (state !== "up") return { state };
   return { state: (await readIn(home, "up")) === undefined ? "building" : "up" };
+}
+
+async function leave(home: string, { clock }: DriverParts, signal: AbortSignal): Promise<void> {
+  const leaveMs = Number((await readIn(home + LEAVING, LEAVE_MS)) ?? 0);
+  if (leaveMs > 0) await clock.until(clock.now() + leaveMs, signal);
+  signal.throwIfAborted();
 }
 
 /** Resolves when no process of the machine is left. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Clock } from "../ports.ts";
 import { CommandError } from "./exec.ts";
-import { LIBVIRT, virsh } from "./libvirt-virsh.ts";
+import { virsh } from "./libvirt-virsh.ts";
 import { slots } from "./slots.ts";
 import type { Preparation } from "./vagrant-hypervisor.ts";
 
@@ -16,7 +16,10 @@ const GROWTH_MS = 2000;
  * still uploading, and one whose upload was cut short, whose guests then never boot. So they are made here, one at a time,
  * and their size is compared with the box's before each use.
  */
-export function baseVolumes(clock: Clock): {
+export function baseVolumes(
+  pool: string,
+  clock: Clock,
+): {
   ready: (preparation: Preparation, signal: AbortSignal) => Promise<void>;
 } {
   const lock = slots(1);
@@ -25,7 +28,7 @@ export function baseVolumes(clock: Clock): {
       const leave = await lock.take(signal);
       try {
         for (const image of await imagesOf(preparation))
-          await ensure(image, clock, { signal, log: preparation.log });
+          await ensure(image, clock, { pool, signal, log: preparation.log });
       } finally {
         leave();
       }
@@ -34,13 +37,13 @@ export function baseVolumes(clock: Clock): {
 }
 
 type BoxImage = { volume: string; file: string };
-type Options = { signal: AbortSignal; log: string };
+type Options = { pool: string; signal: AbortSignal; log: string };
 
 async function ensure({ volume, file }: BoxImage, clock: Clock, options: Options): Promise<void> {
   const { size } = await stat(file);
   const there = await settledSize(volume, size, clock, options);
   if (there === size) return;
-  if (there !== undefined) await virsh(["vol-delete", "--pool", LIBVIRT.pool, volume], options);
+  if (there !== undefined) await virsh(["vol-delete", "--pool", options.pool, volume], options);
   await upload({ volume, file }, options);
   const uploaded = await volumeSize(volume, options);
   if (uploaded !== size)
@@ -66,14 +69,14 @@ async function settledSize(
 
 async function upload({ volume, file }: BoxImage, options: Options): Promise<void> {
   const capacity = `${await virtualSize(file)}`;
-  await virsh(["vol-create-as", LIBVIRT.pool, volume, capacity, "--format", "qcow2"], options);
+  await virsh(["vol-create-as", options.pool, volume, capacity, "--format", "qcow2"], options);
   try {
-    await virsh(["vol-upload", "--pool", LIBVIRT.pool, volume, file], {
+    await virsh(["vol-upload", "--pool", options.pool, volume, file], {
       ...options,
       limitMs: UPLOAD_LIMIT_MS,
     });
   } catch (error) {
-    await virsh(["vol-delete", "--pool", LIBVIRT.pool, volume], { signal: new AbortController().signal });
+    await virsh(["vol-delete", "--pool", options.pool, volume], { signal: new AbortController().signal });
     throw error;
   }
 }
@@ -81,7 +84,7 @@ async function upload({ volume, file }: BoxImage, options: Options): Promise<voi
 /** Bytes that the volume's file has. None: there is no such volume. */
 async function volumeSize(volume: string, options: Options): Promise<number | undefined> {
   try {
-    const { stdout } = await virsh(["vol-dumpxml", "--pool", LIBVIRT.pool, volume], {
+    const { stdout } = await virsh(["vol-dumpxml", "--pool", options.pool, volume], {
       signal: options.signal,
     });
     const [, bytes] = /<physical unit='bytes'>(\d+)</.exec(stdout) ?? [];

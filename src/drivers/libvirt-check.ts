@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Host } from "../core/types.ts";
 import { CommandError, run } from "./exec.ts";
-import { LIBVIRT, virsh } from "./libvirt-virsh.ts";
+import { LIBVIRT, poolOf, virsh } from "./libvirt-virsh.ts";
 
 /** A QEMU that still runs after so long has found KVM in order. */
 const KVM_TRIAL_MS = 1500;
@@ -10,7 +10,8 @@ const KVM_TRIAL_MS = 1500;
 /** What libvirt lacks on this host, in sentences that name the cure. */
 export async function checkLibvirt(host: Host, vagrantHome: string, signal: AbortSignal): Promise<string[]> {
   const daemon = await checkDaemon(signal);
-  const rest = daemon.length > 0 ? [] : [...(await checkPool(signal)), ...(await checkNetwork(signal))];
+  const rest =
+    daemon.length > 0 ? [] : [...(await checkPool(poolOf(host), signal)), ...(await checkNetwork(signal))];
   return [...daemon, ...rest, ...(await checkKvm(host, signal)), ...(await checkPath(vagrantHome))];
 }
 
@@ -20,10 +21,12 @@ async function checkDaemon(signal: AbortSignal): Promise<string[]> {
   return [`libvirt cannot be reached at ${LIBVIRT.uri} (${said}). Run script/setup-host, or start libvirtd.`];
 }
 
-async function checkPool(signal: AbortSignal): Promise<string[]> {
-  const said = await complaint(["vol-list", LIBVIRT.pool], signal);
+async function checkPool(pool: string, signal: AbortSignal): Promise<string[]> {
+  const said = await complaint(["vol-list", pool], signal);
   if (said === undefined) return [];
-  return [`libvirt's storage pool ${LIBVIRT.pool} cannot be used (${said}). Run script/setup-host.`];
+  const cure =
+    pool === LIBVIRT.pool ? "Run script/setup-host." : "Define and start it, or mend the host's `storage`.";
+  return [`libvirt's storage pool ${pool} cannot be used (${said}). ${cure}`];
 }
 
 async function checkNetwork(signal: AbortSignal): Promise<string[]> {

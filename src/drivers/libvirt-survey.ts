@@ -1,7 +1,7 @@
 import { parseName } from "../core/name.ts";
 import type { MachineName } from "../core/types.ts";
 import { lookOf } from "./libvirt-state.ts";
-import { LIBVIRT, virsh } from "./libvirt-virsh.ts";
+import { virsh } from "./libvirt-virsh.ts";
 import type { Found } from "./vagrant-hypervisor.ts";
 
 export type Survey = {
@@ -11,8 +11,8 @@ export type Survey = {
 };
 
 /** All domains and volumes of our machines, in one call of virsh. Throws if libvirt could not be asked. */
-export async function survey(controller: string, signal: AbortSignal): Promise<Survey> {
-  const commands = ["domstats --state --nowait", `vol-list ${LIBVIRT.pool}`];
+export async function survey(controller: string, pool: string, signal: AbortSignal): Promise<Survey> {
+  const commands = ["domstats --state --nowait", `vol-list ${pool}`];
   const { stdout, stderr } = await virsh([commands.join("; ")], { signal });
   // NB: half an answer would call machines gone that are there.
   if (stderr.trim() !== "") throw new Error(`virsh: ${stderr.trim()}`);

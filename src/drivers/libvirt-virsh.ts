@@ -1,3 +1,4 @@
+import type { Host } from "../core/types.ts";
 import { type Output, run } from "./exec.ts";
 
 /** Where vagrant-libvirt and virsh meet. The network is the one of vagrant/libvirt/network.xml. */
@@ -7,6 +8,9 @@ export const LIBVIRT = {
   network: "mayfly",
   networkAddress: "10.77.0.0/20",
 } as const;
+
+/** The storage pool for the disks of a host's VMs. */
+export const poolOf = ({ storage = LIBVIRT.pool }: Host): string => storage;
 
 const LIMIT_MS = 60_000;
 

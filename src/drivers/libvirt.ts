@@ -3,7 +3,7 @@ import type { MachineName } from "../core/types.ts";
 import { baseVolumes } from "./libvirt-base.ts";
 import { checkLibvirt } from "./libvirt-check.ts";
 import { type Survey, survey } from "./libvirt-survey.ts";
-import { LIBVIRT, quote, virsh } from "./libvirt-virsh.ts";
+import { LIBVIRT, poolOf, quote, virsh } from "./libvirt-virsh.ts";
 import {
   forgetIndex,
   type Hypervisor,
@@ -24,27 +24,28 @@ const ROUNDS = 3;
  */
 export function libvirt(parts: HypervisorParts): Hypervisor {
   const { host, controller, vagrantHome, clock } = parts;
-  const base = baseVolumes(clock);
+  const pool = poolOf(host);
+  const base = baseVolumes(pool, clock);
 
   return {
     takesSeedDisk: true,
     endsBuildsWith: "SIGKILL",
-    survey: async (signal) => (await survey(controller, signal)).found,
+    survey: async (signal) => (await survey(controller, pool, signal)).found,
     prepare: async (preparation, signal) => {
       // NB: settled, so that nothing is at work on the pool any more when a failure is told.
       const made = await Promise.allSettled([
         base.ready(preparation, signal),
-        uploadSeed(preparation, signal),
+        uploadSeed(preparation, pool, signal),
       ]);
       for (const one of made) if (one.status === "rejected") throw one.reason;
       const seedDisk = preparation.seedDisk !== undefined;
-      return { ...LIBVIRT, hypervisor: host.hypervisor, seedDisk };
+      return { ...LIBVIRT, pool, hypervisor: host.hypervisor, seedDisk };
     },
     remove: async ({ name }, signal) => {
-      let left = await survey(controller, signal);
+      let left = await survey(controller, pool, signal);
       for (let round = 0; left.found.has(name) && round < ROUNDS; round++) {
-        await removeOnce(name, left, signal);
-        left = await survey(controller, signal);
+        await removeOnce(name, pool, left, signal);
+        left = await survey(controller, pool, signal);
       }
       const rest = left.found.get(name);
       if (rest) throw new Error(`the ${rest.kind} of ${name} cannot be removed: ${rest.text ?? rest.state}`);
@@ -54,7 +55,7 @@ export function libvirt(parts: HypervisorParts): Hypervisor {
   };
 }
 
-async function removeOnce(name: MachineName, left: Survey, signal: AbortSignal): Promise<void> {
+async function removeOnce(name: MachineName, pool: string, left: Survey, signal: AbortSignal): Promise<void> {
   if (left.found.get(name)?.kind === "vm") {
     // NB: `destroy` fails if the VM is off already; that is no matter.
     await virsh([`destroy ${name}; undefine ${name} --managed-save --snapshots-metadata --nvram`], {
@@ -62,16 +63,20 @@ async function removeOnce(name: MachineName, left: Survey, signal: AbortSignal):
     });
   }
   for (const volume of left.volumes.get(name) ?? []) {
-    await virsh(["vol-delete", "--pool", LIBVIRT.pool, volume], { signal });
+    await virsh(["vol-delete", "--pool", pool, volume], { signal });
   }
 }
 
 /** Puts the seed's disk into the pool as a volume: libvirt then lets QEMU have it, whatever guards the host's files. */
-async function uploadSeed({ seedDisk, order, log }: Preparation, signal: AbortSignal): Promise<void> {
+async function uploadSeed(
+  { seedDisk, order, log }: Preparation,
+  pool: string,
+  signal: AbortSignal,
+): Promise<void> {
   if (seedDisk === undefined) return;
   const volume = `${order.name}${SEED_VOLUME}`;
-  const create = `vol-create-as ${LIBVIRT.pool} ${volume} ${SEED_DISK_BYTES} --format raw`;
-  const upload = `vol-upload --pool ${LIBVIRT.pool} ${volume} ${quote(seedDisk)}`;
+  const create = `vol-create-as ${pool} ${volume} ${SEED_DISK_BYTES} --format raw`;
+  const upload = `vol-upload --pool ${pool} ${volume} ${quote(seedDisk)}`;
   await virsh([`${create}; ${upload}`], { signal, log });
   await rm(seedDisk);
 }

@@ -27,11 +27,11 @@ export type BuilderParts = {
 /** Makes one VM. Resolves when Vagrant has done its part; throws why it has not. The signal's reason says how to end what runs. */
 export type Builder = (order: StartOrder, folder: MachineFolder, signal: AbortSignal) => Promise<void>;
 
-/** Reason of a signal that ends a build: how `vagrant up` is told. */
+/** Reason of a signal that ends a build: how `vagrant up` is told. `none`: one that has its order goes on without us. */
 export class Halt extends Error {
   override name = "Halt";
-  readonly how: NodeJS.Signals;
-  constructor(how: NodeJS.Signals) {
+  readonly how: NodeJS.Signals | "none";
+  constructor(how: NodeJS.Signals | "none") {
     super("the machine's building was called off");
     this.how = how;
   }
@@ -53,23 +53,31 @@ export function builder(parts: BuilderParts): Builder {
         signal,
       });
     } finally {
-      await dropSeed(folder);
       leave();
     }
   };
 
   async function buildWith(child: Waiting, order: StartOrder, watch: Watch): Promise<void> {
     const { folder, signal } = watch;
+    let hasOrder = false;
     try {
       await writeRun(folder, { ...child.record, dotFolder: child.dotFolder });
       await rename(child.log, folder.log);
-      child.give(await prepare(order, folder, parts, signal));
+      const text = await prepare(order, folder, parts, signal);
+      signal.throwIfAborted();
+      hasOrder = true;
+      child.give(text);
       await finish(child, watch);
     } catch (error) {
+      const how = signal.reason instanceof Halt ? signal.reason.how : "SIGKILL";
+      // NB: it may still be about to read the seed.
+      if (how === "none" && hasOrder) throw error;
       // NB: also after its own end, for what it has started may still be there.
-      await halt(child, signal.reason instanceof Halt ? signal.reason.how : "SIGKILL", clock);
+      await halt(child, how === "none" ? "SIGKILL" : how, clock);
+      await dropSeed(folder);
       throw error;
     }
+    await dropSeed(folder);
   }
 }
 

@@ -12,7 +12,7 @@ export type Builds = {
   isUnderWay: (name: MachineName) => boolean;
   /** Ends a build, if there is one, and waits until nothing of it runs. */
   halt: (name: MachineName, how: NodeJS.Signals) => Promise<void>;
-  /** Ends all builds, leaving what they have made. */
+  /** Lets go of all builds: those that Vagrant is at work on end without us, and the next controller takes them up. */
   close: () => Promise<void>;
 };
 
@@ -57,8 +57,8 @@ export function builds({ machines, build, log, ring }: BuildsParts): Builds {
     },
     close: async () => {
       const running = [...underWay.values()];
-      // NB: at this signal Vagrant ends at once and cleans nothing up: the VMs are the next controller's.
-      for (const { stop } of running) stop.abort(new Halt("SIGTERM"));
+      // NB: a Vagrant that was ended now would leave half a VM, and its job would have lost one of its tries.
+      for (const { stop } of running) stop.abort(new Halt("none"));
       await Promise.all(running.map(({ done }) => done));
     },
   };

@@ -42,6 +42,7 @@ export type InRepo = {
 export type Client = {
   probot: Probot;
   appId: number;
+  log: Logger;
   /** Acts as the App itself, or as one installation of it. */
   as(installation?: number): Promise<ProbotOctokit["rest"]>;
   /** Acts as the installation that the repository belongs to. */
@@ -50,6 +51,8 @@ export type Client = {
   learn(repo: RepoName, installation: number): void;
   /** How each installation stands with GitHub's limits. */
   standing(): Standing[];
+  /** When GitHub last did as it was asked; undefined: not yet. */
+  answeredAt(): number | undefined;
 };
 
 /** Opens the way to GitHub; nothing is called yet. Throws `SetupError` if the private key is none. */
@@ -75,6 +78,7 @@ export function newClient(options: ClientOptions): Client {
   const client: Client = {
     probot,
     appId,
+    log,
     as: async (installation) => (await probot.auth(installation)).rest,
     learn(repo, installation) {
       const key = repo.toLowerCase();
@@ -82,6 +86,7 @@ export function newClient(options: ClientOptions): Client {
       if (installation <= 0 || installations.has(key) || outdated.has(`${key} ${installation}`)) return;
       installations.set(key, installation);
     },
+    answeredAt: careful.answeredAt,
     standing: () =>
       careful.standing().map((standing) => ({ ...standing, repositories: reposOf(standing.installation) })),
     async inRepo(repo, signal, act) {

@@ -1,11 +1,12 @@
 import { z } from "zod";
 import type { DeliveryEntry, GitHub } from "../ports.ts";
 import { ask, type Client, PER_PAGE } from "./client.ts";
+import { jsonOf } from "./json.ts";
 
 const entry = z
   .object({
-    // NB: no `z.int()`: one id beyond 2^53 would make the whole log unreadable. As it is, such an entry is merely not found.
-    id: z.number(),
+    // NB: GitHub's ids are beyond 2^53, and Octokit makes a BigInt of such a number. See: octokit/request.js issue 797.
+    id: z.union([z.number(), z.bigint()]).transform(String),
     guid: z.string(),
     event: z.string(),
     action: z.string().nullish(),
@@ -79,10 +80,12 @@ function nextCursor(link: string | undefined): string | undefined {
  * NB: the payload comes parsed, so its bytes are not those that were signed, and there is nothing to verify. It needs no signature: it
  * came from GitHub itself, over TLS, to an answer that only the App may have.
  */
-async function read(client: Client, id: number, signal: AbortSignal): ReturnType<GitHub["delivery"]> {
+async function read(client: Client, id: string, signal: AbortSignal): ReturnType<GitHub["delivery"]> {
   const app = await client.as();
+  // NB: it becomes a part of the address, so its digits are all that matters.
+  const delivery_id = id as unknown as number;
   const found = await ask({
-    send: () => app.apps.getWebhookDelivery({ delivery_id: id, request: { signal } }),
+    send: () => app.apps.getWebhookDelivery({ delivery_id, request: { signal } }),
     shape: detail,
     expect: { 400: "gone", 404: "gone", 422: "gone" },
   } as const);
@@ -90,6 +93,6 @@ async function read(client: Client, id: number, signal: AbortSignal): ReturnType
   return {
     id: found.guid.toLowerCase(),
     event: found.event,
-    payload: JSON.stringify(found.request.payload),
+    payload: jsonOf(found.request.payload),
   };
 }

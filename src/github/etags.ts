@@ -1,4 +1,5 @@
 import { isHttpFailure } from "./errors.ts";
+import { jsonOf } from "./json.ts";
 
 /** What is remembered at most: answers, and bytes of them. A page of a hundred runs has about a MiB. */
 const MOST_ANSWERS = 1000;
@@ -50,7 +51,7 @@ export function newMemory(limits: { answers?: number; bytes?: number } = {}): Me
       try {
         const answer = await send(known ? { "if-none-match": known.etag } : {});
         const { etag } = answer.headers;
-        if (typeof etag === "string") keep(key, { etag, json: Buffer.from(JSON.stringify(answer.data)) });
+        if (typeof etag === "string") keep(key, { etag, json: Buffer.from(jsonOf(answer.data)) });
         else forget(key);
         return answer;
       } catch (error) {

@@ -1,7 +1,9 @@
+import type { Logger } from "pino";
 import { z } from "zod";
-import type { JobSeen } from "../core/types.ts";
+import type { JobSeen, RepoName } from "../core/types.ts";
 import type { GitHub } from "../ports.ts";
 import { allPages, ask, type Client, type InRepo } from "./client.ts";
+import { Refused, Unanswered } from "./errors.ts";
 import { jobSeen, jobShape, type RawJob } from "./job-seen.ts";
 
 /** Runs whose jobs are read at once. */
@@ -12,9 +14,12 @@ const runPage = z
   .object({ workflow_runs: z.array(z.object({ id: z.int() })) })
   .transform(({ workflow_runs }) => workflow_runs);
 const jobPage = z.object({ jobs: z.array(jobShape) }).transform(({ jobs }) => jobs);
+const NO_JOBS: RawJob[] = [];
 
 /** The jobs part of the port. */
 export function jobVerbs(client: Client): Pick<GitHub, "job" | "openJobs" | "cancelRun" | "rerunJob"> {
+  /** By repository: the run that a limit kept from being read, so that the next look begins there. */
+  const unread = new Map<RepoName, number>();
   return {
     job: (repo, id, signal) =>
       client.inRepo(repo, signal, async ({ rest, at, installation }) => {
@@ -25,15 +30,27 @@ export function jobVerbs(client: Client): Pick<GitHub, "job" | "openJobs" | "can
         } as const);
         return raw === "gone" ? raw : jobSeen(raw, { repo, installation });
       }),
-    openJobs: (repo, signal) =>
+    openJobs: (repo, signal, found = async () => {}) =>
       client.inRepo(repo, signal, async (place) => {
-        const jobs = await openJobs(place);
-        return jobs.map((raw): JobSeen => jobSeen(raw, { repo, installation: place.installation }));
+        const { installation } = place;
+        const runs = beginningWith(unread.get(repo), await openRuns(place));
+        const open: JobSeen[] = [];
+        for (let first = 0; first < runs.length; first += AT_ONCE) {
+          unread.set(repo, runs[first] ?? 0);
+          const some = await openJobsOf(place, runs.slice(first, first + AT_ONCE), client.log);
+          const seen = some.map((raw) => jobSeen(raw, { repo, installation }));
+          await found(seen);
+          open.push(...seen);
+        }
+        unread.delete(repo);
+        return open;
       }),
-    cancelRun: (repo, runId, signal) =>
+    cancelRun: (repo, runId, isForced, signal) =>
       client.inRepo(repo, signal, async ({ rest, at }) => {
+        const run = { ...at, run_id: runId };
         await ask({
-          send: () => rest.actions.cancelWorkflowRun({ ...at, run_id: runId }),
+          send: () =>
+            isForced ? rest.actions.forceCancelWorkflowRun(run) : rest.actions.cancelWorkflowRun(run),
           shape: z.unknown(),
           expect: { 404: "over", 409: "over" },
         } as const);
@@ -49,13 +66,24 @@ export function jobVerbs(client: Client): Pick<GitHub, "job" | "openJobs" | "can
   };
 }
 
-/** NB: a run keeps its status until its last job has ended, so jobs that are done are among those read. */
-async function openJobs(place: InRepo): Promise<RawJob[]> {
-  const runs = await openRuns(place);
+/** The same runs in the same circle. */
+function beginningWith(run: number | undefined, runs: readonly number[]): number[] {
+  const first = run === undefined ? 0 : Math.max(runs.indexOf(run), 0);
+  return [...runs.slice(first), ...runs.slice(0, first)];
+}
+
+/**
+ * A run that GitHub stumbles over does not hide the others: its jobs may still be looked up one by one.
+ * NB: a run keeps its status until its last job has ended, so jobs that are done are among those read.
+ */
+async function openJobsOf(place: InRepo, runs: readonly number[], log: Logger): Promise<RawJob[]> {
+  const answers = await Promise.allSettled(runs.map((run) => jobsOf(place, run)));
   const open: RawJob[] = [];
-  for (let first = 0; first < runs.length; first += AT_ONCE) {
-    const some = await Promise.all(runs.slice(first, first + AT_ONCE).map((run) => jobsOf(place, run)));
-    open.push(...some.flat().filter((job) => job.status !== "completed"));
+  for (const [index, answer] of answers.entries()) {
+    if (answer.status === "fulfilled")
+      open.push(...answer.value.filter(({ status }) => status !== "completed"));
+    else if (!(answer.reason instanceof Refused || answer.reason instanceof Unanswered)) throw answer.reason;
+    else log.warn({ run: runs[index], err: answer.reason }, "the jobs of a run could not be listed");
   }
   return open;
 }
@@ -77,6 +105,8 @@ function jobsOf({ rest, at }: InRepo, runId: number): Promise<RawJob[]> {
     ask({
       send: () => rest.actions.listJobsForWorkflowRun({ ...at, run_id: runId, filter: "latest", ...page }),
       shape: jobPage,
+      // NB: a run that was deleted meanwhile.
+      expect: { 404: NO_JOBS },
     }),
   );
 }

@@ -28,6 +28,8 @@ export type Careful = {
   Octokit: typeof ProbotOctokit;
   /** Of each installation that a call was made for, or that was limited from the start. */
   standing(): Omit<Standing, "repositories">[];
+  /** When GitHub last did as it was asked; undefined: not yet. */
+  answeredAt(): number | undefined;
 };
 
 /** The rest of an answer is for who asked. */
@@ -59,6 +61,7 @@ const APP = "app";
 export function carefulOctokit(parts: LimitParts): Careful {
   const lanes = newLanes(parts);
   const memory = newMemory();
+  let answeredAt: number | undefined;
   const Octokit = ProbotOctokit.plugin((octokit, options) => {
     octokit.hook.wrap("request", async (send, request) => {
       const sending = sendingOf(request, lanes, options.auth?.installationId);
@@ -79,6 +82,7 @@ export function carefulOctokit(parts: LimitParts): Careful {
           });
         };
         const answer = await sendCarefully(sendOnce, sending, again, parts.clock);
+        answeredAt = parts.clock.now();
         lane.budget.learn(answer.headers);
         const { data: shown } = checkRun.safeParse(answer.data);
         if (sending.isContent && shown) lane.budget.learnCheckRun(shown);
@@ -94,7 +98,7 @@ export function carefulOctokit(parts: LimitParts): Careful {
     throttle: { enabled: false },
     retry: { enabled: false },
   }));
-  return { Octokit, standing: lanes.standing };
+  return { Octokit, standing: lanes.standing, answeredAt: () => answeredAt };
 }
 
 function newLanes({ clock, limitedUntil = new Map(), onLimited }: LimitParts): Lanes {

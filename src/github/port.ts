@@ -2,7 +2,8 @@ import type { Logger } from "pino";
 import type { Probot } from "probot";
 import { z } from "zod";
 import type { RepoName } from "../core/types.ts";
-import type { GitHub, Standing } from "../ports.ts";
+import type { AppSetup, GitHub, Standing } from "../ports.ts";
+import { appSetup } from "./app-setup.ts";
 import { checkVerbs } from "./checks.ts";
 import { allPages, ask, type Client, newClient, split } from "./client.ts";
 import { deliveryVerbs } from "./deliveries.ts";
@@ -34,8 +35,11 @@ export type GitHubOptions = LimitParts & {
  */
 export function githubPort(options: GitHubOptions): {
   github: GitHub;
+  setup: AppSetup;
   probot: Probot;
   standing: () => Standing[];
+  /** When GitHub last did as it was asked; undefined: not yet. */
+  answeredAt: () => number | undefined;
 } {
   const apiUrl = options.apiUrl ?? GITHUB_API;
   const client = newClient({ ...options, apiUrl });
@@ -49,7 +53,8 @@ export function githubPort(options: GitHubOptions): {
     ...deliveryVerbs(client),
     ...peopleVerbs(client),
   };
-  return { github, probot: client.probot, standing: client.standing };
+  const { probot, standing, answeredAt } = client;
+  return { github, setup: appSetup(client), probot, standing, answeredAt };
 }
 
 /** Base address of the pages that belong to an API: github.com's own, or that of a GitHub Enterprise Server. */

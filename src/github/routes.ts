@@ -42,6 +42,8 @@ export type RouteRules = {
  */
 export const ROUTES: Readonly<Record<string, RouteRules>> = {
   // NB: the App itself has a new token for each call, and GitHub's mark differs from token to token: conditions are of no use here.
+  "GET /app": { needs: "app", urgency: "read" },
+  "GET /app/hook/config": { needs: "app", urgency: "read" },
   "GET /app/installations": { needs: "app", urgency: "read" },
   "GET /app/hook/deliveries": { needs: "app", urgency: "read" },
   "GET /app/hook/deliveries/{delivery_id}": { needs: "app", urgency: "read" },
@@ -74,6 +76,10 @@ export const ROUTES: Readonly<Record<string, RouteRules>> = {
   },
   "GET /repos/{owner}/{repo}/actions/jobs/{job_id}": { needs: "actions: read", urgency: "read" },
   "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel": { needs: "actions: write", urgency: "remove" },
+  "POST /repos/{owner}/{repo}/actions/runs/{run_id}/force-cancel": {
+    needs: "actions: write",
+    urgency: "remove",
+  },
   "POST /repos/{owner}/{repo}/actions/jobs/{job_id}/rerun": { needs: "actions: write", urgency: "remove" },
   "GET /repos/{owner}/{repo}/collaborators/{username}/permission": {
     needs: "metadata: read",

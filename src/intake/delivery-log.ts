@@ -16,6 +16,8 @@ export type DeliveryLogParts = {
   store: Pick<Store, "keep" | "known" | "logPosition" | "moveLogPosition">;
   /** Rung for each webhook that is new. */
   wake: Ring;
+  /** Told of each webhook that had to be fetched. */
+  onFetched?: (() => void) | undefined;
   clock: Clock;
   log: Logger;
 };
@@ -34,9 +36,8 @@ const FIRST_LOOK_MS = 24 * 3_600_000;
 const OVERLAP_MS = 5 * 60_000;
 /** When nothing comes the position follows GitHub's clock at this distance, so that what was kept is never asked for again. */
 const QUIET_MS = 10 * 60_000;
-/** A webhook that GitHub fails to give so many rounds long is let go. */
-const MOST_TRIES = 10;
-const LET_GO = Number.POSITIVE_INFINITY;
+/** A webhook that GitHub fails to give for so many minutes, although it gives the list, is let go. Its troubles seldom last longer. */
+const MOST_TRIES = 120;
 /** As many failures in one round are GitHub's own trouble. */
 const MOST_FAILURES = 3;
 
@@ -55,17 +56,18 @@ const READ: Readonly<Record<string, readonly string[] | "all">> = {
  * NB: GitHub notes a success as soon as a relay has taken a webhook, so the status of an entry says nothing.
  */
 export function watchDeliveries(parts: DeliveryLogParts, signal: AbortSignal): Rounds {
-  const tries: Tries = new Map();
+  const failing: Failing = new Map();
   const timing = { everyMs: EVERY_MS, restMs: REST_MS, failure: "the delivery log could not be read" };
-  const round = (whileOpen: AbortSignal) => readLog(parts, tries, whileOpen);
+  const round = (whileOpen: AbortSignal) => readLog(parts, failing, whileOpen);
   return startRounds({ ...parts, ...timing, round }, signal);
 }
 
-/** By GUID: how often a webhook could not be fetched. Without end: it was let go. */
-type Tries = Map<string, number>;
+/** By GUID: webhooks that could not be fetched. A minute counts once, however many rounds it has: a relay may ring every few seconds. */
+type Failing = Map<string, { tries: number; countedAt: number }>;
+const LET_GO = { tries: MOST_TRIES, countedAt: 0 };
 
 /** The position moves only after all that was missing is kept: a kill before that costs a few calls, and nothing else. */
-async function readLog(parts: DeliveryLogParts, tries: Tries, signal: AbortSignal): Promise<void> {
+async function readLog(parts: DeliveryLogParts, failing: Failing, signal: AbortSignal): Promise<void> {
   const { github, store, clock } = parts;
   const position = await store.logPosition();
   const since = position === undefined ? clock.now() - FIRST_LOOK_MS : position - OVERLAP_MS;
@@ -73,14 +75,8 @@ async function readLog(parts: DeliveryLogParts, tries: Tries, signal: AbortSigna
     github.deliveries(since, AbortSignal.any([limited, signal])),
   );
   const listed = new Set(entries.map(({ guid }) => guid));
-  for (const guid of tries.keys()) if (!listed.has(guid)) tries.delete(guid);
-  const missing = await missingOf(entries, store);
-  await fetchAll(
-    missing.filter(({ guid }) => tries.get(guid) !== LET_GO),
-    parts,
-    tries,
-    signal,
-  );
+  for (const guid of failing.keys()) if (!listed.has(guid)) failing.delete(guid);
+  await fetchAll(inTurn(await missingOf(entries, store), failing), parts, failing, signal);
   const newest = entries.reduce((latest, entry) => Math.max(latest, entry.at), at - QUIET_MS);
   if (newest > (position ?? 0)) await store.moveLogPosition(newest);
 }
@@ -104,11 +100,17 @@ function isRead({ event, action }: DeliveryEntry): boolean {
   return actions === "all" || (action !== undefined && actions?.includes(action) === true);
 }
 
+/** Those that failed before come last, so that they do not keep the others from being fetched. */
+function inTurn(entries: readonly DeliveryEntry[], failing: Failing): DeliveryEntry[] {
+  const triesOf = ({ guid }: DeliveryEntry): number => failing.get(guid)?.tries ?? 0;
+  return entries.filter((entry) => triesOf(entry) < MOST_TRIES).sort((a, b) => triesOf(a) - triesOf(b));
+}
+
 /** Throws the last failure, if there was one that is worth another round; what could be fetched is kept by then. */
 async function fetchAll(
   entries: readonly DeliveryEntry[],
   parts: DeliveryLogParts,
-  tries: Tries,
+  failing: Failing,
   signal: AbortSignal,
 ): Promise<void> {
   const failures: unknown[] = [];
@@ -118,7 +120,7 @@ async function fetchAll(
     for (const [index, answer] of answers.entries()) {
       const guid = some[index]?.guid ?? "";
       if (answer.status === "fulfilled" && answer.value !== "gone") await keep(answer.value, parts);
-      else if (answer.status === "fulfilled") tries.set(guid, LET_GO);
+      else if (answer.status === "fulfilled") failing.set(guid, LET_GO);
       else if (isWorthAnother(guid, answer.reason)) failures.push(answer.reason);
       else parts.log.warn({ delivery: guid, err: answer.reason }, "webhook let go, GitHub does not give it");
     }
@@ -128,18 +130,22 @@ async function fetchAll(
   /** NB: one that always fails must not keep the position where it is: the list of days would be read every minute. */
   function isWorthAnother(guid: string, reason: unknown): boolean {
     if (signal.aborted || (reason instanceof GitHubUnavailable && reason.retryAt !== undefined)) return true;
-    const count = (tries.get(guid) ?? 0) + 1;
-    tries.set(guid, count < MOST_TRIES ? count : LET_GO);
-    return count < MOST_TRIES;
+    const { tries, countedAt } = failing.get(guid) ?? { tries: 0, countedAt: Number.NEGATIVE_INFINITY };
+    const now = parts.clock.now();
+    if (now - countedAt < EVERY_MS) return true;
+    failing.set(guid, { tries: tries + 1, countedAt: now });
+    return tries + 1 < MOST_TRIES;
   }
 }
 
 async function keep(
   webhook: Omit<Delivery, "receivedAt">,
-  { store, wake, clock }: DeliveryLogParts,
+  { store, wake, onFetched, clock }: DeliveryLogParts,
 ): Promise<void> {
   const kept = await store.keep({ ...webhook, receivedAt: clock.now() });
-  if (kept === "new") wake();
+  if (kept === "known") return;
+  onFetched?.();
+  wake();
 }
 
 async function fetchOne(

@@ -1,23 +1,13 @@
-import type { Logger } from "pino";
 import { withLimit } from "../clock.ts";
-import type { Fact, State } from "../core/facts.ts";
+import type { State } from "../core/facts.ts";
 import { YOUNG_MS } from "../core/patience.ts";
 import { hasAccess } from "../core/pools.ts";
 import type { Job, JobSeen, RepoName } from "../core/types.ts";
-import { type Clock, type GitHub, GitHubUnavailable, type Ring } from "../ports.ts";
-import { noteAccess } from "./access.ts";
+import { type GitHub, GitHubUnavailable } from "../ports.ts";
+import { type AccessParts, noteAccess } from "./access.ts";
 import { type Rounds, startRounds } from "./rounds.ts";
 
-export type SweepParts = {
-  github: Pick<GitHub, "installed" | "isInstalled" | "openJobs" | "job">;
-  repositories: readonly RepoName[];
-  state: () => State;
-  record: (facts: readonly Fact[]) => Promise<void>;
-  clock: Clock;
-  ring: Ring;
-  log: Logger;
-  everyMs?: number;
-};
+export type SweepParts = AccessParts & { github: Pick<GitHub, "openJobs" | "job">; everyMs?: number };
 
 const EVERY_MS = 5 * 60_000;
 /** However often somebody rings. */
@@ -35,16 +25,21 @@ export function sweepJobs(parts: SweepParts, signal: AbortSignal): Rounds {
   const { clock, log, everyMs = EVERY_MS, repositories } = parts;
   const pauseMs = Math.min(PAUSE_MS, everyMs / 2 / repositories.length);
   const limits: Limits = new Map();
+  const askedAt = new Map<RepoName, number>();
+  const lastAsked = (repo: RepoName): number => askedAt.get(repo) ?? 0;
   let isFirst = true;
 
   async function round(): Promise<void> {
     await noteAccess(parts, signal).catch((error: unknown) => {
       if (!signal.aborted) log.warn({ err: error }, "where the App is installed could not be asked");
     });
-    for (const [index, repo] of repositories.entries()) {
+    // NB: those that a limit kept from being asked come first, else the same ones would be left out each time.
+    const inTurn = repositories.toSorted((a, b) => lastAsked(a) - lastAsked(b));
+    for (const [index, repo] of inTurn.entries()) {
       // NB: jobs may wait since yesterday when the controller starts.
       if (index > 0 && !isFirst) await clock.until(clock.now() + pauseMs, signal);
       await sweepRepository(repo, parts, limits, signal);
+      if (!isLimited(repo, limits, parts)) askedAt.set(repo, clock.now());
     }
     await lookUpAll(jobsElsewhere(parts), parts, limits, signal);
     isFirst = false;
@@ -80,7 +75,7 @@ async function sweepRepository(
   if (signal.aborted || isLimited(repo, limits, parts) || !hasAccess({ repo }, state())) return;
   try {
     const listed = await withLimit(clock, LIMIT_MS, (limited) =>
-      github.openJobs(repo, AbortSignal.any([limited, signal])),
+      github.openJobs(repo, AbortSignal.any([limited, signal]), (some) => writeNews(some, parts)),
     );
     await writeNews(listed, parts);
     const ids = new Set(listed.map(({ id }) => id));

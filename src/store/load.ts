@@ -2,6 +2,7 @@ import type { Kysely } from "kysely";
 import { emptyState, type State } from "../core/facts.ts";
 import type { Job, Machine } from "../core/types.ts";
 import { SetupError } from "../ports.ts";
+import { pastJob, pastLimit, pastMachine } from "./past.ts";
 import type { Tables } from "./tables.ts";
 
 /** How long a closed job is remembered. NB: GitHub keeps webhooks for a redelivery for 3 days, a GitHub Enterprise Server for 7. */
@@ -18,12 +19,12 @@ export async function load(db: Kysely<Tables>, now: number): Promise<State> {
     .$narrowType<{ doc: string }>()
     .execute();
   for (const { doc } of jobs) {
-    const job = JSON.parse(doc) as Job;
+    const job = pastJob(JSON.parse(doc) as Job, now);
     state.jobs.set(job.id, job);
   }
   const machines = await db.selectFrom("machine").select("doc").where("forgotten_at", "is", null).execute();
   for (const { doc } of machines) {
-    const machine = JSON.parse(doc) as Machine;
+    const machine = pastMachine(JSON.parse(doc) as Machine, now);
     state.machines.set(machine.name, machine);
   }
   const closed = await db
@@ -39,7 +40,7 @@ export async function load(db: Kysely<Tables>, now: number): Promise<State> {
   const revoked = await db.selectFrom("revoked_repository").select("name").execute();
   for (const { name } of revoked) state.withoutAccess.add(name);
   const limited = await db.selectFrom("limited_installation").selectAll().execute();
-  for (const { id, at, until } of limited) state.limited.set(id, { at, until });
+  for (const { id, at, until } of limited) state.limited.set(id, pastLimit({ at, until }, now));
   return state;
 }
 

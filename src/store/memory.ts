@@ -1,6 +1,5 @@
-import { apply, emptyState, type Fact } from "../core/facts.ts";
-import type { Job, Machine, MachineName } from "../core/types.ts";
-import type { Delivery, Store } from "../ports.ts";
+import { apply, emptyState, type Fact, type State } from "../core/facts.ts";
+import type { ClosedJob, Delivery, PastMachine, Store } from "../ports.ts";
 import { subjectsOf } from "./subjects.ts";
 
 const isAboutNone = (fact: Fact): boolean => {
@@ -9,27 +8,23 @@ const isAboutNone = (fact: Fact): boolean => {
 };
 
 /** A store that lasts as long as the process, for simulations and tests. Same reducer, no disk. */
-export function memoryStore(): Store {
+export function memoryStore(onFact?: (fact: Fact, before: State) => void): Store {
   const state = emptyState();
   let facts: Fact[] = [];
+  let closedJobs: ClosedJob[] = [];
+  let pastMachines: PastMachine[] = [];
   const deliveries = new Map<string, Delivery & { isRead: boolean }>();
   let logPosition: number | undefined;
-  /** Jobs and machines that are over, in the order of their ends. */
-  const past = { jobs: new Map<number, Job>(), machines: new Map<MachineName, Machine>() };
-  const newest = <T>(things: Iterable<T>, most: number): T[] => [...things].reverse().slice(0, most);
-
-  function keepWhatEnds(fact: Fact): void {
-    const job = fact.kind === "job-closed" ? state.jobs.get(fact.job) : undefined;
-    const machine = fact.kind === "machine-forgotten" ? state.machines.get(fact.machine) : undefined;
-    if (job) past.jobs.set(job.id, job);
-    if (machine) past.machines.set(machine.name, machine);
-  }
 
   return {
     state,
     async record(added) {
       for (const fact of added) {
-        keepWhatEnds(fact);
+        onFact?.(fact, state);
+        const job = fact.kind === "job-closed" ? state.jobs.get(fact.job) : undefined;
+        const machine = fact.kind === "machine-forgotten" ? state.machines.get(fact.machine) : undefined;
+        if (job) closedJobs.push({ ...job, closedAt: fact.at });
+        if (machine) pastMachines.push({ ...machine, forgottenAt: fact.at });
         apply(state, fact);
         facts.push(fact);
       }
@@ -39,13 +34,25 @@ export function memoryStore(): Store {
         "job" in about ? subjectsOf(fact).job === about.job : subjectsOf(fact).machine === about.machine;
       return facts.filter(isAbout).toSorted((a, b) => a.at - b.at);
     },
-    findJob: async (id) => state.jobs.get(id) ?? past.jobs.get(id),
-    findMachine: async (name) => state.machines.get(name) ?? past.machines.get(name),
+    findJob: async (id) => state.jobs.get(id) ?? closedJobs.find((job) => job.id === id),
+    findMachine: async (name) =>
+      state.machines.get(name) ?? pastMachines.find((machine) => machine.name === name),
     lately: async (most) => ({
-      jobs: newest(past.jobs.values(), most),
-      machines: newest(past.machines.values(), most),
-      rest: newest(facts.filter(isAboutNone), most),
+      jobs: closedJobs.toSorted(byClosing).slice(0, most),
+      machines: pastMachines.toSorted(byEnd).reverse().slice(0, most),
+      rest: facts.filter(isAboutNone).reverse().slice(0, most),
     }),
+    closedJobs: async ({ since, repo, before, most }) =>
+      closedJobs
+        .filter((job) => job.closedAt >= since && (!before || byClosing(before, job) < 0))
+        .filter((job) => repo === undefined || job.repo.toLowerCase() === repo.toLowerCase())
+        .toSorted(byClosing)
+        .slice(0, most),
+    pastMachines: async ({ since, after, most }) =>
+      pastMachines
+        .filter((machine) => machine.forgottenAt >= since && (!after || byEnd(after, machine) < 0))
+        .toSorted(byEnd)
+        .slice(0, most),
     async keep(delivery) {
       if (deliveries.has(delivery.id)) return "known";
       deliveries.set(delivery.id, { ...delivery, isRead: false });
@@ -64,7 +71,7 @@ export function memoryStore(): Store {
       const delivery = deliveries.get(id);
       if (delivery) deliveries.set(id, { ...delivery, isRead: true });
     },
-    async prune(before) {
+    async prune({ facts: before, rows }) {
       const isOpen = (fact: Fact) => {
         const { job, machine } = subjectsOf(fact);
         return state.jobs.has(job ?? Number.NaN) || state.machines.has(machine ?? "");
@@ -72,9 +79,20 @@ export function memoryStore(): Store {
       for (const fact of facts) {
         if (fact.kind === "job-closed" && fact.at < before) state.closed.delete(fact.job);
       }
+      closedJobs = closedJobs.filter(({ closedAt }) => closedAt >= rows);
+      pastMachines = pastMachines.filter(({ forgottenAt }) => forgottenAt >= rows);
       facts = facts.filter((fact) => fact.at >= before || isOpen(fact));
       for (const { id, receivedAt } of deliveries.values()) if (receivedAt < before) deliveries.delete(id);
     },
     async close() {},
   };
 }
+
+type Closing = Pick<ClosedJob, "closedAt" | "id">;
+type End = Pick<PastMachine, "forgottenAt" | "name">;
+
+/** Newest first. */
+const byClosing = (a: Closing, b: Closing): number => b.closedAt - a.closedAt || b.id - a.id;
+
+/** Oldest first. */
+const byEnd = (a: End, b: End): number => a.forgottenAt - b.forgottenAt || (a.name < b.name ? -1 : 1);

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import type { Fact } from "../core/facts.ts";
 import type { Job, Machine, MachineName } from "../core/types.ts";
-import type { Delivery, Lately } from "../ports.ts";
+import type { ClosedJob, Delivery, Lately, PastMachine, Store } from "../ports.ts";
 import { inParts, LOG_POSITION, type Tables } from "./tables.ts";
 
 /** All facts about one job or machine, oldest first. */
@@ -29,15 +29,6 @@ export async function findMachine(db: Kysely<Tables>, name: MachineName): Promis
 
 /** What was over last, the newest first. */
 export async function readLately(db: Kysely<Tables>, most: number): Promise<Lately> {
-  const jobs = await db
-    .selectFrom("job")
-    .select("doc")
-    .where("closed_at", "is not", null)
-    .where("doc", "is not", null)
-    .$narrowType<{ doc: string }>()
-    .orderBy("closed_at", "desc")
-    .limit(most)
-    .execute();
   const machines = await db
     .selectFrom("machine")
     .select("doc")
@@ -47,7 +38,7 @@ export async function readLately(db: Kysely<Tables>, most: number): Promise<Late
     .execute();
   const { rows: rest } = await latelyInGeneral(most).execute(db);
   return {
-    jobs: jobs.map(({ doc }) => JSON.parse(doc) as Job),
+    jobs: await readClosedJobs(db, { since: 0, most }),
     machines: machines.map(({ doc }) => JSON.parse(doc) as Machine),
     rest: rest.map(({ doc }) => JSON.parse(doc) as Fact),
   };
@@ -59,6 +50,57 @@ const latelyInGeneral = (most: number) => sql<{ doc: string }>`
   where job is null and machine is null
   order by seq desc
   limit ${most}`;
+
+/** Jobs that were closed, newest first. NB: GitHub does not tell `Octo/Spinw` from `octo/spinw`. */
+export async function readClosedJobs(
+  db: Kysely<Tables>,
+  { since, repo, before, most }: Parameters<Store["closedJobs"]>[0],
+): Promise<ClosedJob[]> {
+  const rows = await db
+    .selectFrom("job")
+    .select(["doc", "closed_at"])
+    .where("closed_at", ">=", since)
+    .where("doc", "is not", null)
+    .$if(repo !== undefined, (query) =>
+      query.where(({ fn, eb }) => eb(fn("lower", ["repo"]), "=", repo?.toLowerCase() ?? "")),
+    )
+    .$if(before !== undefined, (query) =>
+      query.where(({ eb, refTuple, tuple }) =>
+        eb(refTuple("closed_at", "id"), "<", tuple(before?.closedAt ?? 0, before?.id ?? 0)),
+      ),
+    )
+    .orderBy("closed_at", "desc")
+    .orderBy("id", "desc")
+    .limit(most)
+    .$narrowType<{ doc: string; closed_at: number }>()
+    .execute();
+  return rows.map(({ doc, closed_at }) => ({ ...(JSON.parse(doc) as Job), closedAt: closed_at }));
+}
+
+/** Machines that were forgotten, oldest first. */
+export async function readPastMachines(
+  db: Kysely<Tables>,
+  { since, after, most }: Parameters<Store["pastMachines"]>[0],
+): Promise<PastMachine[]> {
+  const rows = await db
+    .selectFrom("machine")
+    .select(["doc", "forgotten_at"])
+    .where("forgotten_at", ">=", since)
+    .$if(after !== undefined, (query) =>
+      query.where(({ eb, refTuple, tuple }) =>
+        eb(refTuple("forgotten_at", "name"), ">", tuple(after?.forgottenAt ?? 0, after?.name ?? "")),
+      ),
+    )
+    .orderBy("forgotten_at")
+    .orderBy("name")
+    .limit(most)
+    .$narrowType<{ forgotten_at: number }>()
+    .execute();
+  return rows.map(({ doc, forgotten_at }) => ({
+    ...(JSON.parse(doc) as Machine),
+    forgottenAt: forgotten_at,
+  }));
+}
 
 /** Those of the ids under which a webhook is kept. */
 export async function knownDeliveries(db: Kysely<Tables>, ids: readonly string[]): Promise<Set<string>> {

@@ -15,8 +15,10 @@ import {
   findJob,
   findMachine,
   knownDeliveries,
+  readClosedJobs,
   readLately,
   readLogPosition,
+  readPastMachines,
   unreadDeliveries,
 } from "./read.ts";
 import type { Tables } from "./tables.ts";
@@ -30,13 +32,18 @@ export type StoreOptions = {
   /** Epoch milliseconds. */
   now: () => number;
   log: Logger;
+  /** Told of each fact that is durable, with the state before it. */
+  onFact?: ((fact: Fact, before: State) => void) | undefined;
+  /** Told of each transaction; `failure`: why there was none. */
+  onCommit?: ((tookMs: number, failure?: unknown) => void) | undefined;
 };
 
 /**
  * Opens the store, makes or migrates its tables, and loads what is open.
  * Throws `SetupError` when another controller has the file or the name, or when the file is none of ours.
  */
-export async function openStore({ file, controller, now, log }: StoreOptions): Promise<Store> {
+export async function openStore({ file, controller, ...rest }: StoreOptions): Promise<Store> {
+  const { now, log } = rest;
   const opened: (() => unknown)[] = [];
   const closeAll = async () => {
     for (const close of opened.toReversed()) await close();
@@ -52,7 +59,7 @@ export async function openStore({ file, controller, now, log }: StoreOptions): P
     if (migrations.length > 0) log.info({ migrations }, "store migrated");
     await claimName(db, controller, file);
     const state = await load(db, now());
-    return storeOn({ db, state, now, log, close: closeAll });
+    return storeOn({ ...rest, db, state, close: closeAll });
   } catch (error) {
     await closeAll();
     throw error;
@@ -65,20 +72,33 @@ type Write = { facts: readonly Fact[] } | { delivery: Delivery } | { read: strin
 /** A commit holds up every webhook's answer: one that takes this long is worth a warning. */
 const SLOW_MS = 500;
 
-type Parts = {
+type Parts = Omit<StoreOptions, "file" | "controller"> & {
   db: Kysely<Tables>;
   state: State;
-  now: () => number;
-  log: Logger;
   close: () => Promise<void>;
 };
 
-function storeOn({ db, state, now, log, close }: Parts): Store {
-  const writes = grouped(commit);
+function storeOn({ db, state, now, log, onFact, onCommit, close }: Parts): Store {
+  const writes = grouped(timed(commit));
+
+  function timed<T, R>(work: (items: T) => Promise<R>): (items: T) => Promise<R> {
+    return async (items) => {
+      const startedAt = now();
+      try {
+        const results = await work(items);
+        const tookMs = now() - startedAt;
+        if (tookMs > SLOW_MS) log.warn({ tookMs }, "store is slow to commit");
+        onCommit?.(tookMs);
+        return results;
+      } catch (error) {
+        onCommit?.(now() - startedAt, error);
+        throw error;
+      }
+    };
+  }
 
   /** NB: the state is what readers see, so it changes after the commit only; what a commit would make of it is tried on a copy. */
   async function commit(group: readonly Write[]): Promise<("new" | "done")[]> {
-    const startedAt = now();
     const facts = group.flatMap((write) => ("facts" in write ? write.facts : []));
     const deliveries = group.flatMap((write) => ("delivery" in write ? [write.delivery] : []));
     const read = group.flatMap((write) => ("read" in write ? [write.read] : []));
@@ -86,14 +106,15 @@ function storeOn({ db, state, now, log, close }: Parts): Store {
     const changes = fold(facts.length === 0 ? emptyState() : copyOf(state), facts);
     const added = await db.transaction().execute(async (transaction) => {
       const ids = await insertDeliveries(transaction, deliveries);
-      await markDeliveries(transaction, read, startedAt);
+      await markDeliveries(transaction, read, now());
       await writeChanges(transaction, changes);
       if (position !== undefined) await writeLogPosition(transaction, position);
       return ids;
     });
-    for (const fact of facts) apply(state, fact);
-    const tookMs = now() - startedAt;
-    if (tookMs > SLOW_MS) log.warn({ tookMs }, "store is slow to commit");
+    for (const fact of facts) {
+      onFact?.(fact, state);
+      apply(state, fact);
+    }
     // NB: of two with one id in the same group, the first is the new one.
     return group.map((write) => ("delivery" in write && added.delete(write.delivery.id) ? "new" : "done"));
   }
@@ -105,6 +126,8 @@ function storeOn({ db, state, now, log, close }: Parts): Store {
     findJob: (id) => findJob(db, id),
     findMachine: (name) => findMachine(db, name),
     lately: (most) => readLately(db, most),
+    closedJobs: (which) => readClosedJobs(db, which),
+    pastMachines: (which) => readPastMachines(db, which),
     keep: async (delivery) => ((await writes.add({ delivery })) === "new" ? "new" : "known"),
     known: (ids) => knownDeliveries(db, ids),
     logPosition: () => readLogPosition(db),

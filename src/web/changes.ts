@@ -1,4 +1,4 @@
-import type { Clock, Store } from "../ports.ts";
+import type { Clock } from "../ports.ts";
 
 /** Wakes those who wait for something to change. */
 export type Changes = {
@@ -6,18 +6,13 @@ export type Changes = {
   count(): number;
   /** Resolves when something has changed since the count was that, at `at` at the latest, or when the signal is aborted. */
   next(count: number, at: number, signal: AbortSignal): Promise<void>;
-  /** The same store, which tells of all that is written to it. */
-  watch(store: Store): Store;
+  /** Something has changed, or is about to: those who wait look after those who change it. */
+  note(): void;
 };
 
 export function changesOf(clock: Clock): Changes {
   const waiting = new Set<AbortController>();
   let count = 0;
-
-  const tell = () => {
-    count += 1;
-    for (const one of waiting) one.abort();
-  };
 
   return {
     count: () => count,
@@ -28,12 +23,9 @@ export function changesOf(clock: Clock): Changes {
       await clock.until(at, AbortSignal.any([woken.signal, signal]));
       waiting.delete(woken);
     },
-    watch: (store) => ({
-      ...store,
-      record: async (facts) => {
-        await store.record(facts);
-        tell();
-      },
-    }),
+    note() {
+      count += 1;
+      for (const one of waiting) one.abort();
+    },
   };
 }

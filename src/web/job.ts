@@ -21,7 +21,7 @@ export async function jobPage(id: number, parts: PagesParts, viewer: Viewer): Pr
   if (!job || !(viewer.isOperator || viewer.sees(job.repo))) return undefined;
   const history = await parts.store.history({ job: id });
   const world = parts.world();
-  const sentences = answerWhy(id, world, history)?.sentences ?? [];
+  const sentences = answerWhy(id, world, history, parts.standing())?.sentences ?? [];
   const machine = await parts.store.findMachine(job.ranOn ?? job.failure?.machine ?? "");
   const body = html`<hgroup>
       <h1>${job.name}</h1>

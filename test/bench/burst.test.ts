@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { burst, refusedTwice } from "./burst/figures.ts";
+import { burst } from "./burst/figures.ts";
 import { LAB_REPO, type Lab, openLab } from "./burst/lab.ts";
 
 /**
@@ -65,24 +65,6 @@ describe("a job that goes well", { timeout: LIMIT_MS }, () => {
     const calls = lab.github.calls.slice(before).filter(({ operation }) => !isOfTheMinute(operation));
     expect(calls.length / 7).toBeLessThanOrEqual(6);
     expect(calls.length / 7).toBeGreaterThanOrEqual(4);
-  });
-});
-
-describe("refusals", () => {
-  const refused = (at: number, again: boolean) => ({
-    at,
-    again,
-    installation: 1,
-    limit: "undisclosed" as const,
-    operation: "",
-  });
-
-  test("of calls that were under way together are one, and later ones are not", () => {
-    const together = [refused(1000, false), refused(1005, true), refused(1100, true)];
-
-    expect(refusedTwice(together)).toBe(0);
-    expect(refusedTwice([...together, refused(3000, true)])).toBe(1);
-    expect(refusedTwice([...together, refused(90_000, false)])).toBe(0);
   });
 });
 

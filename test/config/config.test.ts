@@ -40,6 +40,7 @@ describe("a small catalogue", () => {
       guests: { host: "0.0.0.0", port: 8443 },
       data: "/var/lib/mayfly",
       evidenceDays: 14,
+      historyDays: 100,
       patience: DEFAULT_PATIENCE,
       logLevel: "info",
     });

@@ -1,16 +1,11 @@
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { askController, tellController } from "../../src/control/client.ts";
-import { startControl } from "../../src/control.ts";
+import { describe, expect, test } from "vitest";
+import { askController } from "../../src/control/client.ts";
 import type { Fact } from "../../src/core/facts.ts";
-import { memoryStore } from "../../src/store/memory.ts";
 import { created, seen } from "../store/facts.ts";
-import { aHost, aWorld, M1, M2, NOW } from "../support/build.ts";
-import { keptLog } from "../support/log.ts";
-
-const STANDING = { installation: 77, repositories: ["octo/spinw"], limitedUntil: NOW + 20_000 };
+import { M1, M2, NOW } from "../support/build.ts";
+import { controller, controllerIn, newFolder, STANDING } from "./controller.ts";
 
 describe("the controller, asked what there is", () => {
   test("tells its hosts, pools, machines and jobs", async () => {
@@ -41,6 +36,17 @@ describe("the controller, asked what there is", () => {
   });
 });
 
+describe("a host, as the controller tells it", () => {
+  test("has no machine any more whose VM was destroyed, although its row is still there", async () => {
+    const { ask } = await controller(created(M1), { kind: "vm-destroyed", at: NOW, machine: M1 });
+
+    expect(await ask("/ps")).toMatchObject({
+      hosts: [{ name: "lab1", machines: 0 }],
+      machines: [{ name: M1, phase: "destroyed" }],
+    });
+  });
+});
+
 describe("the controller, asked why a job is not running", () => {
   test("says what it waits for, and what has happened", async () => {
     const { ask } = await controller(seen(1), { kind: "host-drained", at: NOW, host: "lab1", drained: true });
@@ -50,6 +56,7 @@ describe("the controller, asked why a job is not running", () => {
       sentences: [
         "Its labels (self-hosted and our-plain) lead to the image plain.",
         "It is 1st in the queue: lab1 is drained.",
+        "Somebody took the host out of service. Put it back: mayfly drain lab1 --off",
       ],
       history: [{ at: NOW, text: "the job is queued" }],
     });
@@ -236,53 +243,3 @@ describe("the socket", () => {
     );
   });
 });
-
-type Parts = { facts?: Fact[]; file?: string; isBroken?: boolean };
-
-const controller = (...facts: (Fact | "broken")[]) =>
-  controllerIn(newFolder(), {
-    facts: facts.filter((fact) => fact !== "broken"),
-    isBroken: facts.includes("broken"),
-  });
-
-async function controllerIn(
-  folder: string,
-  { facts = [], file = "control.sock", isBroken = false }: Parts = {},
-) {
-  const store = memoryStore();
-  await store.record(facts);
-  const path = join(folder, file);
-  const kept = keptLog();
-  let rings = 0;
-  const world = () => {
-    if (isBroken) throw new Error("the world is broken");
-    return { ...aWorld({ catalogue: { hosts: [aHost()] } }), state: store.state };
-  };
-  const ring = () => {
-    rings += 1;
-  };
-  const standing = () => [STANDING];
-  const clock = { now: () => NOW, until: async () => {} };
-  const { close } = await startControl({ path, store, world, standing, ring, clock, log: kept.log });
-  let isClosed = false;
-  const closeOnce = async () => {
-    if (!isClosed) await close();
-    isClosed = true;
-  };
-  onTestFinished(closeOnce);
-  return {
-    store,
-    path,
-    close: closeOnce,
-    rings: () => rings,
-    log: kept.text,
-    ask: (route: string) => askController(path, { method: "GET", path: route }),
-    tell: (route: string, body?: unknown) => tellController(path, { method: "POST", path: route, body }),
-  };
-}
-
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "mayfly-control-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
-}

@@ -13,6 +13,7 @@ import {
   doneIn,
   ended,
   M1,
+  minutes,
   NOW,
   REPO,
   ready,
@@ -52,6 +53,20 @@ describe("a repository that has removed the App, or suspended it", () => {
 
     expect(retirements(parts)).toEqual([]);
     expect(doneIn({ withoutAccess, ...parts })).toEqual([]);
+  });
+
+  test.each([
+    ["stays", working({ workingAt: ago(minutes(3)) })],
+    ["is not destroyed", working({ workingAt: ago(minutes(3)), retired: { at: NOW, why: "runner-lost" } })],
+  ])("does not believe an old list against its guest: a machine at work %s", (_, machine) => {
+    const old = {
+      runner: "offline" as const,
+      runnerId: 7,
+      runnerAskedAt: ago(minutes(3.5)),
+      wasRunnerSeen: true,
+    };
+
+    expect(doneIn({ withoutAccess, machines: [machine], seen: { [M1]: { ...VM_UP, ...old } } })).toEqual([]);
   });
 
   test("has its freed machine destroyed without asking GitHub, which would not answer", () => {

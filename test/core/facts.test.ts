@@ -144,11 +144,13 @@ describe("a job that waits", () => {
       job: 1,
       cause: "One machine failed.",
     });
+    apply(state, { kind: "run-cancelled", at: NOW, job: 1 });
     expect(state.jobs.get(1)).toMatchObject({ tries: 1, gaveUpCause: "One machine failed." });
 
     apply(state, { kind: "job-retried", at: NOW, job: 1, by: "mona" });
 
     expect(state.jobs.get(1)).toMatchObject({ tries: 0, readyAt: NOW, failure: { machine: M1 } });
+    expect(state.jobs.get(1)?.runCancelledAt).toBeUndefined();
     expect(state.jobs.get(1)?.gaveUpAt).toBeUndefined();
     expect(state.streaks.size).toBe(0);
   });
@@ -166,6 +168,13 @@ describe("an installation that GitHub limits", () => {
     const state = folded(seen(), seen({ id: 2, installation: 78 }), limited(NOW, NOW + 60_000));
 
     expect(state.limited.get(77)).toEqual({ at: NOW, until: NOW + 60_000 });
+    expect(state.jobs.get(1)?.limited).toEqual({ at: NOW, until: NOW + 60_000 });
+    expect(state.jobs.get(2)?.limited).toBeUndefined();
+  });
+
+  test("is noted on a job that comes meanwhile, and not on one that comes later", () => {
+    const state = folded(limited(NOW, NOW + 60_000), seen({}, NOW + 1000), seen({ id: 2 }, NOW + 60_000));
+
     expect(state.jobs.get(1)?.limited).toEqual({ at: NOW, until: NOW + 60_000 });
     expect(state.jobs.get(2)?.limited).toBeUndefined();
   });
@@ -355,6 +364,13 @@ describe("a machine that failed", () => {
     apply(state, { kind: "guest-working", at: NOW, machine: M2 });
 
     expect(state.streaks.size).toBe(0);
+  });
+
+  test("makes a row that a job does not end which had begun before", () => {
+    const running = seen({ status: "running", ranOn: M2 });
+    const state = folded(created(M2), running, created(M1), failed(M1), seen({ status: "done", ranOn: M2 }));
+
+    expect(state.streaks.get(POOL)?.failures).toBe(1);
   });
 
   test("makes a row that ends when GitHub tells that a job runs on one of its pool's machines", () => {

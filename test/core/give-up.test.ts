@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { poolKey } from "../../src/core/facts.ts";
-import { DEFAULT_PATIENCE, PROBE_AFTER } from "../../src/core/patience.ts";
+import { DEFAULT_PATIENCE, FORCE_MS, PROBE_AFTER } from "../../src/core/patience.ts";
 import { plan } from "../../src/core/plan.ts";
 import type { Job } from "../../src/core/types.ts";
 import {
@@ -60,6 +60,26 @@ describe("a job is given up", () => {
     expect(causes({ jobs: [waitingFor(giveUpMs - 1)], since, streaks: failing(9, hours(9)) })).toEqual([]);
   });
 
+  test("not for machines that failed before it came: perhaps nobody has tried since", () => {
+    const old = {
+      [poolKey({ repo: REPO, image: "plain" })]: aStreak({
+        failures: 9,
+        since: ago(hours(9)),
+        at: ago(hours(8)),
+      }),
+    };
+
+    expect(causes({ jobs: [waitingFor(giveUpMs)], ...FULL, streaks: old })).toEqual([]);
+  });
+
+  test("also where the catalogue spells its repository in another way", () => {
+    const catalogue = { repositories: [aRepository({ name: "Octo/SpinW" })] };
+
+    expect(
+      causes({ jobs: [waitingFor(giveUpMs)], since, catalogue, streaks: failing(PROBE_AFTER, giveUpMs) }),
+    ).toHaveLength(1);
+  });
+
   test("when it has waited for longer than GitHub lets it, with the reason that it waits for", () => {
     expect(causes({ jobs: [waitingFor(waitMs)], ...FULL })).toEqual([
       "It has waited for 20:00:00 h: lab1 is full.",
@@ -92,6 +112,15 @@ describe("the run of a job that was given up", () => {
     expect(doneIn({ jobs: [aJob({ ...told, check: { id: 9, digest: "booting/2" } })], catalogue })).toEqual(
       [],
     );
+  });
+
+  test("is cancelled by force when that has not helped for ten minutes, and then left alone", () => {
+    const cancelled = (ms: number) => aJob({ ...told, runCancelledAt: ago(ms) });
+    const effects = (job: Job) => plan(aWorld({ jobs: [job], catalogue })).effects;
+
+    expect(effects(cancelled(FORCE_MS - 1))).toEqual([]);
+    expect(effects(cancelled(FORCE_MS))).toEqual([{ do: "cancel-run", job: 1, isForced: true }]);
+    expect(effects({ ...cancelled(FORCE_MS), runForcedAt: NOW })).toEqual([]);
   });
 
   test("is cancelled once, and not when the job goes on or is tried again", () => {

@@ -230,6 +230,12 @@ describe("a check run", () => {
       "failure",
       "Given up: lab1 is full",
     ],
+    [
+      "was given up, ran after all and failed by itself",
+      { conclusion: "failure", gaveUpAt: ago(seconds(400)), gaveUpCause: "lab1 is full." },
+      "neutral",
+      "Ran on plain for 3:12",
+    ],
     ["went well although its VM was in trouble", { failure: aFailure() }, "success", "Ran on plain for 3:12"],
   ])("of a job that %s", (_, changes, conclusion, title) => {
     expect(told(done(changes), { is: "done", machine: ended() })).toMatchObject({

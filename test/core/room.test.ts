@@ -297,6 +297,12 @@ describe("a pool whose machines fail", () => {
     expect(ordered({ jobs, streaks: streak(PROBE_AFTER, backoffMaxMs), machines: [configured()] })).toBe(0);
   });
 
+  test("is not probed again while the probe's failure is not written down", () => {
+    const late = { machines: [booting({ startedAt: ago(minutes(6)) })], seen: { [M1]: VM_UP } };
+
+    expect(ordered({ jobs: someJobs(2), ...late, streaks: streak(PROBE_AFTER, backoffMaxMs) })).toBe(0);
+  });
+
   test("does not hold up the other pools", () => {
     const catalogue = { repositories: [aRepository(), aRepository({ name: OTHER })] };
     const jobs = [...someJobs(2), aJob({ id: 11, repo: OTHER })];

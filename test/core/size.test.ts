@@ -86,6 +86,15 @@ describe("a pool", () => {
     expect(ordered({ jobs: someJobs(2), machines: late, seen: { [M1]: VM_UP } })).toBe(1);
   });
 
+  test("does not push a good one out: it counts no longer than until its failure is written down", () => {
+    const machines = [
+      booting({ startedAt: ago(minutes(6)) }),
+      booting({ name: M2, startedAt: ago(minutes(1)) }),
+    ];
+
+    expect(retirements({ jobs: [aJob()], machines, seen: { [M1]: VM_UP, [M2]: VM_UP } })).toEqual([]);
+  });
+
   test("does not count machines that die at work, which are made up for at once", () => {
     const machines = [working({ workingAt: ago(minutes(5)) })];
 
@@ -133,6 +142,12 @@ describe("a job that its guest has begun and GitHub has not told of", () => {
         seen: { [M1]: { ...VM_UP, ...runnerSeen("busy") } },
       }),
     ).toBe(0);
+  });
+
+  test("counts no more when it was told of, also once its story is closed", () => {
+    const machines = [ended({ job: 9 })];
+
+    expect(ordered({ jobs: someJobs(1), machines, seen: { [M1]: VM_UP } })).toBe(1);
   });
 
   test("counts so also when it was so short that it has ended", () => {
@@ -268,6 +283,23 @@ describe("machines that no job needs", () => {
 
     expect(retirements({ ...parts, catalogue: { ...both, ...catalogue } })).toEqual([`${M1} surplus`]);
     expect(retirements({ ...parts, catalogue: both })).toEqual([]);
+  });
+
+  test("are not all given away for one job", () => {
+    const names = ["a", "b", "c", "d"].map((letter) => `mayfly-lab-plain-aaaaaaa${letter}`);
+    const machines = names.map((name) => ready({ name }));
+    const seen = Object.fromEntries(names.map((name) => [name, ASKING]));
+    const catalogue = {
+      hosts: [aHost({ machines: 4 })],
+      images: [spareImage(), big],
+      repositories: [spareRepository()],
+    };
+    const leaving = machines.with(0, ready({ name: names[0] ?? "", retired: { at: NOW, why: "surplus" } }));
+
+    expect(retirements({ jobs: [aJob({ labels: ["our-big"] })], machines, seen, catalogue })).toHaveLength(1);
+    expect(
+      retirements({ jobs: [aJob({ labels: ["our-big"] })], machines: leaving, seen, catalogue }),
+    ).toEqual([]);
   });
 
   test("that have not booted yet are not kept at all", () => {

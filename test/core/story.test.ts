@@ -148,6 +148,15 @@ describe("why a job waits", () => {
       "It is 1st in the queue: the last 2 machines failed, next try in 16 s.",
     ],
     ["nothing", {}, "A machine is about to be ordered."],
+    [
+      "a probe",
+      {
+        jobs: [aJob({ id: 2, queuedAt: ago(seconds(99)) }), aJob()],
+        machines: [booting()],
+        streaks: { "octo/spinw plain": aStreak({ failures: 3, at: ago(minutes(60)) }) },
+      },
+      "It is 1st in the queue: the last 3 machines failed, so one is tried at a time.",
+    ],
   ])("is told for %s", (_, parts, sentence) => {
     const labels = "Its labels (self-hosted and our-plain) lead to the image plain.";
 

@@ -164,6 +164,21 @@ describe("a machine at work", () => {
     expect(turnOf(working({ workingAt: ago(limits.jobMs) }), cell)).toBe("retire job-limit");
   });
 
+  test("is not blamed for a clock that was stepped while the controller was down", () => {
+    const machine = working({ workingAt: ago(limits.jobMs + minutes(60)) });
+    const since = (ms: number) => turnOf(machine, belief("up", "busy", "working"), { since: ago(ms) });
+
+    expect(since(1000)).toMatch(/^wake/);
+    expect(since(limits.jobMs)).toBe("retire job-limit");
+  });
+
+  test("is not given its time anew at every start of the controller", () => {
+    const day = minutes(24 * 60);
+    const machine = working({ workingAt: ago(day + limits.jobMs) });
+
+    expect(turnOf(machine, belief("up", "busy", "working"), { since: NOW })).toBe("retire job-limit");
+  });
+
   test("counts from the registration if its guest never told of the job", () => {
     expect(turnOf(configured({ configuredAt: ago(limits.jobMs) }), belief("up", "busy", "configured"))).toBe(
       "retire job-limit",

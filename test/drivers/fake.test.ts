@@ -122,7 +122,7 @@ test("a destroy that was cut short is taken up again", async () => {
 
 test("a knob that does not exist is refused with the names of those that do", async () => {
   await expect(start({ box: "fake?boots=1" })).rejects.toThrow(
-    'The driver "fake" has no knob "boots". It has bootMs, hang, dieMs, fail.',
+    'The driver "fake" has no knob "boots". It has bootMs, hang, dieMs, leaveMs, fail.',
   );
 });
 

@@ -2,7 +2,7 @@ import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { VagrantBench } from "./vagrant-bench.ts";
-import { calls, expectSeen, fresh, startOf } from "./vagrant-hand.ts";
+import { calls, expectSeen, fresh, SOON_MS, startOf } from "./vagrant-hand.ts";
 
 test("a box file that is not there makes a broken VM that names it", async () => {
   const { bench } = await fresh();
@@ -26,6 +26,19 @@ test("a box file with another digest than the catalogue's is refused, and never 
     text: expect.stringMatching(/has the SHA-256 [0-9a-f]{64}, and the catalogue wants 0{64}/),
   });
   expect(await calls(bench, "box add")).toEqual([]);
+});
+
+test("the disks of a host lie in the storage pool that it names", async () => {
+  const { bench } = await fresh({ host: { storage: "fast" } });
+  await writeFile(join(bench.state, "pool"), "fast");
+
+  const name = await startOf(bench, "stub");
+
+  await expectSeen(bench, name, { state: "up" });
+  const order = await readFile(join(bench.folder, "machines", name, "order.json"), "utf8");
+  expect(JSON.parse(order).libvirt.pool).toBe("fast");
+  await bench.driver.destroy(name, AbortSignal.timeout(SOON_MS));
+  expect(await bench.leftovers(name)).toEqual([]);
 });
 
 test("a box that no catalogue knows makes a broken VM, with Vagrant's words", async () => {

@@ -1,4 +1,4 @@
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { expectMade, expectSeen, fresh, newName, seen, soon, startOf } from "./vagrant-hand.ts";
@@ -30,6 +30,34 @@ test.each([".img", "_1.img", "-vdz.raw"])(
     expect(await bench.driver.list(soon())).toEqual([]);
   },
 );
+
+test("a folder of a machine without anything else is listed, and removed with Vagrant's folder of it", async () => {
+  const { bench } = await fresh();
+  const name = await startOf(bench, "stub");
+  await expectMade(bench, name);
+  for (const lost of [`domains/${name}`, `volumes/${name}.img`, `volumes/${name}-vdz.raw`])
+    await rm(join(bench.state, lost), { force: true });
+  await rm(join(bench.folder, "machines", name, "end.json"));
+
+  const before = await seen(bench, name);
+  await bench.driver.destroy(name, soon());
+
+  expect(before).toMatchObject({ state: "broken", text: expect.stringContaining("the controller ended") });
+  expect(await bench.leftovers(name)).toEqual([]);
+});
+
+test("Vagrant's list of its machines is forgotten with each of them, since it would only grow", async () => {
+  const { bench } = await fresh();
+  const index = join(bench.folder, "vagrant/data/machine-index");
+  const name = await startOf(bench, "stub");
+  await expectMade(bench, name);
+  await mkdir(index, { recursive: true });
+  await writeFile(join(index, "index"), "{}");
+
+  await bench.driver.destroy(name, soon());
+
+  expect(await readdir(index)).toEqual([]);
+});
 
 test("disks of others are neither listed nor removed", async () => {
   const { bench } = await fresh();

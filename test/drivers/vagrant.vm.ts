@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { cp, mkdir, readFile, rm, stat, truncate } from "node:fs/promises";
+import { cp, mkdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { join } from "node:path";
@@ -128,6 +128,38 @@ test("a VM whose folder is lost, Vagrant's too, is listed and destroyed", async 
   expect(listed).toMatchObject({ state: "up" });
   expect(await bench.leftovers()).toEqual([]);
 });
+
+test("VMs and disks of others with similar names are not listed, and stay when ours are destroyed", async () => {
+  const { bench, options, name } = await fresh();
+  const { controller, root } = options;
+  const others = [`mayfly-${controller}x-tiny-a2b3c4d5`, "mayfly-other-tiny-a2b3c4d5", `${name}-copy`];
+  for (const other of others) await plant(other, root);
+  await bench.driver.start(bench.order(name), limit());
+  await expectState(bench, name, "up");
+
+  const listed = await bench.driver.list(limit());
+  await bench.driver.destroy(name, limit());
+
+  expect(listed.map((vm) => vm.name)).toEqual([name]);
+  const [vms, disks] = [await virsh("list", "--all", "--name"), await virsh("vol-list", "default")];
+  for (const other of others) expect(vms.split("\n")).toContain(other);
+  for (const other of others) expect(disks).toContain(`${other}.img`);
+});
+
+/** A VM that is off, and a disk, of nobody. */
+async function plant(name: string, root: string): Promise<void> {
+  const file = join(root, `${name}.xml`);
+  await writeFile(
+    file,
+    `<domain type='qemu'><name>${name}</name><memory>1024</memory><os><type>hvm</type></os></domain>`,
+  );
+  await virsh("define", file);
+  await virsh("vol-create-as", "default", `${name}.img`, "64K", "--format", "raw");
+  onTestFinished(async () => {
+    await virsh("undefine", name);
+    await virsh("vol-delete", "--pool", "default", `${name}.img`);
+  });
+}
 
 test("a box whose upload was cut short boots all the same", async () => {
   const root = await newRoot();

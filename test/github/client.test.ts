@@ -146,8 +146,8 @@ describe("a call", () => {
     const { probot, gh } = await startPort();
     const octokit = await probot.auth();
 
-    await expect(octokit.rest.apps.getAuthenticated()).rejects.toThrow(
-      "not in the table of routes: GET /app",
+    await expect(octokit.rest.apps.listInstallationRequestsForAuthenticatedApp()).rejects.toThrow(
+      "not in the table of routes: GET /app/installation-requests",
     );
     expect(gh.calls).toEqual([]);
   });

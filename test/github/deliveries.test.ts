@@ -37,7 +37,16 @@ describe("the delivery log", () => {
       "installation created",
     ]);
     const newest = gh.deliveries().at(-1);
-    expect(entries[0]).toMatchObject({ id: newest?.id, guid: newest?.guid, redelivery: false });
+    expect(entries[0]).toMatchObject({ id: String(newest?.id), guid: newest?.guid, redelivery: false });
+  });
+
+  test("has ids that are too large for a number", async () => {
+    const { github } = await startWithLog(1);
+
+    const { entries } = await github.deliveries(0, NO_LIMIT);
+
+    expect(entries.map(({ id }) => BigInt(id) > Number.MAX_SAFE_INTEGER)).toEqual([true]);
+    expect(await github.delivery(entries[0]?.id ?? "", NO_LIMIT)).toMatchObject({ event: "installation" });
   });
 
   test("is read to its last page, each page from the mark that the one before gave", async () => {
@@ -95,7 +104,7 @@ describe("a webhook of the delivery log", () => {
     const { gh, github } = await startWithLog(2);
     const sentOne = gh.deliveries().at(-1);
 
-    const found = await github.delivery(sentOne?.id ?? 0, NO_LIMIT);
+    const found = await github.delivery(String(sentOne?.id), NO_LIMIT);
 
     expect(found).toEqual({
       id: sentOne?.guid,
@@ -104,9 +113,20 @@ describe("a webhook of the delivery log", () => {
     });
   });
 
+  test("may have a number that is too large for one of JavaScript's", async () => {
+    const { gh, github } = await startWithLog(2);
+    const [entry] = (await github.deliveries(0, NO_LIMIT)).entries;
+    const sentOne = gh.world.deliveries.at(-1);
+    if (sentOne) sentOne.request.body = '{"action":"queued","number":3804004623172239360}';
+
+    const found = await github.delivery(entry?.id ?? "", NO_LIMIT);
+
+    expect(found).toMatchObject({ payload: '{"action":"queued","number":3804004623172239400}' });
+  });
+
   test("is gone when GitHub has dropped it", async () => {
     const { github } = await startWithLog(1);
 
-    expect(await github.delivery(12_345, NO_LIMIT)).toBe("gone");
+    expect(await github.delivery("12345", NO_LIMIT)).toBe("gone");
   });
 });

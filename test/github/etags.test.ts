@@ -110,6 +110,15 @@ describe("the memory of answers", () => {
     expect(again.data).toEqual({ list: [1] });
   });
 
+  test("takes answers with numbers that are too large for one of JavaScript's", async () => {
+    const { memory } = remembering({});
+    await memory.ask("a", server({ number: 2n ** 62n }));
+
+    const again = await memory.ask("a", server({ number: 2n ** 62n }));
+
+    expect(again.data).toEqual({ number: 2 ** 62 });
+  });
+
   test("lets failures through", async () => {
     const { memory, ask } = remembering({});
     await ask("a");

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
+import type { JobSeen } from "../../src/core/types.ts";
 import { Unanswered } from "../../src/github/errors.ts";
+import { minutes } from "../support/build.ts";
 import { LABELS, NO_LIMIT, REPO, startPort } from "./support.ts";
 
+const JOBS_OF_RUN = "actions/list-jobs-for-workflow-run";
 const order = (name: string) => ({ name, labels: LABELS, script: "true" });
 
 describe("a job that is looked up", () => {
@@ -90,5 +93,43 @@ describe("the open jobs", () => {
     const open = await github.openJobs(REPO, NO_LIMIT);
 
     expect(new Set(open.map(({ id }) => id))).toEqual(new Set([...big.jobs, ...small]));
+  });
+
+  test.for([404, 422])("of a run for which GitHub answers %i do not hide the others", async (status) => {
+    const { gh, github } = await startPort();
+    for (const _ of [1, 2]) gh.queueRun(REPO, { jobs: [order("test")] });
+    gh.faults.answers.push({ operation: JOBS_OF_RUN, status, times: 1 });
+
+    const open = await github.openJobs(REPO, NO_LIMIT);
+
+    expect(open).toHaveLength(1);
+  });
+
+  test("of a run that GitHub stumbles over time after time are left out, and the log says so", async () => {
+    const { gh, github, logged } = await startPort();
+    gh.queueRun(REPO, { jobs: [order("test")] });
+    gh.faults.answers.push({ operation: JOBS_OF_RUN, status: 500 });
+
+    expect(await github.openJobs(REPO, NO_LIMIT)).toEqual([]);
+    expect(logged()).toContain("the jobs of a run could not be listed");
+  });
+
+  test("that a limit does not let through are told of as far as they were read, and read first the next time", async () => {
+    const { gh, github, clock } = await startPort();
+    const runs = Array.from({ length: 20 }, () => gh.queueRun(REPO, { jobs: [order("test")] }).jobs[0]);
+    const told: number[] = [];
+    const tell = async (some: readonly JobSeen[]) => {
+      told.push(...some.map(({ id }) => id));
+      if (told.length === 8)
+        gh.faults.answers.push({ operation: JOBS_OF_RUN, status: 429, retryAfter: 1, times: 1 });
+    };
+
+    await expect(github.openJobs(REPO, NO_LIMIT, tell)).rejects.toThrow("limited");
+    expect(told).toHaveLength(8);
+    await clock.until(clock.now() + minutes(2), NO_LIMIT);
+    await github.openJobs(REPO, NO_LIMIT, tell);
+
+    expect(new Set(told.slice(0, 20)).size).toBe(20);
+    expect(new Set(told)).toEqual(new Set(runs));
   });
 });

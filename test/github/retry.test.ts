@@ -22,16 +22,26 @@ describe("a run that is cancelled", () => {
     const { gh, github } = await startPort();
     const { runId } = gh.queueRun(REPO, { jobs: [order("one"), order("two")] });
 
-    await github.cancelRun(REPO, runId, NO_LIMIT);
+    await github.cancelRun(REPO, runId, false, NO_LIMIT);
 
     expect(gh.jobs(REPO).map(({ conclusion }) => conclusion)).toEqual(["cancelled", "cancelled"]);
+  });
+
+  test("by force ends them, too", async () => {
+    const { gh, github, calls } = await startPort();
+    const { runId } = gh.queueRun(REPO, { jobs: [order("one")] });
+
+    await github.cancelRun(REPO, runId, true, NO_LIMIT);
+
+    expect(gh.jobs(REPO).map(({ conclusion }) => conclusion)).toEqual(["cancelled"]);
+    expect(calls()).toEqual(["202 actions/force-cancel-workflow-run"]);
   });
 
   test("counts as cancelled when it is over, or when GitHub does not know it any more", async () => {
     const { github, runId } = await endedJob();
 
-    await expect(github.cancelRun(REPO, runId, NO_LIMIT)).resolves.toBeUndefined();
-    await expect(github.cancelRun(REPO, 12345, NO_LIMIT)).resolves.toBeUndefined();
+    await expect(github.cancelRun(REPO, runId, false, NO_LIMIT)).resolves.toBeUndefined();
+    await expect(github.cancelRun(REPO, 12345, false, NO_LIMIT)).resolves.toBeUndefined();
   });
 });
 

@@ -15,7 +15,7 @@ afterEach(() => {
 
 /** A webhook about a job that was sent that long ago. */
 const sent = (id: number, agoMs: number, changes: Partial<DeliveryEntry> = {}): DeliveryEntry => ({
-  id,
+  id: String(id),
   guid: `guid-${id}`,
   event: "workflow_job",
   action: "queued",
@@ -249,7 +249,7 @@ describe("the position in the delivery log", () => {
       await clock.advance(minutes(1));
       await settled();
     }
-    await store.prune(clock.now() + 1);
+    await store.prune({ facts: clock.now() + 1, rows: 0 });
 
     await clock.advance(minutes(1));
     await settled();
@@ -269,7 +269,7 @@ describe("a webhook that GitHub does not give", () => {
   test("since it is gone is skipped with a warning, and asked for once", async () => {
     const { clock, github, store, kept, ids } = await watching({
       log: [sent(2, seconds(10)), sent(1, seconds(20))],
-      trouble: (it) => void it.gone.add(1),
+      trouble: (it) => void it.gone.add("1"),
     });
     await clock.advance(minutes(1));
     await settled();
@@ -285,20 +285,56 @@ describe("a webhook that GitHub does not give", () => {
     const { clock, github, store, kept } = await watching({
       log: [sent(1, seconds(10))],
       trouble: (it) => {
-        for (let time = 0; time < 50; time += 1) it.fails("delivery", new GitHubUnavailable("500"));
+        for (let time = 0; time < 500; time += 1) it.fails("delivery", new GitHubUnavailable("500"));
       },
     });
-    for (let minute = 0; minute < 15; minute += 1) {
-      expect((await store.logPosition()) === undefined).toBe(minute < 9);
+    for (let minute = 0; minute < 125; minute += 1) {
+      expect((await store.logPosition()) === undefined).toBe(minute < 119);
       await clock.advance(minutes(1));
       await settled();
     }
 
-    expect(github.calls("delivery")).toBe(10);
+    expect(github.calls("delivery")).toBe(120);
     expect(kept.lines.at(-1)).toMatchObject({
       delivery: "guid-1",
       msg: "webhook let go, GitHub does not give it",
     });
+  });
+
+  test("during an hour of trouble is had afterwards, however often a relay rings for it", async () => {
+    const log = Array.from({ length: 20 }, (_, index) => sent(index + 1, seconds(60 - index)));
+    const { clock, soon, ids, kept } = await watching({
+      log,
+      trouble: (it) => {
+        for (let time = 0; time < 720 * 8; time += 1) it.fails("delivery", new GitHubUnavailable("502"));
+      },
+    });
+    for (let round = 0; round < 720; round += 1) {
+      soon();
+      await clock.advance(seconds(5));
+      await settled();
+    }
+
+    expect(await ids()).toHaveLength(20);
+    expect(kept.text()).not.toContain("let go");
+  });
+
+  test("comes after those that have not been tried, which it else would hold up", async () => {
+    const { clock, github, ids } = await watching({
+      log: Array.from({ length: 20 }, (_, index) => sent(index + 1, seconds(60 - index))),
+      trouble: (it) => {
+        for (let time = 0; time < 8; time += 1) it.fails("delivery", new GitHubUnavailable("500"));
+      },
+    });
+    expect(await ids()).toEqual([]);
+
+    for (let time = 0; time < 8; time += 1) github.fails("delivery", new GitHubUnavailable("500"));
+    await clock.advance(minutes(1));
+    await settled();
+    await clock.advance(minutes(1));
+    await settled();
+
+    expect((await ids())[0]).toBe("guid-17");
   });
 
   test("does not keep the others from being fetched, but a few that fail are GitHub's own trouble", async () => {

@@ -24,16 +24,20 @@ export type SiteOptions = {
   machines?: number | undefined;
   /** The box of the VMs; needed for `vagrant`. */
   box?: BuiltBox | undefined;
+  /** libvirt's storage pool for their disks, if not `default`. */
+  storage?: string | undefined;
   /** Laid over the image of mayfly.yml. */
   image?: Record<string, unknown> | undefined;
   /** Laid over mayfly.yml. */
   settings?: Record<string, unknown> | undefined;
+  /** GitHub's waiting times, shortened. */
+  times?: GitHubOptions["times"];
+  /** Laid over the environment of the controller. */
+  env?: Record<string, string> | undefined;
   /** Webhooks go through a relay, and no other way. */
   relay?: boolean | undefined;
   /** Secondary limits of the emulated GitHub. */
   limits?: GitHubOptions["limits"];
-  /** Its waiting times. */
-  times?: GitHubOptions["times"];
   /** Each line that the controller logs. */
   onLog?: ((entry: LogEntry) => void) | undefined;
   /** The controller ended without being told to, and is started again. */
@@ -57,6 +61,10 @@ export type Site = {
   pid: () => number;
   /** As the power plug would: SIGKILL. It is started again. */
   kill: () => void;
+  /** Tells it to end, as an operator does. It is started again. */
+  end: () => void;
+  /** From now on a controller that ends stays down. Answers how to have one started again. */
+  holdDown: () => () => void;
   /** A command of the CLI against this site; resolves to what it printed. Rejects if it fails. */
   mayfly: (...args: string[]) => Promise<string>;
   /** Names of what the site's machines have left: VMs, disks, folders, processes. */
@@ -71,7 +79,7 @@ export const SITE_REPO = "octo/spinw";
 export const SITE_LABELS = ["self-hosted", "linux", "x64", "spinw-linux"];
 const IMAGE = "linux";
 /** How long a controller that was told to stop may take. */
-const STOP_MS = 30_000;
+const STOP_MS = 60_000;
 
 const run = promisify(execFile);
 
@@ -113,7 +121,8 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     ...(relay && { RELAY_URL: relay.url }),
     NODE_ENV: "production",
   };
-  const controller = keepRunning({ config, env, log: join(folder, "mayfly.log"), ...options });
+  const log = join(folder, "mayfly.log");
+  const controller = keepRunning({ ...options, config, env: { ...env, ...options.env }, log });
   const closeOthers = async () => {
     await github.close();
     await relay?.close();
@@ -131,7 +140,9 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     config,
     data,
     pid: controller.pid,
-    kill: controller.kill,
+    kill: () => controller.signal("SIGKILL"),
+    end: () => controller.signal("SIGTERM"),
+    holdDown: controller.holdDown,
     mayfly: async (...args) =>
       (await run(process.execPath, [CLI, "--config", config, ...args], { env, cwd: PROJECT })).stdout,
     leftovers: () => leftovers(options, data),
@@ -159,6 +170,7 @@ type Addresses = {
 function catalogue(options: SiteOptions, at: Addresses): Record<string, unknown> {
   const { driver, machines = 2 } = options;
   const isVagrant = driver === "vagrant";
+  const storage = options.storage === undefined ? {} : { storage: options.storage };
   return {
     controller: options.controller,
     data: at.data,
@@ -169,7 +181,15 @@ function catalogue(options: SiteOptions, at: Addresses): Record<string, unknown>
     guests: { listen: `${at.host}:${at.guestPort}`, url: `https://${at.host}:${at.guestPort}` },
     hosts: [
       isVagrant
-        ? { name: "lab1", driver, provider: "libvirt", hypervisor: "qemu", machines, starting: machines }
+        ? {
+            name: "lab1",
+            driver,
+            provider: "libvirt",
+            hypervisor: "qemu",
+            machines,
+            starting: machines,
+            ...storage,
+          }
         : { name: "lab1", driver, machines, command: [join(PROJECT, "test/rig/runner/local-guest.sh")] },
     ],
     images: [
@@ -192,7 +212,13 @@ function catalogue(options: SiteOptions, at: Addresses): Record<string, unknown>
   };
 }
 
-type Keeper = { ready: Promise<void>; pid: () => number; kill: () => void; stop: () => Promise<void> };
+type Keeper = {
+  ready: Promise<void>;
+  pid: () => number;
+  signal: (signal: NodeJS.Signals) => void;
+  holdDown: () => () => void;
+  stop: () => Promise<void>;
+};
 
 type KeeperParts = {
   config: string;
@@ -207,6 +233,8 @@ function keepRunning({ config, env, log, onLog, onDeath }: KeeperParts): Keeper 
   const file = createWriteStream(log, { flags: "a", mode: 0o600 });
   const said: string[] = [];
   let isStopping = false;
+  let isHeldDown = false;
+  let isDown = false;
   let child = spawnController();
   let ended = untilExit(child);
   let resolveReady = () => {};
@@ -235,17 +263,31 @@ function keepRunning({ config, env, log, onLog, onDeath }: KeeperParts): Keeper 
       if (isStopping) return;
       // Exit code 2: the set-up is wrong, and will be wrong the next time too.
       if (code === 2) return rejectReady(new Error(`Mayfly did not start:\n${said.join("\n")}`));
+      isDown = true;
       onDeath?.();
-      child = spawnController();
-      ended = untilExit(child);
+      startAgain();
     });
     return started;
+  }
+
+  function startAgain(): void {
+    if (!isDown || isHeldDown || isStopping) return;
+    isDown = false;
+    child = spawnController();
+    ended = untilExit(child);
   }
 
   return {
     ready,
     pid: () => child.pid ?? 0,
-    kill: () => void child.kill("SIGKILL"),
+    signal: (signal) => void child.kill(signal),
+    holdDown: () => {
+      isHeldDown = true;
+      return () => {
+        isHeldDown = false;
+        startAgain();
+      };
+    },
     stop: async () => {
       isStopping = true;
       const hard = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
@@ -276,14 +318,17 @@ function parseEntry(line: string): LogEntry | undefined {
 }
 
 /** Asks the system itself, not Mayfly. */
-async function leftovers({ driver, controller }: SiteOptions, data: string): Promise<string[]> {
+async function leftovers(
+  { driver, controller, storage = "default" }: SiteOptions,
+  data: string,
+): Promise<string[]> {
   const folders = await readdir(join(data, "hosts/lab1/machines")).catch(() => []);
   const found = folders.map((name) => `folder ${name}`);
   if (driver === "fake") return found;
   const ours = (text: string) =>
     text.split("\n").filter((line) => line.includes(`mayfly-${controller}-${IMAGE}-`));
   const vms = await run("virsh", ["-c", "qemu:///system", "-q", "list", "--all", "--name"]);
-  const disks = await run("virsh", ["-c", "qemu:///system", "-q", "vol-list", "default"]);
+  const disks = await run("virsh", ["-c", "qemu:///system", "-q", "vol-list", storage]);
   const processes = await run("ps", ["-eo", "args"]);
   return [
     ...found,

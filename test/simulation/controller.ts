@@ -271,6 +271,8 @@ function simStore(state: () => State, record: Store["record"]): Store {
     findJob: unused,
     findMachine: unused,
     lately: unused,
+    closedJobs: unused,
+    pastMachines: unused,
     keep: unused,
     known: unused,
     logPosition: unused,

@@ -227,7 +227,7 @@ export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub 
             .filter((seen) => seen.repo === repo && seen.status !== "done"),
         ),
       ),
-    cancelRun: (repo, runId, signal) =>
+    cancelRun: (repo, runId, _isForced, signal) =>
       inRepo(repo, signal, () => {
         for (const job of jobs.values()) if (job.seen.runId === runId) cancel(job);
       }),

@@ -96,7 +96,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "a job may run for ever",
     file: "src/core/turn.ts",
-    find: 'return onceAfter(jobEndsAt(machine, limits), context.now, retire(machine, "job-limit", context));',
+    find: 'return onceAfter(jobEndsAt(machine, context), context.now, retire(machine, "job-limit", context));',
     replace: "return {};",
   },
   {
@@ -114,8 +114,8 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "machines that no job needs are kept",
     file: "src/core/size.ts",
-    find: "slice(0, Math.max(0, -short - unneeded));",
-    replace: "slice(0, 0);",
+    find: "const count = Math.max(0, -short - unneeded - supply.failing.length);",
+    replace: "const count = 0;",
   },
   {
     name: "idle runners that no job needs are kept",
@@ -186,14 +186,14 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "a check run whose creation was cut off is not looked for",
     file: "src/act.ts",
-    find: '(job.queuedAt < since || attempted.has(id) ? "find" : "new")',
-    replace: '(job.queuedAt < 0 && attempted.has(since) ? "find" : "new")',
+    find: '(job.queuedAt < since || !isFirst ? "find" : "new")',
+    replace: '(job.queuedAt < since - since && isFirst ? "find" : "new")',
   },
   {
     name: "two effects of a machine run at once",
     file: "src/reconcile.ts",
-    find: "if (!underWay.has(key))",
-    replace: "if (underWay.size >= 0)",
+    find: "if (underWay.has(key)) return Number.POSITIVE_INFINITY;",
+    replace: "",
   },
   {
     name: "an old list makes a stranger of a machine that was just forgotten",
@@ -253,8 +253,8 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "a job waits for a failing image for ever",
     file: "src/core/give-up.ts",
-    find: "if (failing && draft.isDue(",
-    replace: "if (failing && failing.failures < 0 && draft.isDue(",
+    find: "if (failing && failing.at > readyAt && draft.isDue(",
+    replace: "if (failing && failing.at < 0 && draft.isDue(",
   },
   {
     name: "a job waits for ever",
@@ -283,7 +283,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "machines that are spare stand in the way of other jobs",
     file: "src/core/size.ts",
-    find: "if (stuck.some((pool) => isInTheWay(machine, pool)))",
-    replace: "if (stuck.some((pool) => !isInTheWay(machine, pool)))",
+    find: "[...spare].filter((machine) => isInTheWay(machine, stuck))",
+    replace: "[...spare].filter((machine) => !isInTheWay(machine, stuck))",
   },
 ];

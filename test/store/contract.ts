@@ -2,7 +2,7 @@ import { setImmediate as turnOver } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { Fact } from "../../src/core/facts.ts";
 import type { Store } from "../../src/ports.ts";
-import { M1, M2, minutes, NOW, REPO, seconds } from "../support/build.ts";
+import { hours, M1, M2, M3, minutes, NOW, REPO, seconds } from "../support/build.ts";
 import { created, delivery, drained, failed, seen } from "./facts.ts";
 
 /** What every store does, whatever it keeps its things in. `open` answers an empty one. */
@@ -247,13 +247,85 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
       await store.keep({ ...delivery("old"), receivedAt: old });
       await store.keep({ ...delivery("young"), receivedAt: NOW });
 
-      await store.prune(NOW - minutes(30));
+      await store.prune({ facts: NOW - minutes(30), rows: NOW - minutes(30) });
 
       expect(await store.history({ job: 1 })).toHaveLength(2);
       expect(await store.history({ machine: M1 })).toHaveLength(1);
       expect(await store.history({ job: 2 })).toEqual([]);
       expect(await store.history({ machine: M2 })).toEqual([]);
       expect((await store.unread()).map(({ id }) => id)).toEqual(["young"]);
+    });
+
+    test("lists closed jobs as they were at their end, the newest first, a page at a time", async () => {
+      const store = await open();
+      await store.record([1, 2, 3, 4, 5].map((id) => seen(id)));
+      await store.record([seen(3, { status: "done", conclusion: "success", ranOn: M1 })]);
+      const at: Record<number, number> = { 1: NOW, 2: NOW, 3: NOW + 9, 4: NOW + 5 };
+      await store.record([1, 2, 3, 4].map((job) => ({ kind: "job-closed", at: at[job] ?? 0, job })));
+
+      const first = await store.closedJobs({ since: 0, most: 2 });
+      const [, last] = first;
+      const second = await store.closedJobs({ since: 0, before: last, most: 9 });
+
+      expect(first).toMatchObject([
+        { id: 3, closedAt: NOW + 9, conclusion: "success", ranOn: M1 },
+        { id: 4, closedAt: NOW + 5 },
+      ]);
+      expect(second.map(({ id }) => id)).toEqual([2, 1]);
+    });
+
+    test("lists closed jobs of a time and a repository, however its name is written", async () => {
+      const store = await open();
+      const closed = (job: number, at: number): Fact => ({ kind: "job-closed", at, job });
+      await store.record([seen(1), seen(2), seen(3, { repo: "octo/other" })]);
+      await store.record([closed(1, NOW - 1), closed(2, NOW), closed(3, NOW)]);
+
+      const found = await store.closedJobs({ since: NOW, repo: REPO.toUpperCase(), most: 9 });
+
+      expect(found.map(({ id }) => id)).toEqual([2]);
+    });
+
+    test("lists machines that were forgotten, the oldest first, a page at a time", async () => {
+      const store = await open();
+      const over = (machine: string, at: number): Fact => ({ kind: "machine-forgotten", at, machine });
+      await store.record([
+        created(M1),
+        created(M2),
+        created(M3),
+        { kind: "vm-up", at: NOW + 1, machine: M2 },
+      ]);
+      await store.record([over(M2, NOW + 5), over(M3, NOW + 5), over(M1, NOW)]);
+
+      const first = await store.pastMachines({ since: NOW + 1, most: 1 });
+      const second = await store.pastMachines({ since: NOW + 1, after: first[0], most: 9 });
+      const all = await store.pastMachines({ since: 0, most: 9 });
+
+      expect(first).toMatchObject([{ name: M2, upAt: NOW + 1, forgottenAt: NOW + 5 }]);
+      expect(second.map(({ name }) => name)).toEqual([M3]);
+      expect(all.map(({ name }) => name)).toEqual([M1, M2, M3]);
+    });
+
+    test("keeps closed jobs and machines for longer than their facts", async () => {
+      const store = await open();
+      const old = NOW - hours(24 * 20);
+      const ran = { status: "done", ranOn: M1, conclusion: "success" } as const;
+      await store.record([seen(1, {}, old), created(M1, 1, old), seen(1, ran, old)]);
+      await store.record([
+        { kind: "job-closed", at: old, job: 1 },
+        { kind: "machine-forgotten", at: old, machine: M1 },
+      ]);
+
+      await store.prune({ facts: NOW - hours(24 * 14), rows: NOW - hours(24 * 100) });
+      const kept = [
+        await store.closedJobs({ since: 0, most: 9 }),
+        await store.pastMachines({ since: 0, most: 9 }),
+      ];
+      await store.prune({ facts: NOW, rows: NOW - hours(24 * 19) });
+
+      expect(kept).toMatchObject([[{ id: 1 }], [{ name: M1 }]]);
+      expect(await store.history({ job: 1 })).toEqual([]);
+      expect(await store.closedJobs({ since: 0, most: 9 })).toEqual([]);
+      expect(await store.pastMachines({ since: 0, most: 9 })).toEqual([]);
     });
 
     test("ends calls under way before it closes", async () => {

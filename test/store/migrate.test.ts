@@ -6,10 +6,11 @@ import { describe, expect, test } from "vitest";
 import { sqliteDialect } from "../../src/store/dialect.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import type { Tables } from "../../src/store/tables.ts";
-import { M1, M2 } from "../support/build.ts";
+import { M1, M2, NOW } from "../support/build.ts";
 import { created, delivery, failed, seen } from "./facts.ts";
 import { storeFolder } from "./folder.ts";
 
+const V2 = fileURLToPath(new URL("fixtures/v2.sqlite", import.meta.url));
 const V1 = fileURLToPath(new URL("fixtures/v1.sqlite", import.meta.url));
 
 describe("a store that version 0.1 left", () => {
@@ -46,6 +47,22 @@ describe("a store that version 0.1 left", () => {
 
     expect(kept).toBe("known");
     expect(store.state.jobs.has(9)).toBe(true);
+  });
+});
+
+describe("a store that version 0.2 left", () => {
+  test("is opened with all that is in it", async () => {
+    const { options, open } = storeFolder();
+    copyFileSync(V2, options.file);
+    renameController(options.file, options.controller);
+
+    const { state } = await open();
+
+    expect([...state.jobs.keys()]).toEqual([1, 2]);
+    expect(state.jobs.get(2)).toMatchObject({ gaveUpCause: "No machine for it came up." });
+    expect([...state.machines.keys()]).toEqual([M1]);
+    expect([...state.withoutAccess]).toEqual(["octo/gone"]);
+    expect(state.limited).toEqual(new Map([[7, { at: NOW, until: NOW + 60_000 }]]));
   });
 });
 

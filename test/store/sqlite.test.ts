@@ -2,7 +2,7 @@ import { statSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Fact } from "../../src/core/facts.ts";
+import type { Fact, State } from "../../src/core/facts.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { aJobSeen, hours, M1, M2, NOW, REPO } from "../support/build.ts";
 import { describeStore } from "./contract.ts";
@@ -40,6 +40,37 @@ describe("a store that is opened again", () => {
     expect(second.state.jobs.get(2)).toMatchObject({ tries: 0 });
   });
 
+  test("has nothing of its own that lies ahead, also if the clock was stepped back meanwhile", async () => {
+    const { open } = storeFolder();
+    const first = await open();
+    await first.record([
+      seen(1),
+      created(M1, 1),
+      { kind: "machine-started", at: NOW + 1, machine: M1, tokenHash: "0".repeat(64) },
+      { kind: "guest-stage", at: NOW + 2, machine: M1, stage: "booted", text: "" },
+      { kind: "machine-retired", at: NOW + 3, machine: M1, why: "surplus" },
+      { kind: "job-given-up", at: NOW + 4, job: 1, cause: "" },
+      { kind: "github-limited", at: NOW, installation: 7, until: NOW + hours(1) },
+    ]);
+    await first.close();
+    const stepped = NOW - hours(24 * 400);
+
+    const { state } = await open({ now: () => stepped });
+
+    expect(state.machines.get(M1)).toMatchObject({
+      createdAt: stepped,
+      startedAt: stepped,
+      stage: { at: stepped },
+      retired: { at: stepped, why: "surplus" },
+    });
+    expect(state.jobs.get(1)).toMatchObject({
+      queuedAt: aJobSeen().queuedAt,
+      readyAt: stepped,
+      gaveUpAt: stepped,
+    });
+    expect(state.limited.get(7)).toEqual({ at: stepped, until: stepped + hours(1) });
+  });
+
   test("knows its webhooks, and which of them were read", async () => {
     const { open } = storeFolder();
     const first = await open();
@@ -58,13 +89,54 @@ describe("a store that is opened again", () => {
     const first = await open();
     await first.record([seen(1), { kind: "job-closed", at: NOW - hours(7 * 24 - 1), job: 1 }]);
     await first.record([seen(2), { kind: "job-closed", at: NOW - hours(7 * 24 + 1), job: 2 }]);
-    await first.prune(NOW);
+    await first.prune({ facts: NOW, rows: NOW });
     await first.close();
 
     const second = await open();
 
     expect([...second.state.closed]).toEqual([1]);
     expect(first.state.closed).toEqual(second.state.closed);
+  });
+});
+
+describe("what is kept for longer than its facts", () => {
+  const old = NOW - hours(24 * 20);
+  const closed = (job: number): Fact => ({ kind: "job-closed", at: old, job });
+  const before = { facts: NOW - hours(24 * 14), rows: NOW - hours(24 * 100) };
+
+  test("are jobs of ours only: others' go with the facts", async () => {
+    const store = await storeFolder().open();
+    const check: Fact = { kind: "check-published", at: old, job: 2, check: 9, digest: "done/success" };
+    await store.record([seen(1), seen(2), check, seen(3), created(M1, 3), failed(M1), seen(4), created(M2)]);
+    await store.record([seen(4, { status: "done", ranOn: M2 })]);
+    await store.record([closed(1), closed(2), closed(3), closed(4)]);
+
+    await store.prune(before);
+
+    expect((await store.closedJobs({ since: 0, most: 9 })).map(({ id }) => id)).toEqual([4, 3, 2]);
+  });
+
+  test("has no logs in it", async () => {
+    const store = await storeFolder().open();
+    const failure = {
+      machine: M1,
+      image: "plain",
+      at: old,
+      why: "lost",
+      text: "gone",
+      tail: "last words",
+    } as const;
+    await store.record([seen(1), created(M1, 1), { kind: "guest-log", at: old, machine: M1, text: "log" }]);
+    await store.record([{ kind: "machine-retired", at: old, machine: M1, why: "lost", failure }]);
+    await store.record([closed(1), { kind: "machine-forgotten", at: old, machine: M1 }]);
+
+    await store.prune(before);
+    const [job] = await store.closedJobs({ since: 0, most: 1 });
+    const [machine] = await store.pastMachines({ since: 0, most: 1 });
+
+    expect(job?.failure).toEqual({ machine: M1, image: "plain", at: old, why: "lost", text: "gone" });
+    expect(machine).toMatchObject({ name: M1, retired: { why: "lost" } });
+    expect(machine).not.toHaveProperty("guestLog");
   });
 });
 
@@ -87,6 +159,39 @@ describe("a write that fails", () => {
     expect(good.status).toBe("fulfilled");
     expect(kept).toMatchObject({ value: "new" });
     expect([...store.state.machines.keys()]).toEqual([M2]);
+  });
+});
+
+describe("those who watch a store", () => {
+  test("are told of each fact once it is durable, with the state before it", async () => {
+    const told: string[] = [];
+    const { open } = storeFolder();
+    const onFact = ({ kind }: Fact, { jobs, machines }: State) =>
+      void told.push(`${kind}: ${jobs.size} jobs, ${machines.size} machines`);
+    const store = await open({ onFact });
+
+    const recording = store.record([seen(1), created(M1, 1)]);
+    const before = [...told];
+    await recording;
+
+    expect(before).toEqual([]);
+    expect(told).toEqual(["job-seen: 0 jobs, 0 machines", "machine-created: 1 jobs, 0 machines"]);
+  });
+
+  test("are told of each transaction, and of one that failed nothing but that", async () => {
+    const commits: string[] = [];
+    const facts: Fact[] = [];
+    const { open } = storeFolder();
+    const store = await open({
+      onFact: (fact) => void facts.push(fact),
+      onCommit: (_, failure) => void commits.push(failure instanceof Error ? "failed" : "committed"),
+    });
+
+    await store.record([created(M1, undefined, Number.NaN)]).catch(() => {});
+    await store.record([created(M2)]);
+
+    expect(commits).toEqual(["failed", "committed"]);
+    expect(facts).toEqual([created(M2)]);
   });
 });
 

@@ -192,7 +192,7 @@ export type FakeGitHub = Troubles<GitHubVerb> & {
   /** The delivery log, newest first. */
   deliveryLog: DeliveryEntry[];
   /** Entries whose webhook GitHub does not have any more. */
-  gone: Set<number>;
+  gone: Set<string>;
   /** Calls made, by verb. */
   calls: (verb: GitHubVerb) => number;
 };
@@ -208,7 +208,7 @@ export function fakeGitHub(now = () => NOW): FakeGitHub {
   const [installed, inTruth] = [new Set([REPO]), new Set([REPO])];
   const openChecks: OpenCheck[] = [];
   const deliveryLog: DeliveryEntry[] = [];
-  const gone = new Set<number>();
+  const gone = new Set<string>();
   const calls: GitHubVerb[] = [];
   let lastId = 100;
   const call = async (verb: GitHubVerb) => {

@@ -8,7 +8,7 @@ export const EXAMPLES: readonly Example[] = JSON.parse(
 
 export type Example = {
   action: string;
-  workflow_job: { id: number };
+  workflow_job: { id: number; run_id: number };
   repository: { full_name: string };
   installation?: { id: number };
 };

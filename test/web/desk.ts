@@ -31,7 +31,7 @@ export async function startDesk(options: DeskOptions = {}) {
   github.addStranger("hubot");
   const clock = fakeClock();
   const changes = changesOf(clock);
-  const store = changes.watch(memoryStore());
+  const store = memoryStore(changes.note);
   await store.record(facts);
   const { log, lines, text } = keptLog();
   const repositories = [aRepository(), aRepository({ name: "octo/secret" })];

@@ -1,10 +1,22 @@
 import { describe, expect, test } from "vitest";
 import type { Fact } from "../../src/core/facts.ts";
-import type { RelayHealth } from "../../src/ports.ts";
+import type { RelayHealth, Standing } from "../../src/ports.ts";
 import { memoryStore } from "../../src/store/memory.ts";
+import { newMeters } from "../../src/web/meters.ts";
 import { metricsRoutes } from "../../src/web/metrics.ts";
-import { created, seen } from "../store/facts.ts";
-import { aHost, aWorld, M1, M2, NOW } from "../support/build.ts";
+import { created, drained, failed, seen } from "../store/facts.ts";
+import {
+  aCatalogue,
+  ago,
+  aHost,
+  anImage,
+  aRepository,
+  aWorld,
+  M1,
+  M2,
+  NOW,
+  seconds,
+} from "../support/build.ts";
 
 const HEALTHY: RelayHealth = {
   relay: "smee.io",
@@ -15,17 +27,26 @@ const HEALTHY: RelayHealth = {
   restarts: 3,
 };
 
+type Parts = { relay?: () => RelayHealth; standing?: Standing[]; answeredAt?: number };
+
+const CATALOGUE = aCatalogue({
+  hosts: [aHost({ machines: 2, cpus: 8, memoryMiB: 4096 }), aHost({ name: "lab2" })],
+  images: [anImage({ cpus: 2, memoryMiB: 1024 }), anImage({ name: "spare" })],
+  repositories: [aRepository({ images: ["plain", "spare"] })],
+});
+
 /** The metrics of a world in which these facts were told, by series. */
-async function start(facts: readonly Fact[], relay?: () => RelayHealth) {
-  const store = memoryStore();
+async function start(facts: readonly Fact[], { relay, standing = [], answeredAt }: Parts = {}) {
+  const meters = newMeters(CATALOGUE);
+  const store = memoryStore(meters.noteFact);
   await store.record(facts);
-  const hosts = [aHost(), aHost({ name: "lab2" })];
   const world = () => ({
-    ...aWorld({ catalogue: { hosts } }),
+    ...aWorld({ catalogue: CATALOGUE }),
     state: store.state,
     reachable: new Set(["lab1"]),
   });
-  const routes = metricsRoutes({ world, relay });
+  const parts = { meters, world, relay, standing: () => standing, answeredAt: () => answeredAt };
+  const routes = metricsRoutes(parts);
   const scrape = async () => {
     const response = await routes.request("/metrics");
     const text = await response.text();
@@ -33,7 +54,7 @@ async function start(facts: readonly Fact[], relay?: () => RelayHealth) {
     const series = Object.fromEntries(lines.map((line) => line.split(/ (?=\S+$)/) as [string, string]));
     return { text, series, type: response.headers.get("content-type") };
   };
-  return { store, scrape };
+  return { store, scrape, meters };
 }
 
 describe("the metrics", () => {
@@ -67,6 +88,120 @@ describe("the metrics", () => {
       'mayfly_jobs{state="waiting"}': "1",
       'mayfly_jobs{state="unserved"}': "1",
       'mayfly_jobs{state="running"}': "0",
+      'mayfly_jobs{state="no-access"}': "0",
+    });
+  });
+
+  test("say of each pool how many jobs wait, for what, and how long", async () => {
+    const { scrape } = await start([
+      seen(1, { queuedAt: ago(seconds(90)) }),
+      created(M1, 1),
+      seen(2, { queuedAt: ago(seconds(60)) }),
+      created(M2, 2),
+      seen(3, { queuedAt: ago(seconds(30)) }),
+      seen(4, { labels: ["ubuntu-latest"], queuedAt: ago(seconds(900)) }),
+    ]);
+
+    const { series } = await scrape();
+
+    expect(series).toMatchObject({
+      'mayfly_queue_jobs{repo="octo/spinw",image="plain",reason="booting"}': "2",
+      'mayfly_queue_jobs{repo="octo/spinw",image="plain",reason="hosts-full"}': "1",
+      'mayfly_queue_jobs{repo="octo/spinw",image="plain",reason="next"}': "0",
+      'mayfly_queue_oldest_seconds{repo="octo/spinw",image="plain"}': "90",
+      'mayfly_queue_oldest_seconds{repo="octo/spinw",image="spare"}': "0",
+    });
+  });
+
+  test("count the machines of a pool that failed in a row", async () => {
+    const { scrape } = await start([created(M1), failed(M1), created(M2), failed(M2)]);
+
+    const { series } = await scrape();
+
+    expect(series).toMatchObject({
+      'mayfly_pool_failures{repo="octo/spinw",image="plain"}': "2",
+      'mayfly_pool_failures{repo="octo/spinw",image="spare"}': "0",
+    });
+  });
+
+  test("say how much room each host has, where it is counted", async () => {
+    const { scrape } = await start([created(M1), drained("lab2", true)]);
+
+    const { series } = await scrape();
+
+    expect(series).toMatchObject({
+      'mayfly_host_machines_limit{host="lab1"}': "2",
+      'mayfly_host_cpus_used{host="lab1"}': "2",
+      'mayfly_host_cpus_limit{host="lab1"}': "8",
+      'mayfly_host_memory_used_bytes{host="lab1"}': String(1024 * 2 ** 20),
+      'mayfly_host_memory_limit_bytes{host="lab1"}': String(4096 * 2 ** 20),
+      'mayfly_host_cpus_used{host="lab2"}': "0",
+      'mayfly_host_drained{host="lab1"}': "0",
+      'mayfly_host_drained{host="lab2"}': "1",
+    });
+    expect(series).not.toHaveProperty('mayfly_host_cpus_limit{host="lab2"}');
+  });
+
+  test("say how Mayfly stands with GitHub's limits, as far as it was told", async () => {
+    const calls = { left: 4_200, limit: 5_000, resetAt: NOW + 1_000 };
+    const { scrape } = await start([], {
+      standing: [
+        { installation: 77, repositories: [], calls, limitedUntil: NOW + 9_000 },
+        { installation: 78, repositories: [] },
+      ],
+      answeredAt: NOW,
+    });
+
+    const { series } = await scrape();
+
+    expect(series).toMatchObject({
+      'mayfly_github_calls_left{installation="77"}': "4200",
+      'mayfly_github_calls_limit{installation="77"}': "5000",
+      'mayfly_github_calls_reset_timestamp_seconds{installation="77"}': String(NOW / 1000 + 1),
+      'mayfly_github_limited_until_timestamp_seconds{installation="77"}': String(NOW / 1000 + 9),
+      'mayfly_github_limited_until_timestamp_seconds{installation="78"}': "0",
+      mayfly_github_last_answer_timestamp_seconds: String(NOW / 1000),
+    });
+    expect(series).not.toHaveProperty('mayfly_github_calls_left{installation="78"}');
+  });
+
+  test("time and count what happened, with a 0 before the first", async () => {
+    const facts: Fact[] = [
+      created(M1, 1),
+      { kind: "machine-started", at: NOW, machine: M1, tokenHash: "0" },
+      { kind: "guest-asked", at: NOW + seconds(12), machine: M1, runnerVersion: "2.337.0" },
+    ];
+    const { scrape, store } = await start(facts);
+
+    const before = (await scrape()).series;
+    await store.record([failed(M1)]);
+    const after = (await scrape()).series;
+
+    expect(before).toMatchObject({
+      'mayfly_ordered_to_booted_seconds_bucket{le="10",image="plain"}': "0",
+      'mayfly_ordered_to_booted_seconds_bucket{le="20",image="plain"}': "1",
+      'mayfly_ordered_to_booted_seconds_sum{image="plain"}': "12",
+      'mayfly_machines_created_total{image="plain"}': "1",
+      'mayfly_machines_created_total{image="spare"}': "0",
+      'mayfly_machines_failed_total{image="plain",why="boot-timeout"}': "0",
+    });
+    expect(after['mayfly_machines_failed_total{image="plain",why="boot-timeout"}']).toBe("1");
+  });
+
+  test("time the store and the ring, and count webhooks that had to be fetched", async () => {
+    const { scrape, meters } = await start([]);
+
+    meters.noteCommit(4);
+    meters.notePass(30);
+    meters.notePass(2_000);
+    meters.noteFetched();
+    const { series } = await scrape();
+
+    expect(series).toMatchObject({
+      'mayfly_store_commit_seconds_bucket{le="0.005"}': "1",
+      mayfly_pass_seconds_count: "2",
+      mayfly_pass_seconds_sum: "2.03",
+      mayfly_deliveries_fetched_total: "1",
     });
   });
 
@@ -94,7 +229,7 @@ describe("the metrics", () => {
 
   test("tell how the relay is, at each look", async () => {
     let health = HEALTHY;
-    const { scrape } = await start([], () => health);
+    const { scrape } = await start([], { relay: () => health });
 
     const first = (await scrape()).series;
     health = { ...HEALTHY, isConnected: false, lastEventAt: NOW, spoilt: 5 };
@@ -120,18 +255,16 @@ describe("the metrics", () => {
     expect((await scrape()).text).not.toContain("relay");
   });
 
-  test("are in Prometheus' own format, with a word on each, and have no name from outside", async () => {
-    const { scrape } = await start(
-      [seen(1, { name: "a name from a workflow" }), created(M1, 1)],
-      () => HEALTHY,
-    );
+  test("are in Prometheus' own format, with a word on each, and have no name from a workflow", async () => {
+    const { scrape } = await start([seen(1, { name: "a name from a workflow" }), created(M1, 1)], {
+      relay: () => HEALTHY,
+    });
 
     const { text, type } = await scrape();
 
     expect(type).toBe("text/plain; version=0.0.4; charset=utf-8");
     expect(text).toContain("# HELP mayfly_machines Machines by phase.\n# TYPE mayfly_machines gauge\n");
     expect(text).toContain("# TYPE mayfly_relay_spoilt_total counter\n");
-    expect(text).not.toContain("octo");
     expect(text).not.toContain("a name from a workflow");
   });
 });

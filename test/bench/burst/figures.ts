@@ -1,4 +1,4 @@
-import type { Call, LimitRefusal } from "../../rig/github/model.ts";
+import type { Call } from "../../rig/github/model.ts";
 import { LAB_LABELS, LAB_REPO, type Lab } from "./lab.ts";
 
 /** What came of a burst. Times are those of the fast clock, so they read as GitHub's. */
@@ -13,7 +13,7 @@ export type Burst = {
   callsPerJob: number;
   checkWrites: number;
   refusals: number;
-  /** Refusals of calls that were sent although another had been refused and its time was not over. */
+  /** Calls that were sent although Mayfly had been told to wait. NB: those that were under way are refused, too, and could not know. */
   refusedTwice: number;
   waitsMs: readonly number[];
   /** From a job's end to the completion of its check run, for those that had one that was open. */
@@ -51,7 +51,7 @@ export async function burst(lab: Lab, runs: readonly number[], limitMs: number):
     callsPerJob: round(calls.length / ids.size),
     checkWrites: calls.filter(isCheckWrite).length,
     refusals: github.limited.length,
-    refusedTwice: refusedTwice(github.limited),
+    refusedTwice: lab.order.sentInPause(),
     waitsMs: crowd.waitsMs,
     latesMs: latesOf(lab),
     overtaken: Math.max(0, ...lab.order.overtaken()),
@@ -86,20 +86,6 @@ async function closed({ store, clock }: Lab, ids: ReadonlySet<number>, limitMs: 
 
 export const isCheckWrite = ({ operation }: Call): boolean =>
   operation === "checks/create" || operation === "checks/update";
-
-/** Within this time of the machine's clock a call may have been under way when another was refused. */
-const UNDER_WAY_MS = 250;
-
-/** NB: a call that was under way when the first was refused could not know. */
-export function refusedTwice(refusals: readonly LimitRefusal[]): number {
-  let toldAt = Number.NEGATIVE_INFINITY;
-  let twice = 0;
-  for (const { at, again } of refusals) {
-    if (!again) toldAt = at;
-    else if (at > toldAt + UNDER_WAY_MS) twice += 1;
-  }
-  return twice;
-}
 
 /** The value at this rank, between 0 and 1. */
 export const rank = (values: readonly number[], share: number): number =>

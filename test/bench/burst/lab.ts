@@ -92,8 +92,11 @@ export async function openLab({ machines, scale, checkRuns, pace }: LabParts): P
   const { app, apiUrl } = github;
   // NB: jobs are dated by the machine's clock, in whole seconds, and must not seem older than the process: hence so late, and the wait.
   const clock = fastClock(scale);
-  const onLimited = (installation: number, until: number) =>
+  const order = watchOrder(apiUrl, clock);
+  const onLimited = (installation: number, until: number) => {
+    order.notePause(until);
     void store.record([{ kind: "github-limited", at: clock.now(), installation, until }]);
+  };
   const { github: port, probot } = githubPort({
     appId: app.id,
     privateKey: app.privateKey,
@@ -102,7 +105,6 @@ export async function openLab({ machines, scale, checkRuns, pace }: LabParts): P
     clock,
     onLimited,
   });
-  const order = watchOrder(apiUrl);
   const watched = order.watch(checkRuns ? port : { ...port, publish: async (job) => job.id });
   let ring = () => {};
   const people = crowd({ clock, record: store.record, ring: () => ring(), pace });

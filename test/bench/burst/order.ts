@@ -1,24 +1,32 @@
 import diagnostics from "node:diagnostics_channel";
-import type { GitHub } from "../../../src/ports.ts";
+import type { Clock, GitHub } from "../../../src/ports.ts";
 
-/** The order in which registrations were wanted, and in which they and check runs were sent. */
+/** What is sent, and when: in one process with the emulator, a call arrives long after it was sent. */
 export type Order = {
   /** The port, with its registrations noted. */
   watch(github: GitHub): GitHub;
+  /** GitHub has told us to wait until then, by our clock. */
+  notePause(until: number): void;
   /** For each registration that was sent: check runs that were sent after it was wanted, and before it. */
   overtaken(): number[];
+  /** Calls that were sent although GitHub had told us to wait. */
+  sentInPause(): number;
   close(): void;
 };
 
-/** NB: when a call leaves, not when it arrives: in one process with the emulator, these are far apart. See: undici, "Diagnostics channel support". */
-export function watchOrder(apiUrl: string): Order {
+/** See: undici, "Diagnostics channel support". */
+export function watchOrder(apiUrl: string, clock: Clock): Order {
   /** Check runs sent before each registration was wanted, of those that are not sent yet. */
   const wanted: number[] = [];
   const overtaken: number[] = [];
   let checkRuns = 0;
+  let pausedUntil = 0;
+  let sentInPause = 0;
   const note = (message: unknown) => {
     const { request } = message as { request: { origin: string; path: string; method: string } };
-    if (!apiUrl.startsWith(request.origin) || request.method === "GET") return;
+    if (!apiUrl.startsWith(request.origin) || !isOfInstallation(request.path)) return;
+    if (clock.now() < pausedUntil) sentInPause += 1;
+    if (request.method === "GET") return;
     if (request.path.includes("/check-runs")) checkRuns += 1;
     if (request.path.endsWith("/generate-jitconfig"))
       overtaken.push(checkRuns - (wanted.shift() ?? checkRuns));
@@ -36,7 +44,15 @@ export function watchOrder(apiUrl: string): Order {
         });
       },
     }),
+    notePause: (until) => {
+      pausedUntil = until;
+    },
     overtaken: () => overtaken,
+    sentInPause: () => sentInPause,
     close: () => diagnostics.unsubscribe("undici:request:create", note),
   };
 }
+
+/** Neither the App's own, nor one of the stand-in runners'. */
+const isOfInstallation = (path: string): boolean =>
+  path.startsWith("/api/v3/repos/") && !path.endsWith("/installation");

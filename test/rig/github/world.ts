@@ -219,7 +219,7 @@ export function describe(world: World): string {
 
 export type IdKind = "account" | "repo" | "installation" | "run" | "job" | "runner" | "delivery" | "token";
 
-/** NB: GitHub's ids of jobs and deliveries passed 2^32 long ago. A job and its check run have one id. */
+/** NB: GitHub's ids of jobs passed 2^32 long ago, and those of deliveries 2^53. A job and its check run have one id. */
 const FIRST_ID: Record<IdKind, number> = {
   account: 90_000_001,
   repo: 700_000_001,
@@ -227,16 +227,24 @@ const FIRST_ID: Record<IdKind, number> = {
   run: 17_300_000_001,
   job: 55_390_000_001,
   runner: 21,
-  delivery: 187_380_000_001,
+  delivery: 3_804_004_623_172_000_000,
   token: 1,
 };
+
+/** NB: of numbers as large as the ids of deliveries, JavaScript has every 512th only. */
+const STEP: Partial<Record<IdKind, number>> = { delivery: 1024 };
 
 /** NB: GitHub never gives an id twice. Nor does an emulator that is started anew, for a Mayfly that remembers the one before it. */
 function idSource(): (kind: IdKind) => number {
   const next = { ...FIRST_ID };
   const secondsOfYear = Math.floor(Date.now() / 1000) % 31_536_000;
-  for (const kind of ["run", "job", "delivery"] as const) next[kind] += 100 * secondsOfYear;
-  return (kind) => next[kind]++;
+  const take = (kind: IdKind, count: number): number => {
+    const id = next[kind];
+    next[kind] += count * (STEP[kind] ?? 1);
+    return id;
+  };
+  for (const kind of ["run", "job", "delivery"] as const) take(kind, 100 * secondsOfYear);
+  return (kind) => take(kind, 1);
 }
 
 /** An id as GitHub's GraphQL side writes it; only the look is right. */

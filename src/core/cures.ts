@@ -1,0 +1,47 @@
+import { matchLabels } from "./labels.ts";
+import type { Blocked } from "./pools.ts";
+import type { Story } from "./story.ts";
+import type { Catalogue, Job } from "./types.ts";
+
+/** What a person can do about a job that does not run, in sentences. Nothing: it only has to wait, or the reason says it already. */
+export function curesFor(job: Job, story: Story, catalogue: Catalogue): string[] {
+  switch (story.is) {
+    case "unserved":
+      return cureOfLabels(job, catalogue);
+    case "waiting":
+      return story.blocked ? [cureOf(story.blocked)] : [];
+    case "given-up":
+      return ["Once the cause is mended press Retry on its check run, and it is tried from the beginning."];
+    default:
+      return [];
+  }
+}
+
+/** NB: a job keeps the labels that it was queued with, whatever becomes of its workflow. */
+function cureOfLabels(job: Job, catalogue: Catalogue): string[] {
+  const match = matchLabels(job.labels, job.repo, catalogue);
+  if (match.image || match.why === "not-served") return [];
+  return [
+    "If the job is meant for Mayfly: correct runs-on in its workflow, cancel this run and start another (a job keeps the labels that it was queued with); or give an image of mayfly.yml the label. mayfly check --runs-on says where a line leads.",
+  ];
+}
+
+function cureOf(blocked: Blocked): string {
+  switch (blocked.why) {
+    case "hosts-full":
+      return "It gets the next machine for which there is room; mayfly ps shows what is there. More room: machines, cpus and memory of the hosts in mayfly.yml.";
+    case "hosts-drained":
+      return `Somebody took ${blocked.hosts.length === 1 ? "the host" : "the hosts"} out of service. Put it back: mayfly drain ${blocked.hosts[0]} --off`;
+    case "hosts-unreachable":
+      return "mayfly check says what is missing there; Mayfly asks again by itself.";
+    case "image-limit":
+      return "It gets a machine as soon as one of this image has ended. The limit is machines of the image in mayfly.yml.";
+    case "repository-limit":
+      return "It gets a machine as soon as one of this repository has ended. The limit is machines of the repository in mayfly.yml.";
+    case "paused":
+      return "An operator paused it, and resumes it on the status page.";
+    case "probe":
+    case "backoff":
+      return "mayfly ps shows machines that failed, and mayfly logs MACHINE what they said. Nothing else has to be done: it is tried again.";
+  }
+}
