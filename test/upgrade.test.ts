@@ -72,12 +72,14 @@ function replaceStore({ data, github, repo }: Site): void {
   const old = new Database(file);
   const [oldMachine] = docs<Machine>(old, "machine");
   const [oldJob] = docs<Job>(old, "job");
-  const { name, image, host, tokenHash, runnerId } = machine;
-  const theirMachine = { ...oldMachine, name, repo, image, host, tokenHash, runnerId, forJob: job.id };
+  const { name, image, host, tokenHash, runnerId, createdAt, startedAt: orderedAt, workingAt } = machine;
+  const where = { name, repo, image, host };
+  const times = { createdAt, startedAt: orderedAt, askedAt: orderedAt, configuredAt: orderedAt, workingAt };
+  const theirMachine = { ...oldMachine, ...where, ...times, tokenHash, runnerId, forJob: job.id };
   const { id, installation, runId, labels, headSha, url, queuedAt, startedAt } = job;
   const check = { id: github.checkRuns(repo)[0]?.id, digest: "running" };
-  const where = { id, repo, installation, runId, labels, headSha, url };
-  const theirJob = { ...oldJob, ...where, name: job.name, queuedAt, startedAt, ranOn: name, check };
+  const run = { id, repo, installation, runId, labels, headSha, url };
+  const theirJob = { ...oldJob, ...run, name: job.name, queuedAt, startedAt, ranOn: name, check };
   old.prepare("update meta set value = ? where key = 'controller'").run(controller);
   old
     .prepare("update machine set name = ?, repo = ?, image = ?, host = ?, doc = ?")
