@@ -58,11 +58,12 @@ describe("a commit's checks, in a browser", () => {
   it("show the cause of a failure, its stages and the end of the console", async () => {
     const failure = aFailure({ why: "boot-timeout", tail: "Kernel panic - not syncing" });
 
-    await publish(aJob({ name: "build", tries: 3, failure, gaveUpAt: Date.now() }));
+    const gaveUpCause = "3 machines failed before the job could begin.";
+    await publish(aJob({ name: "build", tries: 3, failure, gaveUpAt: Date.now(), gaveUpCause }));
 
     const text = await page.locator("body").textContent();
     expect(text).toContain("Mayfly: build");
-    expect(text).toContain("Given up after 3 failed machines: boot-timeout");
+    expect(text).toContain("Given up: 3 machines failed before the job could begin (boot-timeout)");
     expect(text).toContain("Kernel panic - not syncing");
     expect(await page.getByRole("columnheader", { name: "Since queued" }).count()).toBeGreaterThan(0);
   });
