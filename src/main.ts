@@ -305,6 +305,7 @@ async function startWeb(site: Site, { taking, ...parts }: WebParts): Promise<Web
   const asked = { ...site, ...parts, relay: parts.relay?.health };
   const routes = new Hono<{ Bindings: HttpBindings }>();
   if (config.intake === "webhook") routes.route("/", webhookRoutes(taking));
+  else routes.post("/webhook", (c) => c.text("no webhook is taken here", 404));
   routes.route("/", healthRoutes({ ...asked, sweepMs: config.sweepMs }));
   routes.route("/", metricsRoutes(asked));
   // NB: the pages answer every address, so they come last.

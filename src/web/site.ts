@@ -41,7 +41,7 @@ export function repositorySection({ pools }: Overview, { catalogue, state: { pau
   const columns = [
     { name: "Repository" },
     { name: "Waiting", isNumber: true },
-    { name: "Machines", isNumber: true },
+    { name: "Machines", isNumber: true, isWide: true },
     { name: "State" },
     { name: "" },
   ];

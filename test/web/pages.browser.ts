@@ -108,7 +108,8 @@ describe("the status page", () => {
     await page.getByText("Drain", { exact: true }).click();
     await page.getByText("Drain", { exact: true }).focus();
 
-    queue("unit tests");
+    const [job = 0] = queue("unit tests");
+    await running(job);
     await page.getByRole("link", { name: "unit tests" }).waitFor();
 
     expect(await page.getByRole("button", { name: "Drain lab1" }).isVisible()).toBe(true);
