@@ -270,6 +270,8 @@ async function startIntake(
   const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
   const parts = { github, repositories: repositoriesOf(site), state: () => store.state, clock, ring, log };
   const { record } = store;
+  // NB: only a store that was lost leaves check runs behind, and the look for them costs a call for each commit of a day.
+  const isNew = (await store.logPosition()) === undefined;
   const sweep = sweepJobs({ ...parts, record, everyMs: config.sweepMs }, signal);
   const sweepSoon = sweep.soon;
   await probot.load(mayflyApp({ record, ring, sweepSoon, github, serves, clock, log }));
@@ -278,7 +280,9 @@ async function startIntake(
   const { wake } = reader;
   const onFetched = meters.noteFetched;
   const deliveries = watchDeliveries({ github, store, wake, onFetched, clock, log }, signal);
-  const tidied = Promise.all([sweep.first, deliveries.first]).then(() => closeOrphans(parts, signal));
+  const tidied = Promise.all([sweep.first, deliveries.first]).then(() =>
+    isNew ? closeOrphans(parts, signal) : undefined,
+  );
   const rounds = Promise.allSettled([sweep.ended, deliveries.ended, tidied]);
   const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake, clock, log };
   const relay = startRelay(site, taking, deliveries.soon);

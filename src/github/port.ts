@@ -7,6 +7,7 @@ import { appSetup } from "./app-setup.ts";
 import { checkVerbs } from "./checks.ts";
 import { allPages, ask, type Client, newClient, split } from "./client.ts";
 import { deliveryVerbs } from "./deliveries.ts";
+import { NoToken, Refused } from "./errors.ts";
 import { jobVerbs } from "./jobs.ts";
 import type { LimitParts } from "./octokit.ts";
 import { openCheckVerbs } from "./open-checks.ts";
@@ -69,7 +70,10 @@ const repositoryPage = z
   .object({ repositories: z.array(z.object({ full_name: z.string() })) })
   .transform(({ repositories }) => repositories.map(({ full_name }) => full_name));
 
-/** NB: if one installation cannot be asked, the whole answer fails: a repository that is merely unknown is not gone. */
+/**
+ * NB: an installation that refuses us (an organisation may let in certain addresses only) is left out; it must not hide the others. Who
+ * misses a repository here asks about that one, see `isInstalled`.
+ */
 async function installed(client: Client, signal: AbortSignal): Promise<RepoName[]> {
   const app = await client.as();
   const request = { signal };
@@ -78,17 +82,34 @@ async function installed(client: Client, signal: AbortSignal): Promise<RepoName[
   );
   const names: RepoName[] = [];
   for (const { id } of installations.filter(({ suspended_at }) => !suspended_at)) {
-    const rest = await client.as(id);
-    const repositories = await allPages((page) =>
-      ask({
-        send: () => rest.apps.listReposAccessibleToInstallation({ ...page, request }),
-        shape: repositoryPage,
-      }),
-    );
+    const repositories = await repositoriesOf(client, id, request);
     for (const name of repositories) client.learn(name, id);
     names.push(...repositories);
   }
   return names;
+}
+
+async function repositoriesOf(
+  client: Client,
+  id: number,
+  request: { signal: AbortSignal },
+): Promise<RepoName[]> {
+  const rest = await client.as(id);
+  const page = (which: { page: number; per_page: number }) =>
+    ask({
+      send: () => rest.apps.listReposAccessibleToInstallation({ ...which, request }),
+      shape: repositoryPage,
+    });
+  try {
+    return await allPages(page);
+  } catch (error) {
+    if (!(error instanceof Refused || error instanceof NoToken)) throw error;
+    client.log.warn(
+      { installation: id, err: error },
+      "the repositories of an installation could not be listed",
+    );
+    return [];
+  }
 }
 
 async function isInstalled(client: Client, repo: RepoName, signal: AbortSignal): Promise<boolean> {

@@ -38,6 +38,8 @@ const OVERLAP_MS = 5 * 60_000;
 const QUIET_MS = 10 * 60_000;
 /** A webhook that GitHub fails to give for so many minutes, although it gives the list, is let go. Its troubles seldom last longer. */
 const MOST_TRIES = 120;
+/** A click on a button that is older than this is not heeded any more: who pressed it has long looked elsewhere. */
+const CLICK_MS = 60 * 60_000;
 /** As many failures in one round are GitHub's own trouble. */
 const MOST_FAILURES = 3;
 
@@ -76,7 +78,7 @@ async function readLog(parts: DeliveryLogParts, failing: Failing, signal: AbortS
   );
   const listed = new Set(entries.map(({ guid }) => guid));
   for (const guid of failing.keys()) if (!listed.has(guid)) failing.delete(guid);
-  await fetchAll(inTurn(await missingOf(entries, store), failing), parts, failing, signal);
+  await fetchAll(inTurn(await missingOf(entries, at, store), failing), parts, failing, signal);
   const newest = entries.reduce((latest, entry) => Math.max(latest, entry.at), at - QUIET_MS);
   if (newest > (position ?? 0)) await store.moveLogPosition(newest);
 }
@@ -84,10 +86,11 @@ async function readLog(parts: DeliveryLogParts, failing: Failing, signal: AbortS
 /** Oldest first; of a webhook that was sent several times, one. NB: many have the same second, and the log has the newest first. */
 async function missingOf(
   entries: readonly DeliveryEntry[],
+  now: number,
   { known }: DeliveryLogParts["store"],
 ): Promise<DeliveryEntry[]> {
   const wanted = entries
-    .filter(isRead)
+    .filter((entry) => isRead(entry) && (entry.event !== "check_run" || entry.at > now - CLICK_MS))
     .reverse()
     .sort((a, b) => a.at - b.at);
   const byGuid = new Map(wanted.map((entry) => [entry.guid, entry]));

@@ -1,6 +1,6 @@
 import { setImmediate as letOthersIn } from "node:timers/promises";
 import type { Logger } from "pino";
-import type { Clock, Delivery, Store } from "../ports.ts";
+import { type Clock, type Delivery, GitHubUnavailable, type Store } from "../ports.ts";
 
 /** Webhooks that are begun together, so that the store writes what they say in one transaction: a sync of the disk is what costs. */
 const AT_ONCE = 16;
@@ -110,6 +110,12 @@ export function startReader({ store, receive, clock, log }: ReaderOptions): Read
   }
 
   function fail({ id, event }: Delivery, err: unknown): void {
+    const againAt = retryAtOf(err);
+    if (againAt !== undefined) {
+      failures.set(id, { tries: failures.get(id)?.tries ?? 0, againAt });
+      log.info({ delivery: id, event }, "webhook waits until GitHub may be asked again");
+      return bell.abort();
+    }
     const tries = (failures.get(id)?.tries ?? 0) + 1;
     const waitMs = TRY_AGAIN_MS[tries - 1];
     failures.set(id, { tries, againAt: waitMs === undefined ? Infinity : clock.now() + waitMs });
@@ -129,4 +135,10 @@ export function startReader({ store, receive, clock, log }: ReaderOptions): Read
   function nextLookAt(): number {
     return Math.min(clock.now() + LOOK_MS, ...[...failures.values()].map((failure) => failure.againAt));
   }
+}
+
+/** When GitHub may be asked again, if that is what a handler waits for. NB: Probot gathers the errors of all handlers. */
+function retryAtOf(err: unknown): number | undefined {
+  const errors: unknown[] = err instanceof AggregateError ? err.errors : [err];
+  return errors.find((error) => error instanceof GitHubUnavailable)?.retryAt;
 }

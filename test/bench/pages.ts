@@ -12,8 +12,8 @@ import { changesOf } from "../../src/web/changes.ts";
 import { startWebListener } from "../../src/web/listener.ts";
 import { pageRoutes } from "../../src/web/pages.ts";
 import { sessions } from "../../src/web/session.ts";
-import { created, seen } from "../store/facts.ts";
 import { aHost, aRepository, aWorld, minutes, REPO, seconds } from "../support/build.ts";
+import { created, seen } from "../support/facts.ts";
 
 /**
  * `npm run bench:pages`: how soon a page is answered, with 10,000 jobs of history and 200 open ones. The listener, the routes and the store

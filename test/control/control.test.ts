@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { askController } from "../../src/control/client.ts";
 import type { Fact } from "../../src/core/facts.ts";
-import { created, seen } from "../store/facts.ts";
 import { M1, M2, NOW } from "../support/build.ts";
+import { created, seen } from "../support/facts.ts";
 import { controller, controllerIn, newFolder, STANDING } from "./controller.ts";
 
 describe("the controller, asked what there is", () => {

@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { History, Report } from "../../src/control/history.ts";
 import type { Fact } from "../../src/core/facts.ts";
 import type { JobSeen } from "../../src/core/types.ts";
-import { created, failed, seen } from "../store/facts.ts";
 import { ago, hours, M1, M2, minutes, NOW, REPO, seconds } from "../support/build.ts";
+import { created, failed, seen } from "../support/facts.ts";
 import { controllerIn, newFolder } from "./controller.ts";
 
 const closed = (job: number, at = NOW): Fact => ({ kind: "job-closed", at, job });

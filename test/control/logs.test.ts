@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { LogAnswer } from "../../src/control/logs.ts";
 import type { Fact } from "../../src/core/facts.ts";
-import { created, failed, seen } from "../store/facts.ts";
 import { M1, M2, NOW } from "../support/build.ts";
+import { created, failed, seen } from "../support/facts.ts";
 import { controllerIn, newFolder } from "./controller.ts";
 
 const FILES = {

@@ -2,7 +2,6 @@ import { describe, expect, test } from "vitest";
 import type { WhyAnswer } from "../../src/control/answer.ts";
 import type { Fact } from "../../src/core/facts.ts";
 import type { Standing } from "../../src/ports.ts";
-import { created, drained, failed, seen } from "../store/facts.ts";
 import {
   aHost,
   anImage,
@@ -14,6 +13,7 @@ import {
   seconds,
   type WorldParts,
 } from "../support/build.ts";
+import { created, drained, failed, seen } from "../support/facts.ts";
 import { controllerIn, newFolder } from "./controller.ts";
 
 type Site = { facts: Fact[]; world?: WorldParts; standing?: Standing[] };
@@ -126,6 +126,21 @@ describe("why a job does not run, and what can be done", () => {
       expect.stringMatching(
         /^mayfly ps shows machines that failed, and mayfly logs MACHINE what they said\./,
       ),
+    ]);
+  });
+
+  test("machines that failed, of which one more is tried", async () => {
+    const names = ["cccccccc", "dddddddd", "eeeeeeee"].map((token) => `mayfly-lab-plain-${token}`);
+    const failures = names.flatMap((name): Fact[] => [
+      created(name),
+      failed(name),
+      { kind: "machine-forgotten", at: NOW, machine: name },
+    ]);
+    const facts = [...failures, seen(9, { queuedAt: NOW - minutes(9) }), created(M1, 9), seen(1)];
+
+    expect(await why({ facts })).toEqual([
+      expect.stringMatching(/^It is 1st in the queue: .*3 machines/),
+      expect.stringMatching(/^mayfly ps shows machines that failed/),
     ]);
   });
 

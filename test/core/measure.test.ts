@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { Fact } from "../../src/core/facts.ts";
 import { type Measure, measurer } from "../../src/core/measure.ts";
 import { memoryStore } from "../../src/store/memory.ts";
-import { created, failed, seen } from "../store/facts.ts";
 import { aCatalogue, ago, M1, M2, NOW, seconds } from "../support/build.ts";
+import { created, failed, seen } from "../support/facts.ts";
 
 /** What these facts come to, one after the other, from an empty store. */
 async function measured(...facts: Fact[]): Promise<Measure[]> {

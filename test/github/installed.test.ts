@@ -39,6 +39,19 @@ describe("where the App is installed", () => {
     expect(await granted()).toEqual({ list: [OTHER], each: [false, true] });
   });
 
+  test("is told of the others when an organisation lets in certain addresses only", async () => {
+    const { gh, granted } = await startWithTwo();
+    gh.faults.answers.push({
+      operation: "apps/list-repos-accessible-to-installation",
+      status: 403,
+      message:
+        "Although you appear to have the correct authorization credentials, your IP address is not permitted",
+      times: 1,
+    });
+
+    expect(await granted()).toEqual({ list: [OTHER], each: [true, true] });
+  });
+
   test("costs an installation nothing of its hour as long as nothing changes", async () => {
     const { github, calls } = await startWithTwo();
     await github.installed(NO_LIMIT);

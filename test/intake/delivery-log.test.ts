@@ -121,6 +121,15 @@ describe("the delivery log", () => {
     expect(await ids()).toEqual(["guid-1"]);
   });
 
+  test("is not asked for a click of long ago, which nobody waits for any more", async () => {
+    const click = { event: "check_run", action: "requested_action" };
+    const log = [sent(2, minutes(59), click), sent(1, minutes(61), click)];
+
+    const { ids } = await watching({ log });
+
+    expect(await ids()).toEqual(["guid-2"]);
+  });
+
   test("is asked once for a webhook that was sent several times", async () => {
     const again = sent(2, seconds(10), { guid: "guid-1", redelivery: true });
     const { github } = await watching({ log: [again, sent(1, seconds(20))] });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Reader, startReader } from "../../src/intake/reader.ts";
-import type { Delivery } from "../../src/ports.ts";
+import { type Delivery, GitHubUnavailable } from "../../src/ports.ts";
 import { fakeClock, settled } from "../support/clock.ts";
 import { keptLog } from "../support/log.ts";
 
@@ -133,6 +133,27 @@ describe("the reader", () => {
       reason: "it will never work",
       msg: "webhook set aside",
     });
+    await reader.close();
+  });
+
+  test("has a webhook wait as long as GitHub limits us, which is no try", async () => {
+    let limitedUntil = Number.POSITIVE_INFINITY;
+    const { reader, clock, settle, unread, lines } = start(async () => {
+      const limited = new GitHubUnavailable("limited", { retryAt: limitedUntil });
+      // As Probot throws what its handlers throw.
+      if (clock.now() < limitedUntil) throw new AggregateError([limited]);
+    }, "click");
+    limitedUntil = clock.now() + 60 * 60_000;
+    await settle();
+    await clock.advance(60 * 60_000 - 10);
+    await settle();
+    expect(unread()).toEqual(["click"]);
+
+    await clock.advance(10);
+    await settle();
+
+    expect(unread()).toEqual([]);
+    expect(lines.map(({ msg }) => msg)).not.toContain("webhook set aside");
     await reader.close();
   });
 

@@ -17,6 +17,9 @@ const project = resolve(import.meta.dirname, "../..");
 const folder = join(project, ".cache/sabotage");
 const RING_TESTS = /^(?:act|ghosts|observe|reconcile|source|sweep).*\.test\.ts$/;
 
+/** Of one run of the simulation, or of the unit tests: a sound one takes some seconds. */
+const LONGEST_MS = 120_000;
+
 type Verdict = { sabotage: Sabotage; by: "simulation" | "unit tests" | "nothing" };
 
 const chosen = SABOTAGES.filter(({ name }) => name.includes(values.only ?? ""));
@@ -103,7 +106,8 @@ function unitTests(copy: string): Promise<boolean> {
 
 function succeeds(program: string, args: string[], cwd: string): Promise<boolean> {
   return new Promise((done, fail) => {
-    const child = spawn(program, args, { cwd, stdio: "ignore" });
+    // NB: sources that were made wrong may run in circles; then they have failed, too.
+    const child = spawn(program, args, { cwd, stdio: "ignore", timeout: LONGEST_MS });
     child.once("error", fail);
     child.once("exit", (code) => done(code === 0));
   });

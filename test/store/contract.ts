@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Fact } from "../../src/core/facts.ts";
 import type { Store } from "../../src/ports.ts";
 import { hours, M1, M2, M3, minutes, NOW, REPO, seconds } from "../support/build.ts";
-import { created, delivery, drained, failed, seen } from "./facts.ts";
+import { created, delivery, drained, failed, seen } from "../support/facts.ts";
 
 /** What every store does, whatever it keeps its things in. `open` answers an empty one. */
 export function describeStore(name: string, open: () => Promise<Store>): void {

@@ -7,7 +7,7 @@ import { sqliteDialect } from "../../src/store/dialect.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import type { Tables } from "../../src/store/tables.ts";
 import { M1, M2, NOW } from "../support/build.ts";
-import { created, delivery, failed, seen } from "./facts.ts";
+import { created, delivery, failed, seen } from "../support/facts.ts";
 import { storeFolder } from "./folder.ts";
 
 const V2 = fileURLToPath(new URL("fixtures/v2.sqlite", import.meta.url));

@@ -5,8 +5,8 @@ import { describe, expect, test } from "vitest";
 import type { Fact, State } from "../../src/core/facts.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { aJobSeen, hours, M1, M2, NOW, REPO } from "../support/build.ts";
+import { created, delivery, drained, failed, seen } from "../support/facts.ts";
 import { describeStore } from "./contract.ts";
-import { created, delivery, drained, failed, seen } from "./facts.ts";
 import { storeFolder } from "./folder.ts";
 
 describeStore("SQLite", () => storeFolder().open());

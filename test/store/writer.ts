@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { openStore } from "../../src/store/sqlite.ts";
 import { NOW } from "../support/build.ts";
-import { created, delivery, seen } from "./facts.ts";
+import { created, delivery, seen } from "../support/facts.ts";
 
 /**
  * A controller that writes without end, as a process of its own, until it is killed. It says on its standard output what it was

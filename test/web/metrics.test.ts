@@ -4,7 +4,6 @@ import type { RelayHealth, Standing } from "../../src/ports.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { newMeters } from "../../src/web/meters.ts";
 import { metricsRoutes } from "../../src/web/metrics.ts";
-import { created, drained, failed, seen } from "../store/facts.ts";
 import {
   aCatalogue,
   ago,
@@ -17,6 +16,7 @@ import {
   NOW,
   seconds,
 } from "../support/build.ts";
+import { created, drained, failed, seen } from "../support/facts.ts";
 
 const HEALTHY: RelayHealth = {
   relay: "smee.io",

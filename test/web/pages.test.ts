@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { Fact } from "../../src/core/facts.ts";
-import { created, failed, seen } from "../store/facts.ts";
 import { hours, M1, M2, NOW, seconds } from "../support/build.ts";
+import { created, failed, seen } from "../support/facts.ts";
 import { type Desk, type DeskOptions, startDesk } from "./desk.ts";
 
 let desk: Desk;

@@ -1,7 +1,7 @@
 import type { Fact } from "../../src/core/facts.ts";
 import type { JobSeen } from "../../src/core/types.ts";
 import type { Delivery } from "../../src/ports.ts";
-import { aJobSeen, NOW, REPO } from "../support/build.ts";
+import { aJobSeen, NOW, REPO } from "./build.ts";
 
 /** Facts and webhooks in few words. */
 
