@@ -107,9 +107,11 @@ export function actor(parts: ActorParts): Actor {
     return answer === "removed" ? "done" : "not-yet";
   }
 
+  /** NB: a list may be older than the row, and have the runner of a registration whose answer was lost, which was taken back since. */
   const findRunner = (machine: Machine) =>
-    observer.runnerOf(machine.name) ??
-    (machine.runnerId === undefined ? undefined : { repo: machine.repo, id: machine.runnerId });
+    machine.runnerId === undefined
+      ? observer.runnerOf(machine.name)
+      : { repo: machine.repo, id: machine.runnerId };
 
   async function release(machine: Machine): Promise<"done" | "not-yet"> {
     if ((await deregister(machine)) === "not-yet") return "not-yet";

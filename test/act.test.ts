@@ -297,6 +297,17 @@ describe("to deregister or release a machine", () => {
     expect(rig.github.runners.size).toBe(0);
   });
 
+  test("is not misled by a list from before the registration, which has the runner of one whose answer was lost", async () => {
+    const rig = ringRig({ machines: [configured({ runnerId: 8 })] });
+    await listed(rig, M1, "offline", 7);
+    rig.github.runners.delete(7);
+    rig.github.runners.set(8, { id: 8, name: M1, state: "busy" });
+
+    await expect(rig.act(on("release"))).resolves.toBe("not-yet");
+
+    expect(rig.machine(M1)?.retired).toBeUndefined();
+  });
+
   test("waits if no runner of the name is known", async () => {
     const rig = ringRig({ machines: [ready()] });
 
