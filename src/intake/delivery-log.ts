@@ -34,6 +34,8 @@ const FIRST_LOOK_MS = 24 * 3_600_000;
 const OVERLAP_MS = 5 * 60_000;
 /** When nothing comes the position follows GitHub's clock at this distance, so that what was kept is never asked for again. */
 const QUIET_MS = 10 * 60_000;
+/** A click that is older is not made up for: whoever made it has seen nothing come of it, and a new store would do those of a day again. */
+const CLICK_MS = 60 * 60_000;
 /** A webhook that GitHub fails to give for so many minutes, although it gives the list, is let go. Its troubles seldom last longer. */
 const MOST_TRIES = 120;
 /** As many failures in one round are GitHub's own trouble. */
@@ -73,8 +75,9 @@ async function readLog(parts: DeliveryLogParts, failing: Failing, signal: AbortS
     github.deliveries(since, AbortSignal.any([limited, signal])),
   );
   const listed = new Set(entries.map(({ guid }) => guid));
+  const wanted = entries.filter((entry) => isRead(entry) && !(isClick(entry) && at - entry.at > CLICK_MS));
   for (const guid of failing.keys()) if (!listed.has(guid)) failing.delete(guid);
-  await fetchAll(inTurn(await missingOf(entries, store), failing), parts, failing, signal);
+  await fetchAll(inTurn(await missingOf(wanted, store), failing), parts, failing, signal);
   const newest = entries.reduce((latest, entry) => Math.max(latest, entry.at), at - QUIET_MS);
   if (newest > (position ?? 0)) await store.moveLogPosition(newest);
 }
@@ -84,11 +87,8 @@ async function missingOf(
   entries: readonly DeliveryEntry[],
   { known }: DeliveryLogParts["store"],
 ): Promise<DeliveryEntry[]> {
-  const wanted = entries
-    .filter(isRead)
-    .reverse()
-    .sort((a, b) => a.at - b.at);
-  const byGuid = new Map(wanted.map((entry) => [entry.guid, entry]));
+  const oldestFirst = entries.toReversed().sort((a, b) => a.at - b.at);
+  const byGuid = new Map(oldestFirst.map((entry) => [entry.guid, entry]));
   const there = await known([...byGuid.keys()]);
   return [...byGuid.values()].filter(({ guid }) => !there.has(guid));
 }
@@ -97,6 +97,8 @@ function isRead({ event, action }: DeliveryEntry): boolean {
   const actions = READ[event];
   return actions === "all" || (action !== undefined && actions?.includes(action) === true);
 }
+
+const isClick = ({ event }: DeliveryEntry): boolean => event === "check_run";
 
 /** Those that failed before come last, so that they do not keep the others from being fetched. */
 function inTurn(entries: readonly DeliveryEntry[], failing: Failing): DeliveryEntry[] {

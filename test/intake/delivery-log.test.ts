@@ -134,6 +134,21 @@ describe("the delivery log", () => {
     expect(await ids()).toEqual(["guid-2"]);
   });
 
+  test("gives no click that is more than an hour old: a new store would do those of a day again", async () => {
+    const click = { event: "check_run", action: "requested_action" };
+    const { ids, store } = await watching({
+      log: [
+        sent(4, minutes(61), { ...click, action: "rerequested" }),
+        sent(3, minutes(59), click),
+        sent(2, minutes(61), click),
+        sent(1, minutes(61)),
+      ],
+    });
+
+    expect(await ids()).toEqual(["guid-1", "guid-3"]);
+    expect(await store.logPosition()).toBe(ago(minutes(10)));
+  });
+
   test("that is empty costs one call a minute, and nothing else", async () => {
     const { clock, github, kept } = await watching();
 
