@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { ApplicationFunction, Probot } from "probot";
 import type { JobSeen, RepoName } from "./core/types.ts";
 import { type Click, clickFromWebhook, jobFromWebhook, repositoryOf } from "./github/webhooks.ts";
-import type { Clock, Delivery, GitHub, Ring, Store } from "./ports.ts";
+import { type Clock, type Delivery, type GitHub, GitHubUnavailable, type Ring, type Store } from "./ports.ts";
 
 /** For what a click on a check run takes of GitHub. */
 const CLICK_MS = 30_000;
@@ -80,8 +80,15 @@ export function mayflyApp(options: AppOptions): ApplicationFunction {
   }
 }
 
-/** Hands a webhook that was kept to the app's handlers. Rejects if one of them does. */
+/** Hands a webhook that was kept to the app's handlers. Rejects if one of them does, with GitHub's own limit if that is why. */
 export async function receive(probot: Probot, { id, event, payload }: Delivery): Promise<void> {
   // NB: the signature was verified by the intake, and each handler checks what it reads; Probot's types only promise it.
-  await probot.receive({ id, name: event, payload: JSON.parse(payload) } as Parameters<Probot["receive"]>[0]);
+  const webhook = { id, name: event, payload: JSON.parse(payload) } as Parameters<Probot["receive"]>[0];
+  await probot.receive(webhook).catch((error: unknown) => {
+    // NB: what a handler throws comes inside of another error.
+    throw (error instanceof AggregateError && error.errors.find(isLimit)) || error;
+  });
 }
+
+const isLimit = (error: unknown): boolean =>
+  error instanceof GitHubUnavailable && error.retryAt !== undefined;

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { mayflyApp, receive } from "../src/app.ts";
 import type { Fact } from "../src/core/facts.ts";
 import type { JobSeen } from "../src/core/types.ts";
+import { GitHubUnavailable } from "../src/ports.ts";
 import { aJob } from "./github/support.ts";
 import { fakeClock } from "./support/clock.ts";
 import { keptLog } from "./support/log.ts";
@@ -11,9 +12,15 @@ import { EXAMPLES } from "./support/webhook.ts";
 const REPOSITORY = { full_name: "SpinW/spinw" };
 const [EXAMPLE] = EXAMPLES;
 
-type Setup = { serves?: (repo: string) => boolean; found?: JobSeen | "gone"; mayWrite?: boolean };
+type Setup = {
+  serves?: (repo: string) => boolean;
+  found?: JobSeen | "gone";
+  mayWrite?: boolean;
+  /** What GitHub answers to everything. */
+  trouble?: Error;
+};
 
-async function start({ serves = () => true, found = "gone", mayWrite = true }: Setup = {}) {
+async function start({ serves = () => true, found = "gone", mayWrite = true, trouble }: Setup = {}) {
   const rerun: number[] = [];
   const facts: Fact[] = [];
   const { log, text } = keptLog();
@@ -31,7 +38,10 @@ async function start({ serves = () => true, found = "gone", mayWrite = true }: S
     },
     github: {
       job: async () => found,
-      mayWrite: async () => mayWrite,
+      mayWrite: async () => {
+        if (trouble) throw trouble;
+        return mayWrite;
+      },
       rerunJob: async (_repo, id) => {
         rerun.push(id);
         return "queued";
@@ -187,5 +197,14 @@ describe("the button Retry", () => {
 
     expect([facts, rerun]).toEqual([[], []]);
     expect(logged()).toContain("may not write");
+  });
+
+  test("fails with GitHub's own limit when that is why, so that the reader knows until when to wait", async () => {
+    const trouble = new GitHubUnavailable("spent", { retryAt: 12_345 });
+    const { tell } = await start({ trouble });
+
+    const told = tell("check_run", click("requested_action", "42", "failure"));
+
+    await expect(told).rejects.toBe(trouble);
   });
 });

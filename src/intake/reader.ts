@@ -1,6 +1,6 @@
 import { setImmediate as letOthersIn } from "node:timers/promises";
 import type { Logger } from "pino";
-import type { Clock, Delivery, Store } from "../ports.ts";
+import { type Clock, type Delivery, GitHubUnavailable, type Store } from "../ports.ts";
 
 /** Webhooks that are begun together, so that the store writes what they say in one transaction: a sync of the disk is what costs. */
 const AT_ONCE = 16;
@@ -8,6 +8,8 @@ const AT_ONCE = 16;
 const BATCH = 64;
 /** Waits before each further try; after the last the webhook is set aside. Long enough to sit out a disk that is full or slow. */
 const TRY_AGAIN_MS = [1_000, 10_000, 60_000, 600_000];
+/** A limit's end may be now, or past. */
+const SHORTEST_MS = 1_000;
 /** While webhooks pour in, answering them comes first: reading waits for a lull, but never longer than the second time. */
 const LULL_MS = 3;
 const LONGEST_RUSH_MS = 50;
@@ -110,8 +112,14 @@ export function startReader({ store, receive, clock, log }: ReaderOptions): Read
   }
 
   function fail({ id, event }: Delivery, err: unknown): void {
-    const tries = (failures.get(id)?.tries ?? 0) + 1;
-    const waitMs = TRY_AGAIN_MS[tries - 1];
+    const before = failures.get(id)?.tries ?? 0;
+    const limitedUntil = err instanceof GitHubUnavailable ? err.retryAt : undefined;
+    // NB: a limit says nothing about the webhook, and may last longer than all tries together.
+    const tries = limitedUntil === undefined ? before + 1 : before;
+    const waitMs =
+      limitedUntil === undefined
+        ? TRY_AGAIN_MS[tries - 1]
+        : Math.max(limitedUntil - clock.now(), SHORTEST_MS);
     failures.set(id, { tries, againAt: waitMs === undefined ? Infinity : clock.now() + waitMs });
     // NB: Probot hangs the whole payload on the errors it throws, so only their text is logged.
     const reason = err instanceof Error ? err.message : String(err);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Reader, startReader } from "../../src/intake/reader.ts";
-import type { Delivery } from "../../src/ports.ts";
+import { type Delivery, GitHubUnavailable } from "../../src/ports.ts";
+import { minutes } from "../support/build.ts";
 import { fakeClock, settled } from "../support/clock.ts";
 import { keptLog } from "../support/log.ts";
 
@@ -133,6 +134,30 @@ describe("the reader", () => {
       reason: "it will never work",
       msg: "webhook set aside",
     });
+    await reader.close();
+  });
+
+  test("waits for the end of a limit of GitHub's, however long it is, and counts no try", async () => {
+    const until: number[] = [];
+    let tries = 0;
+    const { reader, settle, clock, unread } = start(async () => {
+      tries += 1;
+      const retryAt = until.shift();
+      if (retryAt !== undefined) throw new GitHubUnavailable("spent", { retryAt });
+    }, "click");
+    for (let hour = 1; hour <= 6; hour += 1) until.push(clock.now() + minutes(60 * hour));
+
+    await settle();
+    for (let step = 0; step < 6; step += 1) {
+      await clock.advance(minutes(59));
+      await settle();
+      expect(tries).toBe(step + 1);
+      await clock.advance(minutes(1));
+      await settle();
+    }
+
+    expect(tries).toBe(7);
+    expect(unread()).toEqual([]);
     await reader.close();
   });
 
