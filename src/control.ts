@@ -5,7 +5,7 @@ import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
 import { z } from "zod";
 import { answerWhy } from "./control/answer.ts";
-import { overviewOf } from "./control/overview.ts";
+import { type Outside, overviewOf } from "./control/overview.ts";
 import type { Fact } from "./core/facts.ts";
 import { nearestWord } from "./core/labels.ts";
 import type { World } from "./core/world.ts";
@@ -20,6 +20,8 @@ export type ControlParts = {
   relay?: (() => RelayHealth) | undefined;
   /** How the installations stand with GitHub's limits. */
   standing: () => Standing[];
+  /** Ids of webhooks that failed every try. */
+  setAside: () => readonly string[];
   ring: Ring;
   clock: Clock;
   log: Logger;
@@ -56,9 +58,9 @@ export async function startControl(parts: ControlParts): Promise<{ close(): Prom
 const drainBody = z.object({ drained: z.boolean() });
 
 function controlRoutes(parts: ControlParts): Hono {
-  const { store, world, standing } = parts;
+  const { store, world } = parts;
   const routes = new Hono();
-  routes.get("/ps", (c) => c.json(overviewOf(world(), standing(), parts.relay?.())));
+  routes.get("/ps", (c) => c.json(overviewOf(world(), outside(parts))));
   routes.get("/why/:job{[0-9]{1,16}}", async (c) => {
     const id = Number(c.req.param("job"));
     const answer = answerWhy(id, world(), await store.history({ job: id }));
@@ -75,6 +77,12 @@ function controlRoutes(parts: ControlParts): Hono {
   });
   return routes;
 }
+
+const outside = ({ relay, standing, setAside }: ControlParts): Outside => ({
+  relay: relay?.(),
+  installations: standing(),
+  setAside: setAside().length,
+});
 
 /** What was done, in a sentence; or why nothing was. */
 const done = (c: Context, sentence: string) => c.json({ sentence });

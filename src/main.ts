@@ -20,7 +20,7 @@ import { openAuthority } from "./guest/authority.ts";
 import { type GuestListener, startGuestListener } from "./guest/listener.ts";
 import { watchDeliveries } from "./intake/delivery-log.ts";
 import { closeOrphans } from "./intake/orphans.ts";
-import { startReader } from "./intake/reader.ts";
+import { type Reader, startReader } from "./intake/reader.ts";
 import { followRelay, type Relay } from "./intake/relay.ts";
 import { sweepJobs } from "./intake/sweep.ts";
 import { type WebhookOptions, webhookRoutes } from "./intake/webhook.ts";
@@ -88,9 +88,9 @@ export async function startMayfly(config: Config, log: Logger, clock = clockOf(l
     const kept = evidence(join(config.data, "evidence"));
     rings = makeRing(site, { store, github, guests: listener.guests, ca, kept });
     const parts = { store, github, probot, world: rings.world };
-    const { web, relay, rounds } = await startIntake(site, parts, closing.signal);
+    const { web, relay, rounds, setAside } = await startIntake(site, parts, closing.signal);
     const path = join(config.data, "control.sock");
-    const asked = { relay: relay?.health, standing };
+    const asked = { relay: relay?.health, standing, setAside };
     const control = await startControl({ path, store, ...asked, ...site, ...rings });
     site.onClose(control.close);
     pruneOldThings(site, store, kept);
@@ -201,6 +201,12 @@ function makeDrivers({ config, clock, log, ring, onClose }: Site): Map<string, D
   return drivers;
 }
 
+type Intake = {
+  web: WebListener;
+  relay: Relay | undefined;
+  rounds: Promise<unknown>;
+  setAside: Reader["setAside"];
+};
 type IntakeParts = { store: Store; github: GitHub; probot: Probot; world: () => World };
 
 /** From the webhook's arrival, or from the look for what did not arrive, to the facts that Probot's handlers make of it. */
@@ -208,7 +214,7 @@ async function startIntake(
   site: Site,
   { store, github, probot, world }: IntakeParts,
   signal: AbortSignal,
-): Promise<{ web: WebListener; relay: Relay | undefined; rounds: Promise<unknown> }> {
+): Promise<Intake> {
   const { config, clock, log, ring, onClose } = site;
   const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
   const parts = { github, repositories: repositoriesOf(site), state: () => store.state, clock, ring, log };
@@ -224,7 +230,7 @@ async function startIntake(
   const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake: reader.wake, clock, log };
   const relay = startRelay(site, taking, deliveries.soon);
   const web = await startWeb(site, { taking, world, relay });
-  return { web, relay, rounds };
+  return { web, relay, rounds, setAside: reader.setAside };
 }
 
 function startRelay(

@@ -46,9 +46,10 @@ function jobId(text: string): string {
   );
 }
 
-function overviewText({ at, hosts, pools, machines, jobs, relay, installations }: Overview): string {
+function overviewText({ at, hosts, pools, machines, jobs, ...outside }: Overview): string {
   const ours = jobs.filter(({ isOurs }) => isOurs);
   const others = jobs.length - ours.length;
+  const { relay, installations, setAside } = outside;
   return [
     ...(relay ? [relayWords(relay, at)] : []),
     section(
@@ -97,6 +98,9 @@ function overviewText({ at, hosts, pools, machines, jobs, relay, installations }
       installations.map((standing) => installationRow(standing, at)),
       "GitHub has not been asked yet.",
     ),
+    ...(setAside === 0
+      ? []
+      : [`${setAside} webhooks failed every try and are set aside until the next start; the log says why.`]),
     ...(others === 0 ? [] : [`${others} more open jobs are not for Mayfly: no image fits their labels.`]),
   ].join("\n\n");
 }

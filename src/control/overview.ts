@@ -18,7 +18,12 @@ export type Overview = {
   /** Not there: there is no relay. */
   relay?: RelayHealth | undefined;
   installations: Standing[];
+  /** Webhooks that failed every try. */
+  setAside: number;
 };
+
+/** What is told of those that take in webhooks and ask GitHub. */
+export type Outside = Pick<Overview, "relay" | "installations" | "setAside">;
 
 export type HostView = {
   name: string;
@@ -64,7 +69,7 @@ export type JobView = {
   isOurs: boolean;
 };
 
-export function overviewOf(world: World, installations: Standing[], relay?: RelayHealth): Overview {
+export function overviewOf(world: World, outside: Outside): Overview {
   const { state, now } = world;
   const jobs = [...state.jobs.values()].toSorted((a, b) => a.queuedAt - b.queuedAt || a.id - b.id);
   const machines = [...state.machines.values()].toSorted((a, b) => a.createdAt - b.createdAt);
@@ -74,8 +79,7 @@ export function overviewOf(world: World, installations: Standing[], relay?: Rela
     pools: poolViews(world, machines),
     machines: machines.map((machine) => machineView(machine, jobs)),
     jobs: jobViews(world, jobs),
-    relay,
-    installations,
+    ...outside,
   };
 }
 

@@ -6,6 +6,7 @@ import { askController, tellController } from "../../src/control/client.ts";
 import { startControl } from "../../src/control.ts";
 import type { Fact } from "../../src/core/facts.ts";
 import { memoryStore } from "../../src/store/memory.ts";
+import { mayfly } from "../cli-site.ts";
 import { created, seen } from "../store/facts.ts";
 import { aHost, aWorld, M1, M2, NOW } from "../support/build.ts";
 import { keptLog } from "../support/log.ts";
@@ -38,6 +39,18 @@ describe("the controller, asked what there is", () => {
     const { ask } = await controller();
 
     expect(await ask("/ps")).toMatchObject({ installations: [STANDING] });
+  });
+
+  test("tells how many webhooks failed every try, also to people", async () => {
+    const folder = newFolder();
+    const config = join(folder, "mayfly.yml");
+    writeFileSync(config, `data: ${folder}\n`);
+    const { ask } = await controllerIn(folder, { setAside: ["a", "b"] });
+
+    const { stdout } = await mayfly(["ps", "--config", config]);
+
+    expect(await ask("/ps")).toMatchObject({ setAside: 2 });
+    expect(stdout).toContain("2 webhooks failed every try");
   });
 });
 
@@ -248,7 +261,7 @@ describe("the socket", () => {
   });
 });
 
-type Parts = { facts?: Fact[]; file?: string; isBroken?: boolean };
+type Parts = { facts?: Fact[]; file?: string; isBroken?: boolean; setAside?: string[] };
 
 const controller = (...facts: (Fact | "broken")[]) =>
   controllerIn(newFolder(), {
@@ -258,7 +271,7 @@ const controller = (...facts: (Fact | "broken")[]) =>
 
 async function controllerIn(
   folder: string,
-  { facts = [], file = "control.sock", isBroken = false }: Parts = {},
+  { facts = [], file = "control.sock", isBroken = false, setAside = [] }: Parts = {},
 ) {
   const store = memoryStore();
   await store.record(facts);
@@ -274,7 +287,8 @@ async function controllerIn(
   };
   const standing = () => [STANDING];
   const clock = { now: () => NOW, until: async () => {} };
-  const { close } = await startControl({ path, store, world, standing, ring, clock, log: kept.log });
+  const asked = { world, standing, setAside: () => setAside };
+  const { close } = await startControl({ path, store, ...asked, ring, clock, log: kept.log });
   let isClosed = false;
   const closeOnce = async () => {
     if (!isClosed) await close();
