@@ -224,8 +224,11 @@ async function startIntake(
   await probot.load(mayflyApp({ record, ring, sweepSoon, github, serves, clock, log }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   onClose(reader.close);
+  const isNew = (await store.logPosition()) === undefined;
   const deliveries = watchDeliveries({ github, store, wake: reader.wake, clock, log }, signal);
-  const tidied = Promise.all([sweep.first, deliveries.first]).then(() => closeOrphans(parts, signal));
+  const tidied = Promise.all([sweep.first, deliveries.first]).then(
+    () => closeOrphans({ ...parts, isNew }, signal).ended,
+  );
   const rounds = Promise.allSettled([sweep.ended, deliveries.ended, tidied]);
   const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake: reader.wake, clock, log };
   const relay = startRelay(site, taking, deliveries.soon);
