@@ -38,7 +38,7 @@ export function githubPort(options: GitHubOptions): {
   const apiUrl = options.apiUrl ?? GITHUB_API;
   const client = newClient({ ...options, apiUrl });
   const github: GitHub = {
-    installed: (signal) => installed(client, signal),
+    installed: (owners, signal) => installed(client, owners, signal),
     isInstalled: (repo, signal) => isInstalled(client, repo, signal),
     ...runnerVerbs(client, webUrlOf(apiUrl)),
     ...jobVerbs(client),
@@ -56,31 +56,54 @@ export function webUrlOf(apiUrl: string): string {
   return apiUrl.replace(/\/api\/v3$/, "");
 }
 
-const installationShape = z.object({ id: z.int(), suspended_at: z.string().nullish() });
+const installationShape = z.object({
+  id: z.int(),
+  suspended_at: z.string().nullish(),
+  account: z.object({ login: z.string().optional() }).nullish(),
+});
 const installationPage = z.array(installationShape);
 const repositoryPage = z
   .object({ repositories: z.array(z.object({ full_name: z.string() })) })
   .transform(({ repositories }) => repositories.map(({ full_name }) => full_name));
 
-/** NB: if one installation cannot be asked, the whole answer fails: a repository that is merely unknown is not gone. */
-async function installed(client: Client, signal: AbortSignal): Promise<RepoName[]> {
+/** NB: an installation that cannot be asked, such as one behind a list of allowed addresses, must not hide the others. */
+async function installed(
+  client: Client,
+  owners: readonly string[],
+  signal: AbortSignal,
+): Promise<RepoName[]> {
   const app = await client.as();
   const request = { signal };
   const installations = await allPages((page) =>
     ask({ send: () => app.apps.listInstallations({ ...page, request }), shape: installationPage }),
   );
+  const wanted = new Set(owners.map((owner) => owner.toLowerCase()));
   const names: RepoName[] = [];
-  for (const { id } of installations.filter(({ suspended_at }) => !suspended_at)) {
-    const rest = await client.as(id);
-    const repositories = await allPages((page) =>
-      ask({
-        send: () => rest.apps.listReposAccessibleToInstallation({ ...page, request }),
-        shape: repositoryPage,
-      }),
-    );
-    for (const name of repositories) client.learn(name, id);
-    names.push(...repositories);
+  for (const { id, suspended_at, account } of installations) {
+    if (suspended_at || !wanted.has(account?.login?.toLowerCase() ?? "")) continue;
+    try {
+      names.push(...(await repositoriesOf(client, id, signal)));
+    } catch (error) {
+      if (signal.aborted) throw error;
+      client.log.warn({ installation: id, err: error }, "an installation's repositories could not be listed");
+    }
   }
+  return names;
+}
+
+async function repositoriesOf(
+  client: Client,
+  installation: number,
+  signal: AbortSignal,
+): Promise<RepoName[]> {
+  const rest = await client.as(installation);
+  const names = await allPages((page) =>
+    ask({
+      send: () => rest.apps.listReposAccessibleToInstallation({ ...page, request: { signal } }),
+      shape: repositoryPage,
+    }),
+  );
+  for (const name of names) client.learn(name, installation);
   return names;
 }
 

@@ -2,13 +2,15 @@ import { describe, expect, test } from "vitest";
 import { install } from "../rig/github/population.ts";
 import { NO_LIMIT, REPO, startPort } from "./support.ts";
 
+const LIST = "apps/list-repos-accessible-to-installation";
 const OTHER = "Octo/other";
+const OWNERS = ["spinw", "Octo"];
 
 async function startWithTwo() {
   const started = await startPort();
   started.gh.addRepository(OTHER);
   const granted = async () => ({
-    list: await started.github.installed(NO_LIMIT),
+    list: await started.github.installed(OWNERS, NO_LIMIT),
     each: await Promise.all([REPO, OTHER].map((repo) => started.github.isInstalled(repo, NO_LIMIT))),
   });
   return { ...started, granted };
@@ -39,12 +41,27 @@ describe("where the App is installed", () => {
     expect(await granted()).toEqual({ list: [OTHER], each: [false, true] });
   });
 
+  test("is told of the others when an installation cannot be asked", async () => {
+    const { gh, github, logged } = await startWithTwo();
+    gh.faults.answers.push({ operation: LIST, status: 403, times: 1 });
+
+    expect(await github.installed(OWNERS, NO_LIMIT)).toEqual([OTHER]);
+    expect(logged()).toContain("an installation's repositories could not be listed");
+  });
+
+  test("is not asked of installations of others", async () => {
+    const { github, calls } = await startWithTwo();
+
+    expect(await github.installed(["octo"], NO_LIMIT)).toEqual([OTHER]);
+    expect(calls()).toEqual(["200 apps/list-installations", `200 ${LIST}`]);
+  });
+
   test("costs an installation nothing of its hour as long as nothing changes", async () => {
     const { github, calls } = await startWithTwo();
-    await github.installed(NO_LIMIT);
+    await github.installed(OWNERS, NO_LIMIT);
     const before = calls().length;
 
-    await github.installed(NO_LIMIT);
+    await github.installed(OWNERS, NO_LIMIT);
 
     expect(calls().slice(before)).toEqual([
       "200 apps/list-installations",
