@@ -5,13 +5,14 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { askController, tellController } from "../../src/control/client.ts";
 import { startControl } from "../../src/control.ts";
 import type { Fact } from "../../src/core/facts.ts";
+import type { Catalogue } from "../../src/core/types.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { mayfly } from "../cli-site.ts";
 import { created, seen } from "../store/facts.ts";
-import { aHost, aWorld, M1, M2, NOW } from "../support/build.ts";
+import { aHost, aRepository, aWorld, M1, M2, NOW } from "../support/build.ts";
 import { keptLog } from "../support/log.ts";
 
-const STANDING = { installation: 77, repositories: ["octo/spinw"], limitedUntil: NOW + 20_000 };
+const STANDING = { installation: 77, repositories: ["octo/spinw", "octo/other"], limitedUntil: NOW + 20_000 };
 
 describe("the controller, asked what there is", () => {
   test("tells its hosts, pools, machines and jobs", async () => {
@@ -35,10 +36,14 @@ describe("the controller, asked what there is", () => {
     });
   });
 
-  test("tells how its installations stand with GitHub's limits", async () => {
-    const { ask } = await controller();
+  test("tells how its installations stand with GitHub's limits, and which repositories of the catalogue they are for", async () => {
+    const { ask } = await controllerIn(newFolder(), {
+      catalogue: { repositories: [aRepository({ name: "Octo/SpinW" })] },
+    });
 
-    expect(await ask("/ps")).toMatchObject({ installations: [STANDING] });
+    expect(await ask("/ps")).toMatchObject({
+      installations: [{ ...STANDING, repositories: ["Octo/SpinW"] }],
+    });
   });
 
   test("tells how many webhooks failed every try, also to people", async () => {
@@ -261,7 +266,13 @@ describe("the socket", () => {
   });
 });
 
-type Parts = { facts?: Fact[]; file?: string; isBroken?: boolean; setAside?: string[] };
+type Parts = {
+  facts?: Fact[];
+  file?: string;
+  isBroken?: boolean;
+  setAside?: string[];
+  catalogue?: Partial<Catalogue>;
+};
 
 const controller = (...facts: (Fact | "broken")[]) =>
   controllerIn(newFolder(), {
@@ -271,7 +282,7 @@ const controller = (...facts: (Fact | "broken")[]) =>
 
 async function controllerIn(
   folder: string,
-  { facts = [], file = "control.sock", isBroken = false, setAside = [] }: Parts = {},
+  { facts = [], file = "control.sock", isBroken = false, setAside = [], catalogue }: Parts = {},
 ) {
   const store = memoryStore();
   await store.record(facts);
@@ -280,7 +291,7 @@ async function controllerIn(
   let rings = 0;
   const world = () => {
     if (isBroken) throw new Error("the world is broken");
-    return { ...aWorld({ catalogue: { hosts: [aHost()] } }), state: store.state };
+    return { ...aWorld({ catalogue: { hosts: [aHost()], ...catalogue } }), state: store.state };
   };
   const ring = () => {
     rings += 1;
