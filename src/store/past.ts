@@ -40,6 +40,7 @@ const JOB_TIMES = [
   "heldAt",
   "gaveUpAt",
   "runCancelledAt",
+  "runForcedAt",
 ] as const satisfies readonly (keyof Job)[];
 
 /** NB: its end may well lie ahead, but no further than when it began. */
