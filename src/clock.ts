@@ -65,12 +65,13 @@ export const systemClock: Clock = steadyClock(SYSTEM_TIME);
 
 /**
  * Runs something under a time limit: when it is over, the signal is aborted and the answer is a `TimeLimitError`, also if
- * what runs does not heed the signal.
+ * what runs does not heed the signal. `outer`: a signal of the caller's own that ends it, too.
  */
 export async function withLimit<T>(
   clock: Clock,
   limitMs: number,
   run: (signal: AbortSignal) => Promise<T>,
+  outer?: AbortSignal,
 ): Promise<T> {
   const work = new AbortController();
   const timer = new AbortController();
@@ -80,7 +81,8 @@ export async function withLimit<T>(
     throw new TimeLimitError(`no answer within ${limitMs / 1000} s`);
   });
   try {
-    return await Promise.race([run(work.signal), limit]);
+    const signal = outer ? AbortSignal.any([work.signal, outer]) : work.signal;
+    return await Promise.race([run(signal), limit]);
   } finally {
     timer.abort();
   }

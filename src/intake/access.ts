@@ -25,7 +25,7 @@ const LIMIT_MS = 60_000;
 export async function noteAccess(parts: AccessParts, signal: AbortSignal): Promise<void> {
   const { github, repositories, state, record, clock, ring, log } = parts;
   const ask = <T>(question: (signal: AbortSignal) => Promise<T>): Promise<T> =>
-    withLimit(clock, LIMIT_MS, (limited) => question(AbortSignal.any([limited, signal])));
+    withLimit(clock, LIMIT_MS, question, signal);
   const listed = new Set((await ask(github.installed)).map((name) => name.toLowerCase()));
   for (const repo of repositories) {
     const had = hasAccess({ repo }, state());

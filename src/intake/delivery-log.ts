@@ -73,9 +73,8 @@ async function readLog(parts: DeliveryLogParts, failing: Failing, signal: AbortS
   const { github, store, clock } = parts;
   const position = await store.logPosition();
   const since = position === undefined ? clock.now() - FIRST_LOOK_MS : position - OVERLAP_MS;
-  const { at, entries } = await withLimit(clock, LIST_LIMIT_MS, (limited) =>
-    github.deliveries(since, AbortSignal.any([limited, signal])),
-  );
+  const list = (limited: AbortSignal) => github.deliveries(since, limited);
+  const { at, entries } = await withLimit(clock, LIST_LIMIT_MS, list, signal);
   const listed = new Set(entries.map(({ guid }) => guid));
   for (const guid of failing.keys()) if (!listed.has(guid)) failing.delete(guid);
   await fetchAll(inTurn(await missingOf(entries, at, store), failing), parts, failing, signal);
@@ -156,9 +155,7 @@ async function fetchOne(
   { github, clock, log }: DeliveryLogParts,
   signal: AbortSignal,
 ): Promise<Omit<Delivery, "receivedAt"> | "gone"> {
-  const found = await withLimit(clock, LIMIT_MS, (limited) =>
-    github.delivery(id, AbortSignal.any([limited, signal])),
-  );
+  const found = await withLimit(clock, LIMIT_MS, (limited) => github.delivery(id, limited), signal);
   if (found === "gone")
     log.warn({ delivery: guid, event }, "a webhook that never came is gone at GitHub, too");
   else log.info({ delivery: guid, event }, "fetched a webhook that never came");

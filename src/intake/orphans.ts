@@ -47,7 +47,7 @@ async function closeThoseOf(
   signal: AbortSignal,
 ): Promise<void> {
   const limited = <T>(limitMs: number, run: (both: AbortSignal) => Promise<T>): Promise<T> =>
-    withLimit(clock, limitMs, (limit) => run(AbortSignal.any([limit, signal])));
+    withLimit(clock, limitMs, run, signal);
   const isOurs = ({ job }: OpenCheck) => state().jobs.has(job);
   const since = clock.now() - DAY_MS;
   for (const check of await limited(LIST_LIMIT_MS, (both) => github.openChecks(repo, since, both))) {

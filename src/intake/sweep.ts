@@ -74,9 +74,8 @@ async function sweepRepository(
   const { clock, github, state, log } = parts;
   if (signal.aborted || isLimited(repo, limits, parts) || !hasAccess({ repo }, state())) return;
   try {
-    const listed = await withLimit(clock, LIMIT_MS, (limited) =>
-      github.openJobs(repo, AbortSignal.any([limited, signal]), (some) => writeNews(some, parts)),
-    );
+    const ask = (limited: AbortSignal) => github.openJobs(repo, limited, (some) => writeNews(some, parts));
+    const listed = await withLimit(clock, LIMIT_MS, ask, signal);
     await writeNews(listed, parts);
     const ids = new Set(listed.map(({ id }) => id));
     const missing = openJobs(state()).filter((job) => isOf(repo, job) && !ids.has(job.id));
@@ -99,9 +98,8 @@ async function lookUpAll(
     if (signal.aborted || failures >= MOST_FAILURES) return;
     if (isLimited(job.repo, limits, parts)) continue;
     try {
-      const found = await withLimit(parts.clock, LIMIT_MS, (limited) =>
-        lookUp(job, parts, AbortSignal.any([limited, signal])),
-      );
+      const ask = (limited: AbortSignal) => lookUp(job, parts, limited);
+      const found = await withLimit(parts.clock, LIMIT_MS, ask, signal);
       await writeNews([found], parts);
       failures = 0;
     } catch (error) {
