@@ -9,6 +9,7 @@ import { findRepo } from "../population.ts";
 import type { World } from "../world.ts";
 import { commitPage } from "./commit.ts";
 import { frontPage } from "./front.ts";
+import { signInPages } from "./sign-in.ts";
 
 /** What people look at, under the addresses that GitHub uses. */
 export function pages(world: World): Hono {
@@ -28,6 +29,7 @@ export function pages(world: World): Hono {
     }),
   );
   site.get("/_assets/:file", asset);
+  site.route("/", signInPages(world));
   site.get("/", (c) => c.html(frontPage(world)));
   site.get("/:owner/:repo/commit/:sha/checks", (c) => {
     const repo = findRepo(world, `${c.req.param("owner")}/${c.req.param("repo")}`);
