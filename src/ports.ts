@@ -119,6 +119,8 @@ export type GitHub = {
   rerunJob(repo: RepoName, id: number, signal: AbortSignal): Promise<"queued" | "refused">;
   /** May this person write to the repository? */
   mayWrite(repo: RepoName, login: string, signal: AbortSignal): Promise<boolean>;
+  /** Is this person in a team of the organisation that owns the repository? */
+  isMember(repo: RepoName, team: string, login: string, signal: AbortSignal): Promise<boolean>;
   /**
    * Updates the check run `check`, or creates one. `find`: one may be there already, from a call whose answer was lost; it is
    * looked for by the job's id first. Answers its id.
@@ -167,6 +169,23 @@ export type InstallationSeen = {
 export type AppSetup = {
   app(signal: AbortSignal): Promise<AppSeen>;
   installation(repo: RepoName, signal: AbortSignal): Promise<InstallationSeen | "none">;
+};
+
+/** Somebody who signed in. `repositories`: those with the App in which they were given a right to look at least. */
+export type Person = { login: string; repositories: readonly RepoName[] };
+
+/** Signing in with an account of GitHub. */
+export type SignIn = {
+  /** Where a browser is sent. `challenge`: the S256 of the verifier. See: RFC 7636. */
+  address(order: { state: string; challenge: string; callback: string }): string;
+  /**
+   * Redeems the code that a browser came back with. The person's token is used here, and neither kept nor handed on.
+   * `refused`: the code is none, or not good any more. Throws `GitHubUnavailable` when GitHub could not be asked.
+   */
+  person(
+    order: { code: string; verifier: string; callback: string },
+    signal: AbortSignal,
+  ): Promise<Person | "refused">;
 };
 
 /** How an installation of the App stands with GitHub's limits, as far as GitHub's answers told since the start of the process. */

@@ -111,6 +111,7 @@ const easyGitHub: GitHub = {
   cancelRun: async () => {},
   rerunJob: async () => "refused",
   mayWrite: async () => false,
+  isMember: async () => false,
   openJobs: async () => [],
   publish: async (job) => job.id,
   openChecks: async () => [],

@@ -160,6 +160,7 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
         cancelRun: effect(mine, github.cancelRun),
         rerunJob: effect(mine, github.rerunJob),
         mayWrite: question(mine, github.mayWrite),
+        isMember: question(mine, github.isMember),
         publish: effect(mine, github.publish),
         openChecks: question(mine, github.openChecks),
         closeCheck: effect(mine, github.closeCheck),

@@ -233,6 +233,7 @@ export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub 
       }),
     rerunJob: async () => "refused",
     mayWrite: async () => true,
+    isMember: async () => true,
     publish: (job, { digest, status }, known, signal) =>
       inRepo(job.repo, signal, () => {
         const found =

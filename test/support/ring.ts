@@ -172,7 +172,7 @@ export function fakeHost(): FakeHost {
 
 type GitHubVerb =
   | ("installed" | "isInstalled" | "runners" | "register" | "remove" | "job" | "openJobs" | "publish")
-  | ("cancelRun" | "rerunJob" | "mayWrite")
+  | ("cancelRun" | "rerunJob" | "mayWrite" | "isMember")
   | ("openChecks" | "closeCheck" | "deliveries" | "delivery");
 
 export type FakeGitHub = Troubles<GitHubVerb> & {
@@ -260,6 +260,10 @@ export function fakeGitHub(now = () => NOW): FakeGitHub {
     async rerunJob() {
       await call("rerunJob");
       return "queued";
+    },
+    async isMember() {
+      await call("isMember");
+      return true;
     },
     async mayWrite() {
       await call("mayWrite");
