@@ -211,6 +211,8 @@ export type Guests = {
 /** A webhook, as it came. `payload`: the raw body. */
 export type Delivery = { id: string; event: string; payload: string; receivedAt: number };
 
+/** Jobs and machines that are over, and facts that are about no one job or machine. */
+export type Lately = { jobs: Job[]; machines: Machine[]; rest: Fact[] };
 export type ClosedJob = Job & { closedAt: number };
 export type PastMachine = Machine & { forgottenAt: number };
 
@@ -221,6 +223,11 @@ export type Store = {
   record(facts: readonly Fact[]): Promise<void>;
   /** All facts about one job or machine, oldest first, also long after it was closed. */
   history(about: { job: number } | { machine: MachineName }): Promise<Fact[]>;
+  /** A job or a machine as it was last known, also long after it was closed. */
+  findJob(id: number): Promise<Job | undefined>;
+  findMachine(name: MachineName): Promise<Machine | undefined>;
+  /** What was over last, so many of each at most, the newest first. */
+  lately(most: number): Promise<Lately>;
   /**
    * Jobs that were closed from `since` on, newest first, also those that were none of ours; `most` at a time. `before`: only those that
    * come behind the job of that id that was closed then. NB: of a job whose end was the first that was heard of it nothing is kept.

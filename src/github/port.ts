@@ -22,6 +22,8 @@ export type GitHubOptions = LimitParts & {
   privateKey: string;
   /** Base address of the REST API, without a slash at the end; another one for GitHub Enterprise Server and for tests. */
   apiUrl?: string | undefined;
+  /** Where the pages are that check runs lead to, if there are any. */
+  publicUrl?: string | undefined;
   log: Logger;
   /** Time limit of one call in milliseconds; 15 s if left out. */
   callMs?: number | undefined;
@@ -47,7 +49,7 @@ export function githubPort(options: GitHubOptions): {
     isInstalled: (repo, signal) => isInstalled(client, repo, signal),
     ...runnerVerbs(client, webUrlOf(apiUrl)),
     ...jobVerbs(client),
-    ...checkVerbs(client),
+    ...checkVerbs(client, options.publicUrl),
     ...openCheckVerbs(client),
     ...deliveryVerbs(client),
     ...peopleVerbs(client),

@@ -299,6 +299,14 @@ function anyFact(): fc.Arbitrary<Fact> {
     fc.record({ kind: fc.constant("job-retried"), at, job, by: fc.string() }),
     fc.record({ kind: fc.constant("github-limited"), at, installation: fc.constantFrom(77, 78), until: at }),
     fc.record({ kind: fc.constant("repository-access"), at, repo: fc.constant(REPO), granted: fc.boolean() }),
+    fc.record({
+      kind: fc.constant("orders-paused"),
+      at,
+      repo: fc.constantFrom(REPO, "*"),
+      paused: fc.boolean(),
+      by: fc.string(),
+    }),
+    fc.record({ kind: fc.constant("machine-held"), at, machine, until: at, by: fc.string() }),
     fc.record({ kind: fc.constant("check-published"), at, job, check: fc.nat(9), digest: fc.string() }),
     fc.tuple(machine, fc.option(job, { nil: undefined })).map(([name, forJob]) => created(name, forJob)),
     fc.record({

@@ -178,6 +178,7 @@ export type WorldParts = {
   patience?: Partial<Patience>;
   streaks?: Record<string, Streak>;
   drained?: string[];
+  paused?: string[];
   /** Repositories without the App. */
   withoutAccess?: string[];
   strangers?: Stranger[];
@@ -193,6 +194,7 @@ export function aWorld(parts: WorldParts = {}): World {
     jobs: new Map(parts.jobs?.map((job) => [job.id, job])),
     machines: new Map(parts.machines?.map((machine) => [machine.name, machine])),
     drained: new Set(parts.drained),
+    paused: new Set(parts.paused),
     withoutAccess: new Set(parts.withoutAccess),
     streaks: new Map(Object.entries(parts.streaks ?? {})),
   };

@@ -14,6 +14,8 @@ import { signInPages } from "./sign-in.ts";
 /** What people look at, under the addresses that GitHub uses. */
 export function pages(world: World): Hono {
   const site = new Hono();
+  // NB: these have a policy of their own.
+  site.route("/", signInPages(world));
   const none = ["'none'"];
   const own = ["'self'"];
   site.use(
@@ -29,7 +31,6 @@ export function pages(world: World): Hono {
     }),
   );
   site.get("/_assets/:file", asset);
-  site.route("/", signInPages(world));
   site.get("/", (c) => c.html(frontPage(world)));
   site.get("/:owner/:repo/commit/:sha/checks", (c) => {
     const repo = findRepo(world, `${c.req.param("owner")}/${c.req.param("repo")}`);
