@@ -18,7 +18,7 @@ function hiddenFields(page: string): [string, string][] {
   return Array.from(fields, ([, name = "", value = ""]) => [name, unescaped(value)]);
 }
 
-const unescaped = (text: string): string =>
+export const unescaped = (text: string): string =>
   text
     .replaceAll("&quot;", '"')
     .replaceAll("&lt;", "<")

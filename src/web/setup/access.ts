@@ -74,7 +74,7 @@ function cookieKind(c: Context, publicUrl: string | undefined) {
 
 /** The address that the browser uses. NB: what is in front of us may have put its own name for the host. */
 export function addressOf(c: Context, publicUrl: string | undefined): string {
-  const host = c.req.header("host") ?? "";
+  const { host } = new URL(c.req.url);
   return publicUrl !== undefined && new URL(publicUrl).host === host ? publicUrl : `http://${host}`;
 }
 

@@ -1,4 +1,5 @@
 import { html } from "hono/html";
+import { stringify } from "yaml";
 import { matchLabels } from "../../core/labels.ts";
 import type { Image, Repository } from "../../core/types.ts";
 import { type Html, layout, link, wordPage } from "../layout.ts";
@@ -26,9 +27,9 @@ function linesOf({ name, images }: Repository, catalogue: SetupParts["catalogue"
     .map((image) => ({ image: image.name, runsOn: runsOn(image) }));
 }
 
-/** NB: a label may have what means something in YAML. */
+/** NB: a label may be what means something in YAML. */
 const runsOn = ({ labels }: Image): string =>
-  `[${labels.map((label) => (/^[\w.-]+$/.test(label) ? label : JSON.stringify(label))).join(", ")}]`;
+  stringify(labels, { collectionStyle: "flow", flowCollectionPadding: false, lineWidth: 0 }).trim();
 
 function repositoryPart({ name }: Repository, lines: readonly Line[]): Html {
   const [first] = lines;

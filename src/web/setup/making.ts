@@ -47,10 +47,13 @@ export async function comeBack(c: Context, parts: SetupParts, progress: Progress
  * held in memory until it is in the file.
  */
 export async function settle(c: Context, parts: SetupParts, progress: Progress): Promise<Response> {
-  if (progress.code !== undefined) {
-    const answer = await redeem(progress.code, parts);
-    if (answer === "unavailable") return await sorry(c, NO_ANSWER);
+  const { code } = progress;
+  if (code !== undefined) {
+    // NB: a second click must not ask for the same code while the first one does.
     progress.code = undefined;
+    const answer = await redeem(code, parts);
+    if (answer === "unavailable") progress.code = code;
+    if (answer === "unavailable") return await sorry(c, NO_ANSWER);
     if (answer === "refused") return await sorry(c, REFUSED);
     progress.made = answer;
     parts.log.info({ app: answer.slug }, "the GitHub App is made");

@@ -32,13 +32,13 @@ function ownerFields(parts: SetupParts, { owner, org }: Form): Html {
           belongs to. Make it for one of them; each of the others needs a Mayfly of its own.`;
   return html`<fieldset>
     <legend>The App belongs to</legend>
+    <p><small>${advice}</small></p>
     ${radio("owner", "org", owner, "an organisation")}
     <label class="inner">
       Its name in addresses
       <input name="org" value="${org}" maxlength="39" autocomplete="off" spellcheck="false" />
     </label>
     ${radio("owner", "me", owner, "the account that you are signed in with at GitHub")}
-    <small>${advice}</small>
   </fieldset>`;
 }
 
