@@ -295,12 +295,15 @@ describe("the manifest", () => {
     expect(desk.kept()?.webhookSecret).toBeUndefined();
   });
 
-  test("comes back to where the browser is, also if that is not web.url", async () => {
+  test.each([
+    ["http://127.0.0.1:3000", "http://127.0.0.1:3000"],
+    ["null", WEB],
+  ])("comes back to where the browser is, which says that it is at %s", async (origin, address) => {
     const person = await comeIn(desk);
-    const from = { "sec-fetch-site": "same-origin", origin: "http://127.0.0.1:3000" };
+    const from = { "sec-fetch-site": "same-origin", origin };
 
     await person.post("/setup/where", from, "owner=me&name=Mine&way=direct");
 
-    expect((await makeForm(person)).manifest.redirect_url).toBe("http://127.0.0.1:3000/setup/made");
+    expect((await makeForm(person)).manifest.redirect_url).toBe(`${address}/setup/made`);
   });
 });

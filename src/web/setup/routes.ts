@@ -97,7 +97,7 @@ function addMaking(routes: Hono, parts: SetupParts, progress: Progress): void {
     const read = await readChoice(form, parts);
     if ("faults" in read) return c.html(wherePage(parts, form, read.faults), 400);
     progress.choice = read.choice;
-    progress.address = c.req.header("origin") ?? addressOf(c, parts.publicUrl);
+    progress.address = browserAt(c, parts);
     return c.redirect(MAKE, 303);
   });
   routes.get(MAKE, async (c) => {
@@ -111,6 +111,12 @@ function addMaking(routes: Hono, parts: SetupParts, progress: Progress): void {
     return isAnswer ? comeBack(c, parts, progress) : settle(c, parts, progress);
   });
   routes.post("/setup/made", (c) => settle(c, parts, progress));
+}
+
+/** NB: what is in front of us may have changed the host's name; what the browser says of itself is right, if it says it. */
+function browserAt(c: Context, { publicUrl }: SetupParts): string {
+  const origin = c.req.header("origin") ?? "";
+  return /^https?:/.test(origin) ? origin : addressOf(c, publicUrl);
 }
 
 async function faultOf(tryIt: () => Promise<void>): Promise<string | undefined> {
