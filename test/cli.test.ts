@@ -10,7 +10,7 @@ describe("mayfly --help", () => {
 
     expect(code).toBe(0);
     for (const command of [
-      ...["start", "demo", "check", "doctor", "relay", "ps", "why", "logs", "history", "report"],
+      ...["setup", "start", "demo", "check", "doctor", "relay", "ps", "why", "logs", "history", "report"],
       ...["destroy", "drain"],
     ]) {
       expect(stdout).toMatch(new RegExp(`^ {2}${command}\\b`, "m"));
