@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { install, repoNamed } from "../rig/github/population.ts";
-import { minutes } from "../support/build.ts";
+import { anImage, aRepository, minutes } from "../support/build.ts";
 import {
   CHANNEL,
   choose,
@@ -261,6 +261,17 @@ describe("the last step", () => {
     expect(page).toContain("runs-on: [self-hosted, linux, x64, spinw-linux]");
     expect(page).toContain("runs-on: [self-hosted, &quot;true&quot;, &quot;spinw: matlab&quot;]");
     expect(page).toContain("on: workflow_dispatch");
+  });
+
+  test("has no line for an image that another one with the same labels stands before", async () => {
+    const images = [anImage({ name: "linux" }), anImage({ name: "twin" })];
+    const repositories = [aRepository({ images: ["linux", "twin"] })];
+    await restart({ catalogue: { controller: "t1", hosts: [], images, repositories } });
+
+    const page = await (await makeApp(desk)).text("/setup/job");
+
+    expect(page).toContain("<strong>linux</strong>");
+    expect(page).not.toContain("twin");
   });
 
   test.each([

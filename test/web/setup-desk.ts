@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { appFileIn, keepApp, readAppFile, tryAppFile } from "../../src/config/app-file.ts";
@@ -7,7 +7,7 @@ import { appMaking } from "../../src/github/app-manifest.ts";
 import { GitHubUnavailable, type KeptApp } from "../../src/ports.ts";
 import type { SetupParts } from "../../src/web/setup/parts.ts";
 import { setupRoutes } from "../../src/web/setup/routes.ts";
-import { startGitHub } from "../rig/github/server.ts";
+import { type EmulatedGitHub, startGitHub } from "../rig/github/server.ts";
 import { aHost, anImage, aRepository } from "../support/build.ts";
 import { fakeClock } from "../support/clock.ts";
 import { keptLog } from "../support/log.ts";
@@ -25,78 +25,79 @@ export async function startSetupDesk({ operators = [], ...options }: Options = {
   github.addRepository("octo/spinw", { installed: false });
   github.addRepository("octo/other", { installed: false });
   const folder = mkdtempSync(join(tmpdir(), "mayfly-setup-"));
-  const file = appFileIn(join(folder, "data"));
+  const data = join(folder, "data");
+  const file = appFileIn(data);
   const clock = fakeClock();
   const { log, text } = keptLog();
   const tokens: string[] = [];
-  const project = resolve(import.meta.dirname, "../..");
+  const state = { doneCount: 0, isDown: false };
   const publicUrl = "publicUrl" in options ? options.publicUrl : WEB;
-  let doneCount = 0;
-  let isDown = false;
-  const images = [
-    anImage({ name: "linux", labels: ["self-hosted", "linux", "x64", "spinw-linux"] }),
-    anImage({ name: "matlab", labels: ["self-hosted", "true", "spinw: matlab"] }),
-  ];
-  const making = appMaking({ project, webUrl: github.url, apiUrl: github.apiUrl, publicUrl, operators });
   const routes = setupRoutes({
-    catalogue: {
-      controller: "t1",
-      hosts: [aHost()],
-      images,
-      repositories: [aRepository({ images: ["linux", "matlab"] })],
-    },
-    ...{ intake: "webhook", webUrl: github.url, publicUrl, relayUrl: undefined, relayFault, kept: undefined },
-    ...{ file, clock, log, runsNext: true, closing: new AbortController().signal },
-    making: {
-      ...making,
-      redeem: async (code, signal) => {
-        if (isDown) throw new GitHubUnavailable("down");
-        return await making.redeem(code, signal);
-      },
-    },
+    ...{ catalogue: CATALOGUE, intake: "webhook", webUrl: github.url, relayUrl: undefined, relayFault },
+    ...{ kept: undefined, file, clock, log, runsNext: true, closing: new AbortController().signal },
+    ...askingGitHub(github, { publicUrl, operators }, () => state.isDown),
     keep: (app) => keepApp(file, app),
     tryFile: () => tryAppFile(file),
-    installed: async () => {
-      if (isDown) throw new GitHubUnavailable("down");
-      return [...github.world.installations.values()].flatMap(({ repos }) =>
-        [...repos].map((repo) => repo.fullName),
-      );
-    },
     newChannel: async () => CHANNEL,
     onToken: (token) => void tokens.push(token),
     onDone: () => {
-      doneCount += 1;
+      state.doneCount += 1;
     },
+    publicUrl,
     ...options,
   });
-  const browser = () => newBrowser((path, init) => routes.request(`${WEB}${path}`, init), github);
   return {
-    github,
-    clock,
-    file,
-    tokens,
-    browser,
-    logged: text,
+    ...{ github, clock, file, tokens, logged: text },
+    browser: () => newBrowser((path, init) => routes.request(`${WEB}${path}`, init), github),
     /** GitHub does not answer; or it does again. */
-    goDown: (down: boolean) => {
-      isDown = down;
-    },
-    /** From now on the file cannot be written; answers how to make it possible again. NB: rights do not hold root back. */
-    blockFile: () => {
-      rmSync(join(folder, "data"), { recursive: true, force: true });
-      writeFileSync(join(folder, "data"), "");
-      return () => {
-        rmSync(join(folder, "data"));
-        mkdirSync(join(folder, "data"));
-        chmodSync(join(folder, "data"), 0o711);
-      };
-    },
+    goDown: (isDown: boolean) => void Object.assign(state, { isDown }),
+    blockFile: () => block(data),
     kept: (): KeptApp | undefined => readAppFile(file),
-    doneCount: () => doneCount,
+    doneCount: () => state.doneCount,
     close: async () => {
       await github.close();
       rmSync(folder, { recursive: true });
     },
+  };
+}
+
+const CATALOGUE = {
+  controller: "t1",
+  hosts: [aHost()],
+  images: [
+    anImage({ name: "linux", labels: ["self-hosted", "linux", "x64", "spinw-linux"] }),
+    anImage({ name: "matlab", labels: ["self-hosted", "true", "spinw: matlab"] }),
+  ],
+  repositories: [aRepository({ images: ["linux", "matlab"] })],
+};
+
+type Asking = { publicUrl: string | undefined; operators: string[] };
+
+function askingGitHub(github: EmulatedGitHub, asking: Asking, isDown: () => boolean) {
+  const project = resolve(import.meta.dirname, "../..");
+  const making = appMaking({ ...asking, project, webUrl: github.url, apiUrl: github.apiUrl });
+  const refuseIfDown = () => {
+    if (isDown()) throw new GitHubUnavailable("down");
+  };
+  const redeem: typeof making.redeem = async (code, signal) => {
+    refuseIfDown();
+    return await making.redeem(code, signal);
+  };
+  const installed = async () => {
+    refuseIfDown();
+    const installations = [...github.world.installations.values()];
+    return installations.flatMap(({ repos }) => Array.from(repos, ({ fullName }) => fullName));
+  };
+  return { making: { ...making, redeem }, installed };
+}
+
+/** From now on nothing can be written into the folder; answers how to make it possible again. NB: rights do not hold root back. */
+function block(folder: string): () => void {
+  rmSync(folder, { recursive: true, force: true });
+  writeFileSync(folder, "");
+  return () => {
+    rmSync(folder);
+    mkdirSync(folder);
   };
 }
 
