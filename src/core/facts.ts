@@ -1,4 +1,17 @@
-import type { Failure, Job, JobSeen, Machine, MachineName, Outcome, Pool, RepoName, Why } from "./types.ts";
+import { approveRun, cancelRun, seeRun } from "./runs.ts";
+import type {
+  Failure,
+  Job,
+  JobSeen,
+  Machine,
+  MachineName,
+  Outcome,
+  Pool,
+  RepoName,
+  RunAttempt,
+  RunSeen,
+  Why,
+} from "./types.ts";
 
 /**
  * Something that happened, with its time. The store appends each to the history and folds it into the state.
@@ -9,8 +22,12 @@ export type Fact = { at: number } & (
   | { kind: "job-given-up"; job: number; cause: string }
   /** A person wants the job to be tried again from the beginning. `by`: the person's login at GitHub. */
   | { kind: "job-retried"; job: number; by: string }
-  /** GitHub was asked to cancel the run of a job that was given up. */
+  /** GitHub was asked to cancel the job's run. */
   | { kind: "run-cancelled"; job: number; isForced?: boolean | undefined }
+  /** GitHub was asked about the run of a job. `run.attempt`: the job's. */
+  | { kind: "run-seen"; job: number; run: RunSeen }
+  /** A person lets the jobs of one attempt of a run go, although they are a fork's. `job`: the one whose button was pressed. */
+  | { kind: "run-approved"; job: number; run: number; attempt: number; sha: string; by: string }
   | { kind: "job-closed"; job: number }
   | { kind: "check-published"; job: number; check: number; digest: string }
   | {
@@ -53,6 +70,8 @@ export type State = {
   withoutAccess: Set<string>;
   /** By installation: the last time that GitHub refused all calls for it. */
   limited: Map<number, Limit>;
+  /** By run and attempt (see `runKey`): those that the rule for forks asked about. */
+  runs: Map<string, RunAttempt>;
   /** By pool (see `poolKey`): failed machines in a row. Kept in memory only, a restart forgives. */
   streaks: Map<string, Streak>;
 };
@@ -76,6 +95,7 @@ export const emptyState = (): State => ({
   drained: new Set(),
   withoutAccess: new Set(),
   limited: new Map(),
+  runs: new Map(),
   streaks: new Map(),
 });
 
@@ -93,9 +113,11 @@ export function apply(state: State, fact: Fact): void {
     case "job-retried":
       return retry(state, fact.job, fact.at);
     case "run-cancelled":
-      return changeJob(state, fact.job, (job) =>
-        fact.isForced ? { ...job, runForcedAt: fact.at } : { ...job, runCancelledAt: fact.at },
-      );
+      return cancelRun(state, fact);
+    case "run-seen":
+      return seeRun(state, fact);
+    case "run-approved":
+      return approveRun(state, fact);
     case "job-closed":
       state.jobs.delete(fact.job);
       state.closed.add(fact.job);
@@ -161,6 +183,8 @@ function seeJob(state: State, seen: JobSeen, at: number): void {
     ...known,
     status: ahead ? seen.status : known.status,
     conclusion: known.conclusion ?? seen.conclusion,
+    // NB: a repository that was public at one of the looks counts as public.
+    isPublic: known.isPublic || (seen.isPublic ?? known.isPublic),
     startedAt: known.startedAt ?? seen.startedAt,
     doneAt: known.doneAt ?? seen.doneAt,
     ranOn: known.ranOn ?? seen.ranOn,

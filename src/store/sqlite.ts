@@ -144,5 +144,6 @@ const copyOf = (state: State): State => ({
   drained: new Set(state.drained),
   withoutAccess: new Set(state.withoutAccess),
   limited: new Map(state.limited),
+  runs: new Map(state.runs),
   streaks: new Map(state.streaks),
 });
