@@ -27,7 +27,9 @@ const OPERATIONS = new Set([
   "apps/get-repo-installation",
   "apps/get-webhook-config-for-app",
   "apps/get-webhook-delivery",
+  "apps/list-installation-repos-for-authenticated-user",
   "apps/list-installations",
+  "apps/list-installations-for-authenticated-user",
   "apps/list-repos-accessible-to-installation",
   "apps/list-webhook-deliveries",
   "apps/redeliver-webhook-delivery",
@@ -40,6 +42,8 @@ const OPERATIONS = new Set([
   "rate-limit/get",
   "repos/get",
   "repos/get-collaborator-permission-level",
+  "teams/get-membership-for-user-in-org",
+  "users/get-authenticated",
 ]);
 
 /** Webhooks that test/rig/github sends. */

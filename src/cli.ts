@@ -25,7 +25,7 @@ Examples:
 
 Secrets are read from the environment, and from a file .env beside mayfly.yml:
   APP_ID, PRIVATE_KEY_PATH (or PRIVATE_KEY), WEBHOOK_SECRET (and WEBHOOK_SECRET_OLD while it is changed),
-  RELAY_URL if GitHub cannot reach this machine.
+  RELAY_URL if GitHub cannot reach this machine, CLIENT_ID and CLIENT_SECRET if people are to sign in to the pages.
 
 Exit codes: 0 done, 1 failed, 2 something in the set-up is wrong.`;
 

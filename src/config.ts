@@ -22,6 +22,10 @@ export type Settings = {
   /** Between two sweeps. */
   sweepMs: number;
   web: Listen;
+  /** The same as people's browsers reach it, without a slash at the end. */
+  publicUrl: string | undefined;
+  /** Logins, and teams as `org/team`. */
+  operators: readonly string[];
   /** Host of the relay. The rest of its address is a secret. */
   relayHost: string | undefined;
   guests: Listen;
@@ -103,6 +107,8 @@ function toSettings(file: CatalogueFile, folder: string, env: Env, relayUrl: str
     intake: file.intake,
     sweepMs: toMs(file.sweep.every ?? SWEEP[file.intake]),
     web: toListen(file.web.listen),
+    publicUrl: file.web.url?.replace(/\/+$/, ""),
+    operators: file.operators,
     relayHost: relayUrl === undefined ? undefined : new URL(relayUrl).host,
     guests: toListen(file.guests.listen),
     data: resolve(folder, file.data),

@@ -8,8 +8,7 @@ import { answerWhy, answerWhyRun } from "./control/answer.ts";
 import { answerHistory, answerReport } from "./control/history.ts";
 import { answerJobLogs, answerMachineLogs, type LogParts } from "./control/logs.ts";
 import { overviewOf } from "./control/overview.ts";
-import type { Fact } from "./core/facts.ts";
-import { nearestWord } from "./core/labels.ts";
+import { destroyMachine, drainHost, type Told, unknownWords } from "./control/verbs.ts";
 import type { World } from "./core/world.ts";
 import { type Clock, type RelayHealth, type Ring, SetupError, type Standing, type Store } from "./ports.ts";
 
@@ -90,7 +89,7 @@ function controlRoutes(parts: ControlParts): Hono {
     const answer = await answerMachineLogs(name, parts);
     return answer
       ? c.json(answer)
-      : refuse(c, 404, unknown("machine", name, [...store.state.machines.keys()]));
+      : refuse(c, 404, unknownWords("machine", name, [...store.state.machines.keys()]));
   });
   routes.get("/history", async (c) => {
     const query = historyQuery.safeParse(c.req.query());
@@ -101,8 +100,10 @@ function controlRoutes(parts: ControlParts): Hono {
     if (!query.success) return refuse(c, 400, "A month is written as 2026-11.");
     return c.json(await answerReport(query.data.month, parts.clock.now() - parts.historyMs, parts));
   });
-  routes.post("/machines/:name/destroy", (c) => destroyMachine(c, parts));
-  routes.post("/hosts/:name/drain", (c) => drainHost(c, parts));
+  routes.post("/machines/:name/destroy", (c) =>
+    tell(c, destroyMachine(c.req.param("name"), undefined, parts)),
+  );
+  routes.post("/hosts/:name/drain", (c) => drain(c, parts));
   routes.notFound((c) =>
     refuse(c, 404, "The controller does not know this command; perhaps it is older than you."),
   );
@@ -115,8 +116,7 @@ function controlRoutes(parts: ControlParts): Hono {
 
 const MISSHAPEN = "A part of the question has another form than it should.";
 
-/** What was done, in a sentence; or why nothing was. */
-const done = (c: Context, sentence: string) => c.json({ sentence });
+/** Why nothing was done, in a sentence. */
 const refuse = (c: Context, status: 400 | 404 | 409 | 500, sentence: string) => c.json({ sentence }, status);
 
 const unknownRun = (id: number, world: World): string =>
@@ -130,62 +130,17 @@ function whyUnknown({ catalogue }: World): string {
   return `Either GitHub has not told of it yet (lost webhooks are made up for within a few minutes), or its repository is not served, or it is too old. Served are ${served}.`;
 }
 
-async function destroyMachine(
-  c: Context,
-  { store, world, clock, log, ring }: ControlParts,
-): Promise<Response> {
-  const name = c.req.param("name") ?? "";
-  const machine = store.state.machines.get(name);
-  if (!machine) return refuse(c, 404, unknown("machine", name, [...store.state.machines.keys()]));
-  if (machine.retired?.why === "operator" || machine.destroyedAt !== undefined) {
-    return refuse(
-      c,
-      409,
-      `Machine ${name} is leaving already, since it was retired as ${machine.retired?.why}.`,
-    );
-  }
-  const at = clock.now();
-  const retired: Fact = { kind: "machine-retired", at, machine: name, why: "operator" };
-  const isHostKnown = world().catalogue.hosts.some((host) => host.name === machine.host);
-  // NB: there is no driver that could tell whether the VM is still there, so a person's word has to do.
-  await store.record(isHostKnown ? [retired] : [retired, { kind: "vm-destroyed", at, machine: name }]);
-  log.info({ machine: name, why: "operator" }, "machine retired");
-  ring();
-  if (!isHostKnown) {
-    return done(
-      c,
-      `Machine ${name} is taken off the books. Its host ${machine.host} is not in the catalogue any more, so look there yourself whether its VM is gone.`,
-    );
-  }
-  return done(c, `Machine ${name} will be destroyed now, with whatever runs in it.`);
+async function tell(c: Context, verb: Promise<Told>): Promise<Response> {
+  const { status, sentence } = await verb;
+  return status === 200 ? c.json({ sentence }) : refuse(c, status, sentence);
 }
 
-async function drainHost(c: Context, { store, world, clock, log, ring }: ControlParts): Promise<Response> {
-  const name = c.req.param("name") ?? "";
+async function drain(c: Context, parts: ControlParts): Promise<Response> {
+  const host = c.req.param("name") ?? "";
   const body = drainBody.safeParse(await c.req.json().catch(() => undefined));
   if (!body.success) return refuse(c, 400, 'The body must be {"drained": true} or {"drained": false}.');
   const { drained } = body.data;
-  const hosts = world().catalogue.hosts.map((host) => host.name);
-  if (!hosts.includes(name)) return refuse(c, 404, unknown("host", name, hosts));
-  await store.record([{ kind: "host-drained", at: clock.now(), host: name, drained }]);
-  log.info({ host: name, drained }, "host drained or opened");
-  ring();
-  if (!drained) return done(c, `Host ${name} takes machines again.`);
-  const working = [...store.state.machines.values()].filter(
-    (machine) => machine.host === name && machine.configuredAt !== undefined && !machine.retired,
-  );
-  return done(
-    c,
-    `Host ${name} gets no more machines. ${working.length === 0 ? "No job runs on it." : `Machines at work on it, which may end: ${working.length}.`} Open it again with: mayfly drain ${name} --off`,
-  );
-}
-
-function unknown(what: string, name: string, known: readonly string[]): string {
-  const nearest = nearestWord(name, known);
-  const hint = nearest
-    ? ` Perhaps ${nearest} was meant.`
-    : known.length === 0
-      ? " There is none at all."
-      : ` There are ${known.join(", ")}.`;
-  return `There is no ${what} named ${name}.${hint}`;
+  const { status, sentence } = await drainHost({ host, drained }, undefined, parts);
+  const hint = drained && status === 200 ? ` Open it again with: mayfly drain ${host} --off` : "";
+  return tell(c, Promise.resolve({ status, sentence: `${sentence}${hint}` }));
 }

@@ -16,6 +16,7 @@ import { DRIVERS } from "./drivers/index.ts";
 import { type Evidence, evidence, fileReader } from "./evidence.ts";
 import type { LimitParts } from "./github/octokit.ts";
 import { githubPort } from "./github/port.ts";
+import { githubSignIn } from "./github/sign-in.ts";
 import { openAuthority } from "./guest/authority.ts";
 import { type GuestListener, startGuestListener } from "./guest/listener.ts";
 import { watchDeliveries } from "./intake/delivery-log.ts";
@@ -28,10 +29,14 @@ import { observer } from "./observe.ts";
 import type { Clock, Driver, GitHub, Ring, Standing, Store } from "./ports.ts";
 import { type Reconciler, reconciler } from "./reconcile.ts";
 import { openStore, type StoreOptions } from "./store/sqlite.ts";
+import { type Changes, changesOf } from "./web/changes.ts";
 import { healthRoutes, newSigns, type Signs } from "./web/health.ts";
+import { openKey } from "./web/key.ts";
 import { startWebListener, type WebListener } from "./web/listener.ts";
 import { type Meters, newMeters } from "./web/meters.ts";
 import { metricsRoutes } from "./web/metrics.ts";
+import { pageRoutes } from "./web/pages.ts";
+import type { PagesParts } from "./web/parts.ts";
 
 /** Mayfly, running. */
 export type Mayfly = {
@@ -53,6 +58,7 @@ type Site = {
   onClose: OnClose;
   /** Aborted when Mayfly begins to close. */
   closing: AbortSignal;
+  changes: Changes;
   meters: Meters;
   signs: Signs;
 };
@@ -87,6 +93,7 @@ export async function startMayfly(config: Config, log: Logger, clock = clockOf(l
     ring: () => rings?.ring(),
     onClose: (end) => void opened.push(end),
     closing: closing.signal,
+    changes: changesOf(clock),
     meters: newMeters(config.catalogue),
     signs: newSigns(clock),
   };
@@ -100,16 +107,18 @@ export async function startMayfly(config: Config, log: Logger, clock = clockOf(l
     });
     site.onClose(store.close);
     const { listener, ca } = await startGuests(site, store);
-    const port = githubPort({ ...config.github, ...limitParts(site, store), log });
+    const { publicUrl } = config;
+    const port = githubPort({ ...config.github, ...limitParts(site, store), publicUrl, log });
     const { github, standing } = port;
     const kept = evidence(join(config.data, "evidence"));
     const drivers = makeDrivers(site);
     rings = makeRing(site, { store, github, guests: listener.guests, ca, kept, drivers });
-    const { web, relay, rounds } = await startIntake(site, { ...port, store, world: rings.world });
+    const filesOf = fileReader({ drivers, kept, clock });
+    const parts = { ...port, store, filesOf, world: rings.world };
+    const { web, relay, rounds } = await startIntake(site, parts);
     const path = join(config.data, "control.sock");
     const asked = { relay: relay?.health, standing };
     const historyMs = config.historyDays * DAY_MS;
-    const filesOf = fileReader({ drivers, kept, clock });
     const control = await startControl({ path, store, filesOf, historyMs, ...asked, ...site, ...rings });
     site.onClose(control.close);
     pruneOldThings(site, store, kept);
@@ -248,6 +257,7 @@ type IntakeParts = {
   probot: Probot;
   standing: () => Standing[];
   answeredAt: () => number | undefined;
+  filesOf: PagesParts["filesOf"];
   world: () => World;
 };
 
@@ -276,7 +286,7 @@ async function startIntake(
   const rounds = Promise.allSettled([sweep.ended, deliveries.ended, tidied]);
   const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake, clock, log };
   const relay = startRelay(site, taking, deliveries.soon);
-  const web = await startWeb(site, { ...asked, taking, relay });
+  const web = await startWeb(site, { ...asked, store, github, taking, relay });
   return { web, relay, rounds };
 }
 
@@ -291,10 +301,7 @@ function startRelay(
   return relay;
 }
 
-type WebParts = Pick<IntakeParts, "standing" | "answeredAt" | "world"> & {
-  taking: WebhookOptions;
-  relay: Relay | undefined;
-};
+type WebParts = Omit<IntakeParts, "probot"> & { taking: WebhookOptions; relay: Relay | undefined };
 
 /** NB: who polls takes no webhooks; the rest of the web listener is for people and for Prometheus. */
 async function startWeb(site: Site, { taking, ...parts }: WebParts): Promise<WebListener> {
@@ -302,11 +309,21 @@ async function startWeb(site: Site, { taking, ...parts }: WebParts): Promise<Web
   const asked = { ...site, ...parts, relay: parts.relay?.health };
   const routes = new Hono<{ Bindings: HttpBindings }>();
   if (config.intake === "webhook") routes.route("/", webhookRoutes(taking));
+  else routes.post("/webhook", (c) => c.text("no webhook is taken here", 404));
   routes.route("/", healthRoutes({ ...asked, sweepMs: config.sweepMs }));
   routes.route("/", metricsRoutes(asked));
+  // NB: the pages answer every address, so they come last.
+  routes.route("/", pageRoutes({ ...asked, ...(await signingIn(config)) }));
   const web = await startWebListener({ listen: config.web, routes });
   onClose(web.close);
   return web;
+}
+
+/** Who may sign in, and with what. */
+async function signingIn({ github, publicUrl, operators, data }: Config) {
+  const key = await openKey(join(data, "web.key"));
+  const signIn = github.signIn && githubSignIn({ ...github, ...github.signIn });
+  return { key, signIn, publicUrl, operators };
 }
 
 /** Evidence and history are kept for the set number of days. */

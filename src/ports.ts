@@ -124,6 +124,8 @@ export type GitHub = {
   rerunRun(repo: RepoName, id: number, signal: AbortSignal): Promise<"queued" | "refused">;
   /** May this person write to the repository? */
   mayWrite(repo: RepoName, login: string, signal: AbortSignal): Promise<boolean>;
+  /** Is this person in a team of the organisation that owns the repository? */
+  isMember(repo: RepoName, team: string, login: string, signal: AbortSignal): Promise<boolean>;
   /**
    * Updates the check run `check`, or creates one. `find`: one may be there already, from a call whose answer was lost; it is
    * looked for by the job's id first. Answers its id.
@@ -174,6 +176,23 @@ export type AppSetup = {
   installation(repo: RepoName, signal: AbortSignal): Promise<InstallationSeen | "none">;
 };
 
+/** Somebody who signed in. `repositories`: those with the App in which they were given a right to look at least. */
+export type Person = { login: string; repositories: readonly RepoName[] };
+
+/** Signing in with an account of GitHub. */
+export type SignIn = {
+  /** Where a browser is sent. `challenge`: the S256 of the verifier. See: RFC 7636. */
+  address(order: { state: string; challenge: string; callback: string }): string;
+  /**
+   * Redeems the code that a browser came back with. The person's token is used here, and neither kept nor handed on.
+   * `refused`: the code is none, or not good any more. Throws `GitHubUnavailable` when GitHub could not be asked.
+   */
+  person(
+    order: { code: string; verifier: string; callback: string },
+    signal: AbortSignal,
+  ): Promise<Person | "refused">;
+};
+
 /** How an installation of the App stands with GitHub's limits, as far as GitHub's answers told since the start of the process. */
 export type Standing = {
   installation: number;
@@ -197,6 +216,8 @@ export type Guests = {
 /** A webhook, as it came. `payload`: the raw body. */
 export type Delivery = { id: string; event: string; payload: string; receivedAt: number };
 
+/** Jobs and machines that are over, and facts that are about no one job or machine. */
+export type Lately = { jobs: Job[]; machines: Machine[]; rest: Fact[] };
 export type ClosedJob = Job & { closedAt: number };
 export type PastMachine = Machine & { forgottenAt: number };
 
@@ -207,6 +228,11 @@ export type Store = {
   record(facts: readonly Fact[]): Promise<void>;
   /** All facts about one job or machine, oldest first, also long after it was closed. */
   history(about: { job: number } | { machine: MachineName }): Promise<Fact[]>;
+  /** A job or a machine as it was last known, also long after it was closed. */
+  findJob(id: number): Promise<Job | undefined>;
+  findMachine(name: MachineName): Promise<Machine | undefined>;
+  /** What was over last, so many of each at most, the newest first. */
+  lately(most: number): Promise<Lately>;
   /**
    * Jobs that were closed from `since` on, newest first, also those that were none of ours; `most` at a time. `before`: only those that
    * come behind the job of that id that was closed then. NB: of a job whose end was the first that was heard of it nothing is kept.

@@ -35,7 +35,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "everything">> = {
   guest: [...SHARED, "token"],
   intake: [...SHARED, "webhook"],
   store: SHARED,
-  web: SHARED,
+  // a page and the command line say and do the same
+  web: [...SHARED, "control"],
 
   // a program of its own, which shares nothing with the controller but what is asked of a webhook
   relay: ["ports", "clock", "log", "webhook"],

@@ -3,8 +3,9 @@ import { readDataFolder } from "../config.ts";
 import type { WhyAnswer } from "../control/answer.ts";
 import { type Ask, askController, CommandFailed, tellController } from "../control/client.ts";
 import type { Overview } from "../control/overview.ts";
+import { span } from "../core/markdown.ts";
 import type { RelayHealth } from "../ports.ts";
-import { indent, safe, span, table } from "./text.ts";
+import { indent, safe, table } from "./text.ts";
 import { watch } from "./watch.ts";
 
 export type AskOptions = { config: string; json?: boolean };

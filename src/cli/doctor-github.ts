@@ -17,6 +17,8 @@ export type GitHubParts = {
   intake: "webhook" | "poll";
   relayUrl: string | undefined;
   repositories: readonly RepoName[];
+  /** Logins, and teams as `org/team`. */
+  operators: readonly string[];
   now: () => number;
   signal: AbortSignal;
 };
@@ -29,7 +31,7 @@ const CLOCK_MS = 30_000;
 
 /** What is wrong with the App at GitHub, in sentences that say what to do. */
 export async function examineGitHub(parts: GitHubParts): Promise<Section[]> {
-  const wanted = readManifest(parts.project);
+  const wanted = readManifest(parts);
   const askedAt = parts.now();
   let app: AppSeen;
   try {
@@ -61,9 +63,15 @@ const manifestShape = z.object({
   default_events: z.array(z.string()),
 });
 
-function readManifest(project: string): Wanted {
+/** NB: who is in a team is asked only where one operates. */
+function readManifest({ project, operators }: GitHubParts): Wanted {
   const manifest = manifestShape.parse(parse(readFileSync(join(project, "app.yml"), "utf8")));
-  return { permissions: manifest.default_permissions, events: manifest.default_events };
+  const { members, ...others } = manifest.default_permissions;
+  const hasTeams = operators.some((operator) => operator.includes("/"));
+  return {
+    permissions: { ...others, ...(hasTeams && members !== undefined && { members }) },
+    events: manifest.default_events,
+  };
 }
 
 /** See: docs.github.com, "Modifying a GitHub App registration", for where these pages are. */

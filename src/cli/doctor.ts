@@ -40,9 +40,10 @@ async function examineOutside(settings: Settings, relayUrl: string | undefined):
   if (secrets.appId === 0 || secrets.privateKey === "") return [environment];
   const log = newLog({ level: "error", to: process.stderr, secrets: [secrets.privateKey] });
   const { setup } = githubPort({ ...settings.github, ...secrets, log, clock: systemClock });
-  const { github, intake, catalogue } = settings;
+  const { github, intake, operators, catalogue } = settings;
   const repositories = catalogue.repositories.map(({ name }) => name);
-  const parts = { ...github, setup, project: PROJECT, intake, relayUrl, repositories, now: systemClock.now };
+  const where = { project: PROJECT, intake, relayUrl, repositories, operators };
+  const parts = { ...github, ...where, setup, now: systemClock.now };
   const found = await withLimit(systemClock, GITHUB_LIMIT_MS, (signal) =>
     examineGitHub({ ...parts, signal }),
   );

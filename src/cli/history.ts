@@ -1,9 +1,10 @@
 import { DURATION, toMs } from "../config/units.ts";
 import { askController } from "../control/client.ts";
 import type { History, PastJob, Report } from "../control/history.ts";
+import { span } from "../core/markdown.ts";
 import { SetupError } from "../ports.ts";
 import { type AskOptions, socketOf } from "./ask.ts";
-import { safe, span, table } from "./text.ts";
+import { safe, table } from "./text.ts";
 
 const MOST = 10_000;
 

@@ -1,7 +1,8 @@
 import type { Settings } from "../config.ts";
 import { GENERIC_LABELS, matchLabels } from "../core/labels.ts";
+import { span } from "../core/markdown.ts";
 import type { Catalogue, Host, Image, Repository } from "../core/types.ts";
-import { indent, size, span, table } from "./text.ts";
+import { indent, size, table } from "./text.ts";
 
 /** What a catalogue means, in words: hosts, images, and which labels lead where. */
 export function meaningOf(settings: Settings): string {

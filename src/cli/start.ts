@@ -36,9 +36,10 @@ function exitAfter(ms: number): void {
 }
 
 /** NB: a short name of a channel may be a word that stands for other things in the log, and can be guessed anyway. */
-function secretsOf({ github: { privateKey, webhookSecrets }, relayUrl }: Config): string[] {
+function secretsOf({ github: { privateKey, webhookSecrets, signIn }, relayUrl }: Config): string[] {
   const channel = relayUrl === undefined ? "" : channelOf(relayUrl);
-  return [privateKey, ...webhookSecrets, relayUrl ?? "", channel.length < SHORTEST_CHANNEL ? "" : channel];
+  const relay = [relayUrl ?? "", channel.length < SHORTEST_CHANNEL ? "" : channel];
+  return [privateKey, ...webhookSecrets, signIn?.clientSecret ?? "", ...relay];
 }
 
 /** Resolves at the first signal. The second one does not wait for what is under way. */

@@ -2,6 +2,7 @@ import type { Entries, Entry } from "./entries.ts";
 import type { Finding } from "./finding.ts";
 import { hostFindings } from "./hosts.ts";
 import { imageFindings } from "./images.ts";
+import { peopleFindings } from "./people.ts";
 import { isSafe, relayFault } from "./relay.ts";
 import { repositoryFindings } from "./repositories.ts";
 import { nameOf } from "./sentences.ts";
@@ -21,6 +22,7 @@ export function crossFaults(entries: Entries, source: Source, folder: string): F
     ...portFindings(entries),
     ...githubFindings(entries),
     ...relayFindings(entries),
+    ...peopleFindings(entries),
   ];
   return findings.map(([path, sentence]) => source.fault(path, sentence));
 }

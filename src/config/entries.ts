@@ -29,6 +29,7 @@ export type Entries = {
   intake: CatalogueFile["intake"] | undefined;
   sweep: Right<CatalogueFile["sweep"]>;
   web: Right<CatalogueFile["web"]>;
+  operators: CatalogueFile["operators"];
   relay: Right<CatalogueFile["relay"]>;
   guests: Right<CatalogueFile["guests"]>;
   github: Right<CatalogueFile["github"]>;
@@ -44,19 +45,20 @@ const rough = z
     intake: z.unknown().optional(),
     sweep: anyMap,
     web: anyMap,
+    operators: z.unknown().optional(),
     relay: anyMap,
     guests: anyMap,
     github: anyMap,
   })
   .catch({
     ...{ hosts: [], images: [], repositories: [] },
-    ...{ intake: undefined, sweep: {}, web: {}, relay: {}, guests: {}, github: {} },
+    ...{ intake: undefined, operators: undefined, sweep: {}, web: {}, relay: {}, guests: {}, github: {} },
   });
 const named = z.looseObject({ name: z.string() });
 
 export function readEntries({ value }: Source): Entries {
   const raw = rough.parse(value);
-  const { intake, sweep, web, relay, guests, github } = CATALOGUE_SCHEMA.shape;
+  const { intake, sweep, web, operators, relay, guests, github } = CATALOGUE_SCHEMA.shape;
   return {
     hosts: entriesOf("hosts", raw.hosts, HOST_SCHEMA),
     images: entriesOf("images", raw.images, IMAGE_SCHEMA),
@@ -65,6 +67,7 @@ export function readEntries({ value }: Source): Entries {
     intake: intake.safeParse(raw.intake).data,
     sweep: rightKeys(sweep.unwrap(), raw.sweep),
     web: rightKeys(web.unwrap(), raw.web),
+    operators: operators.safeParse(raw.operators).data ?? [],
     relay: rightKeys(relay.unwrap(), raw.relay),
     guests: rightKeys(guests.unwrap(), raw.guests),
     github: rightKeys(github.unwrap(), raw.github),

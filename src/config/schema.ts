@@ -25,6 +25,11 @@ const url = text(ADDRESS, "must be an address that begins with https://");
 const hostName = text(/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/, "must have 1 to 32 of a–z, 0–9 and -");
 const imageName = text(IMAGE_PATTERN, "must have 1 to 32 of a–z, 0–9 and -, without a - at its ends");
 const repoName = text(/^[\w-]{1,39}\/[\w.-]{1,100}$/, "must be a repository as owner/name");
+/** NB: accounts that a company manages have an underscore in their login. */
+const operator = text(
+  /^[A-Za-z0-9][\w-]{0,38}(?:\/[\w-]{1,100})?$/,
+  "must be a login at GitHub, or a team as organisation/team",
+);
 /** See: docs.github.com, "Using labels with self-hosted runners": 256 characters at most. The runner splits them at commas. */
 const label = text(
   /^(?! )[^,\p{Cc}]{1,256}(?<! )$/u,
@@ -225,10 +230,23 @@ export const CATALOGUE_SCHEMA = z.strictObject(
       .prefault({}),
     web: z
       .strictObject(
-        { listen: listen.default("127.0.0.1:3000").describe("Where webhooks come in.") },
+        {
+          listen: listen.default("127.0.0.1:3000").describe("Where webhooks and people come in."),
+          url: url
+            .optional()
+            .describe(
+              "The same as people's browsers reach it, such as https://mayfly.example.org. Signing in needs it, and check runs then lead to the pages.",
+            ),
+        },
         { error: map },
       )
       .prefault({}),
+    operators: z
+      .array(operator, { error: "must be a list of logins and teams" })
+      .default([])
+      .describe(
+        "Who may see everything on the pages and do something there: logins at GitHub, and teams as organisation/team.",
+      ),
     relay: z
       .strictObject(
         {

@@ -13,6 +13,8 @@ export type Secrets = {
   privateKey: string;
   /** One, or two while it is being changed. None where no webhook comes in. */
   webhookSecrets: readonly string[];
+  /** What people sign in with. None: they cannot. */
+  signIn: { clientId: string; clientSecret: string } | undefined;
 };
 
 /** Reads the secrets, or answers what is wrong with them, one sentence each. With the intake `poll` no webhook secret is wanted. */
@@ -36,6 +38,7 @@ export function readSecrets(
     webhookSecrets: variablesOf(env, intake).flatMap((variable) =>
       attempt<string[]>(() => [readWebhookSecret(env, variable)], []),
     ),
+    signIn: attempt(readSignIn, undefined),
   };
   const relay = env.RELAY_URL ? relayFault(env.RELAY_URL) : undefined;
   if (relay !== undefined) faults.push(`RELAY_URL ${relay}`);
@@ -56,6 +59,15 @@ function readAppId({ APP_ID }: Env): number {
   if (!/^[1-9]\d{0,14}$/.test(APP_ID))
     throw new SetupError("APP_ID is not a number. The client id, which begins with Iv, is another thing.");
   return Number(APP_ID);
+}
+
+function readSignIn({ CLIENT_ID: clientId, CLIENT_SECRET: clientSecret }: Env): Secrets["signIn"] {
+  if (clientId && clientSecret) return { clientId, clientSecret };
+  if (!clientId && !clientSecret) return undefined;
+  const [there, missing] = clientId ? ["CLIENT_ID", "CLIENT_SECRET"] : ["CLIENT_SECRET", "CLIENT_ID"];
+  throw new SetupError(
+    `${there} is set and ${missing} is not. Both are on the GitHub App's settings page, under About and Client secrets; people sign in with them.`,
+  );
 }
 
 function readPrivateKey({ PRIVATE_KEY, PRIVATE_KEY_PATH }: Env): string {

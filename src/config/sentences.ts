@@ -5,11 +5,12 @@ import type { Fault, Path, Source } from "./source.ts";
 
 /** Keys that people put into the file although they are secret, and where they belong. */
 const SECRETS: [RegExp, string][] = [
+  [/client/i, "CLIENT_ID and CLIENT_SECRET"],
   [/app_?id/i, "APP_ID"],
   [/private_?key|pem/i, "PRIVATE_KEY_PATH"],
   [/secret/i, "WEBHOOK_SECRET"],
 ];
-const SECRET_LIKE = /secret|token|password|credential|private_?key|app_?id/i;
+const SECRET_LIKE = /secret|token|password|credential|private_?key|app_?id|client_?id/i;
 
 /** What the schema has against the file, one sentence each. */
 export function schemaFaults(source: Source): Fault[] {

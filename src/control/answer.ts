@@ -1,6 +1,6 @@
 import { curesFor } from "../core/cures.ts";
 import { explainJob, explainLimit } from "../core/explain.ts";
-import type { Fact } from "../core/facts.ts";
+import { ALL, type Fact } from "../core/facts.ts";
 import { storiesOf } from "../core/plan.ts";
 import type { Job, JobSeen } from "../core/types.ts";
 import { WHY_WORDS } from "../core/words.ts";
@@ -127,19 +127,25 @@ export function factWords(fact: Fact): string {
     case "guest-log":
       return "the guest sent its log";
     case "machine-retired":
-      return `machine ${fact.machine} was retired. ${WHY_WORDS[fact.why]}`;
+      return `machine ${fact.machine} was retired. ${fact.by === undefined ? WHY_WORDS[fact.why] : `${fact.by} had it destroyed.`}`;
     case "vm-destroyed":
       return `the VM ${fact.machine} was destroyed`;
     case "machine-forgotten":
       return `machine ${fact.machine} is over`;
     case "host-drained":
-      return `host ${fact.host} was ${fact.drained ? "drained" : "opened again"}`;
+      return `host ${fact.host} was ${fact.drained ? "drained" : "opened again"}${byWords(fact)}`;
+    case "machine-held":
+      return `${fact.by} had the VM kept until ${new Date(fact.until).toISOString().slice(11, 19)}`;
+    case "orders-paused":
+      return `${fact.repo === ALL ? "all repositories were" : `${fact.repo} was`} ${fact.paused ? "paused" : "resumed"}${byWords(fact)}`;
     case "repository-access":
       return `the App was ${fact.granted ? "installed on" : "removed from, or suspended on,"} ${fact.repo}`;
     case "github-limited":
       return `GitHub refuses calls until ${new Date(fact.until).toISOString()}`;
   }
 }
+
+const byWords = ({ by }: { by?: string | undefined }): string => (by === undefined ? "" : ` by ${by}`);
 
 function jobWords({ status, conclusion, ranOn }: JobSeen): string {
   switch (status) {

@@ -1,5 +1,6 @@
 import { type Phase, phaseOf } from "../core/explain.ts";
 import { poolKey } from "../core/facts.ts";
+import { type Likely, likelyWaits } from "../core/likely.ts";
 import { storiesOf } from "../core/plan.ts";
 import { groupDemand, matcher } from "../core/pools.ts";
 import type { Story } from "../core/story.ts";
@@ -62,18 +63,29 @@ export type JobView = {
   is: Story["is"];
   text: string;
   isOurs: boolean;
+  /** The machine that runs it, where GitHub has named it. */
+  ranOn?: string | undefined;
+  /** How long it will most likely wait for its start; not there: nobody knows, or it does not wait. */
+  likelyMs?: number | undefined;
 };
 
-export function overviewOf(world: World, installations: Standing[], relay?: RelayHealth): Overview {
+/** `past`: the last machines that are over, for guesses. */
+export function overviewOf(
+  world: World,
+  installations: Standing[],
+  relay?: RelayHealth,
+  past: readonly Machine[] = [],
+): Overview {
   const { state, now } = world;
   const jobs = [...state.jobs.values()].toSorted((a, b) => a.queuedAt - b.queuedAt || a.id - b.id);
   const machines = [...state.machines.values()].toSorted((a, b) => a.createdAt - b.createdAt);
+  const jobOn = new Map(jobs.map(({ ranOn, id }) => [ranOn, id]));
   return {
     at: now,
     hosts: hostViews(world, machines),
     pools: poolViews(world, machines),
-    machines: machines.map((machine) => machineView(machine, jobs)),
-    jobs: jobViews(world, jobs),
+    machines: machines.map((machine) => machineView(machine, jobOn.get(machine.name))),
+    jobs: jobViews(world, jobs, likelyWaits(past, world)),
     relay,
     installations,
   };
@@ -106,21 +118,22 @@ function poolViews({ catalogue, state }: World, machines: readonly Machine[]): P
     .filter(({ waiting, coming, working, hot }) => waiting + coming + working + hot > 0);
 }
 
-function machineView(machine: Machine, jobs: readonly Job[]): MachineView {
+function machineView(machine: Machine, job: number | undefined): MachineView {
   const { name, repo, image, host, createdAt, retired } = machine;
-  const job = jobs.find(({ ranOn }) => ranOn === name)?.id;
   return { name, repo, image, host, phase: phaseOf(machine), createdAt, why: retired?.why, job };
 }
 
-function jobViews(world: World, jobs: readonly Job[]): JobView[] {
+function jobViews(world: World, jobs: readonly Job[], likely: Likely): JobView[] {
   const storyOf = storiesOf(world);
   const match = matcher(world.catalogue);
   return jobs.map((job) => {
-    const { id, repo, name, labels, url, queuedAt } = job;
+    const { id, repo, name, labels, url, queuedAt, ranOn } = job;
     const story = storyOf(job);
-    const isOurs = match(job).image !== undefined;
+    const { image } = match(job);
+    const isOurs = image !== undefined;
+    const likelyMs = isOurs ? likely({ repo, image: image.name }, story) : undefined;
     const text = isOurs ? storyWords(job, story, world.now) : "not for Mayfly: no image fits its labels";
-    return { id, repo, name, labels, url, queuedAt, is: story.is, text, isOurs };
+    return { id, repo, name, labels, url, queuedAt, is: story.is, text, isOurs, likelyMs, ranOn };
   });
 }
 

@@ -38,6 +38,8 @@ function cureOf(blocked: Blocked): string {
       return "It gets a machine as soon as one of this image has ended. The limit is machines of the image in mayfly.yml.";
     case "repository-limit":
       return "It gets a machine as soon as one of this repository has ended. The limit is machines of the repository in mayfly.yml.";
+    case "paused":
+      return "An operator paused it, and resumes it on the status page.";
     case "probe":
     case "backoff":
       return "mayfly ps shows machines that failed, and mayfly logs MACHINE what they said. Nothing else has to be done: it is tried again.";

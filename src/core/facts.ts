@@ -47,15 +47,29 @@ export type Fact = { at: number } & (
   | { kind: "guest-working"; machine: MachineName }
   | { kind: "guest-ended"; machine: MachineName; outcome: Outcome }
   | { kind: "guest-log"; machine: MachineName; text: string }
-  | { kind: "machine-retired"; machine: MachineName; why: Why; failure?: Failure | undefined }
+  /** `by`: the login at GitHub of the person who asked, where it is known. */
+  | {
+      kind: "machine-retired";
+      machine: MachineName;
+      why: Why;
+      failure?: Failure | undefined;
+      by?: string | undefined;
+    }
   | { kind: "vm-destroyed"; machine: MachineName }
   | { kind: "machine-forgotten"; machine: MachineName }
-  | { kind: "host-drained"; host: string; drained: boolean }
+  /** A person wants to look into a machine: its VM is not destroyed before then, but for a person's word. */
+  | { kind: "machine-held"; machine: MachineName; until: number; by: string }
+  | { kind: "host-drained"; host: string; drained: boolean; by?: string | undefined }
+  /** No machine is ordered for the repository, or for any, until it is resumed. */
+  | { kind: "orders-paused"; repo: RepoName | typeof ALL; paused: boolean; by: string }
   /** The App was installed on a repository of the catalogue, or removed or suspended there. */
   | { kind: "repository-access"; repo: RepoName; granted: boolean }
   /** GitHub refuses all calls for an installation until then: a secondary limit. */
   | { kind: "github-limited"; installation: number; until: number }
 );
+
+/** In place of a repository: all of them. */
+export const ALL = "*";
 
 /**
  * What is open now: jobs that are not closed and machines that are not forgotten. Entries are replaced, never changed in place.
@@ -66,6 +80,8 @@ export type State = {
   machines: Map<MachineName, Machine>;
   closed: Set<number>;
   drained: Set<string>;
+  /** Repositories, in lower case, for which no machine is ordered. */
+  paused: Set<string>;
   /** Repositories, in lower case, on which the App is not installed, or suspended. */
   withoutAccess: Set<string>;
   /** By installation: the last time that GitHub refused all calls for it. */
@@ -93,6 +109,7 @@ export const emptyState = (): State => ({
   machines: new Map(),
   closed: new Set(),
   drained: new Set(),
+  paused: new Set(),
   withoutAccess: new Set(),
   limited: new Map(),
   runs: new Map(),
@@ -138,6 +155,10 @@ export function apply(state: State, fact: Fact): void {
     case "host-drained":
       if (fact.drained) state.drained.add(fact.host);
       else state.drained.delete(fact.host);
+      return;
+    case "orders-paused":
+      if (fact.paused) state.paused.add(fact.repo.toLowerCase());
+      else state.paused.delete(fact.repo.toLowerCase());
       return;
     case "repository-access":
       if (fact.granted) state.withoutAccess.delete(fact.repo.toLowerCase());
@@ -302,6 +323,7 @@ type MachineFact = Extract<
       | "guest-working"
       | "guest-ended"
       | "guest-log"
+      | "machine-held"
       | "vm-destroyed";
   }
 >;
@@ -325,6 +347,9 @@ function learn(machine: Machine, fact: MachineFact): Machine {
       return machine.endedAt ? machine : { ...machine, endedAt: fact.at, outcome: fact.outcome };
     case "guest-log":
       return { ...machine, guestLog: fact.text };
+    // NB: a person may change their mind: here the last word counts.
+    case "machine-held":
+      return { ...machine, heldUntil: fact.until };
     case "vm-destroyed":
       return { ...machine, destroyedAt: machine.destroyedAt ?? fact.at };
   }

@@ -1,5 +1,4 @@
-import type { State } from "./facts.ts";
-import { poolKey } from "./facts.ts";
+import { ALL, poolKey, type State } from "./facts.ts";
 import { admissionOf } from "./forks.ts";
 import { type Match, matchLabels } from "./labels.ts";
 import type { Catalogue, Host, Image, Job, Machine, Patience, Pool, RepoName, Repository } from "./types.ts";
@@ -11,6 +10,8 @@ export type Blocked =
   | { why: "hosts-unreachable"; hosts: readonly string[] }
   | { why: "image-limit"; limit: number }
   | { why: "repository-limit"; limit: number }
+  /** `repo`: or all of them, if it is `ALL`. */
+  | { why: "paused"; repo: RepoName }
   | { why: "backoff"; until: number; failures: number }
   /** So many machines in a row have failed that one is made at a time, and that one is on its way. */
   | { why: "probe"; failures: number };
@@ -61,6 +62,8 @@ export type Place = Pick<Machine, "repo" | "image" | "host">;
 
 /** Finds a host for one more machine of the pool, or says why there is none. */
 export function findRoom(room: Room, repository: Repository, image: Image): Host | Blocked {
+  const paused = [ALL, repository.name].find((name) => room.state.paused.has(name.toLowerCase()));
+  if (paused !== undefined) return { why: "paused", repo: paused };
   const waitUntil = backoffUntil(room, { repo: repository.name, image: image.name });
   if (waitUntil !== undefined && room.now < waitUntil.until) return { why: "backoff", ...waitUntil };
   const ofImage = room.taken.ofImage.get(image.name) ?? 0;

@@ -256,11 +256,22 @@ function doneHeadline(job: Job): string {
   return job.ranOn === undefined ? `${end}. No machine ran it.` : `${end} on ${code(job.ranOn)}.`;
 }
 
+function stages(job: Job, machine: Machine | undefined): string {
+  const rows = stagesOf(job, machine).map(
+    ({ stage, at, tookMs }) =>
+      `| ${stage} | ${timeOfDay(at)} | ${clock(at - job.queuedAt)} | ${clock(tookMs)} |`,
+  );
+  return ["| Stage | Time (UTC) | Since queued | Took |", "| --- | --- | --- | --- |", ...rows].join("\n");
+}
+
+/** `tookMs`: since the stage before. */
+export type Stage = { stage: string; at: number; tookMs: number };
+
 /**
- * Each stage with the time since the job was queued, and how long it took.
+ * The stages that a job has come to.
  * NB: some times are GitHub's, in whole seconds, and some are of our last look; a stage is never shown as before the one it follows.
  */
-function stages(job: Job, machine: Machine | undefined): string {
+export function stagesOf(job: Job, machine: Machine | undefined): Stage[] {
   const times: [string, number | undefined][] = [
     ["Queued", job.queuedAt],
     ["Machine ordered", machine?.startedAt],
@@ -270,17 +281,19 @@ function stages(job: Job, machine: Machine | undefined): string {
     ["Job ended", job.doneAt],
     ["VM destroyed", machine?.destroyedAt],
   ];
-  const rows: string[] = [];
-  let before = job.queuedAt;
-  for (const [stage, at] of times) {
-    if (at === undefined) continue;
-    const shown = Math.max(at, before);
-    rows.push(
-      `| ${stage} | ${timeOfDay(shown)} | ${clock(shown - job.queuedAt)} | ${clock(shown - before)} |`,
-    );
-    before = shown;
+  return inTurn(times);
+}
+
+/** What has happened, each with the time since the one before. */
+export function inTurn(times: readonly [string, number | undefined][]): Stage[] {
+  const stages: Stage[] = [];
+  for (const [stage, known] of times) {
+    if (known === undefined) continue;
+    const before = stages.at(-1)?.at ?? known;
+    const at = Math.max(known, before);
+    stages.push({ stage, at, tookMs: at - before });
   }
-  return ["| Stage | Time (UTC) | Since queued | Took |", "| --- | --- | --- | --- |", ...rows].join("\n");
+  return stages;
 }
 
 /** NB: a job that ran already when GitHub set the limit had not to wait for it. */

@@ -39,8 +39,17 @@ export const FAILURES: ReadonlySet<Why> = new Set<Why>([
   "job-limit",
 ]);
 
-/** One machine: at most one thing to do. */
+/** One machine: at most one thing to do. NB: what a person wants to look into is not destroyed meanwhile, whatever became of it. */
 export function turn(machine: Machine, belief: Belief, context: TurnContext): Turn {
+  const next = follow(machine, belief, context);
+  if (next.effect?.do !== "destroy" || !isHeld(machine, context.now)) return next;
+  return { wakeAt: machine.heldUntil ?? context.now };
+}
+
+const isHeld = ({ heldUntil = 0, retired }: Machine, now: number): boolean =>
+  now < heldUntil && retired?.why !== "operator";
+
+function follow(machine: Machine, belief: Belief, context: TurnContext): Turn {
   if (!machine.retired) {
     if (context.job?.status === "done") return retire(machine, "finished", context);
     if (context.isIntruder) return retire(machine, "fork", context);
@@ -88,7 +97,8 @@ export function turn(machine: Machine, belief: Belief, context: TurnContext): Tu
         effect: { do: "destroy", machine: machine.name },
       });
     case "deregister": {
-      const mayDestroy = isSure(machine) || !context.hasAccess;
+      // NB: the runner of a machine that is held is removed all the same: no job may begin in it.
+      const mayDestroy = (isSure(machine) || !context.hasAccess) && !isHeld(machine, context.now);
       const first = mayDestroy && belief.vm !== "none" ? "destroy" : "deregister";
       return { effect: { do: first, machine: machine.name } };
     }

@@ -151,6 +151,8 @@ export type Machine = {
   /** The one latch: never taken back. */
   retired?: { at: number; why: Why } | undefined;
   destroyedAt?: number | undefined;
+  /** A person wants to look into it: its VM is not destroyed before then. */
+  heldUntil?: number | undefined;
 };
 
 /** What was observed of one machine, with the times that say how far to trust it. */

@@ -1,3 +1,4 @@
+import { ALL } from "./facts.ts";
 import { list, ordinal } from "./markdown.ts";
 import type { Blocked } from "./pools.ts";
 import type { Kept } from "./story.ts";
@@ -38,6 +39,8 @@ export function blockedWords(blocked: Blocked, now: number): string {
       return `the image's limit of ${blocked.limit} machines is reached`;
     case "repository-limit":
       return `the repository's limit of ${blocked.limit} machines is reached`;
+    case "paused":
+      return blocked.repo === ALL ? "all orders are paused" : `${blocked.repo} is paused`;
     case "backoff":
       return `${blocked.failures === 1 ? "the last machine" : `the last ${blocked.failures} machines`} failed, next try in ${Math.max(1, Math.ceil((blocked.until - now) / 1000))} s`;
     case "probe":

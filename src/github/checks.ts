@@ -18,8 +18,8 @@ const checkPage = z
   .object({ check_runs: z.array(z.object({ id: z.int(), external_id: z.string().nullish() })) })
   .transform(({ check_runs }) => check_runs);
 
-/** The check runs part of the port. */
-export function checkVerbs(client: Client): Pick<GitHub, "publish"> {
+/** The check runs part of the port. `publicUrl`: where the pages are that check runs lead to, if there are any. */
+export function checkVerbs(client: Client, publicUrl: string | undefined): Pick<GitHub, "publish"> {
   return {
     publish(job, content, check, signal) {
       client.learn(job.repo, job.installation);
@@ -27,8 +27,10 @@ export function checkVerbs(client: Client): Pick<GitHub, "publish"> {
         const urgency = urgencyOf(content, check);
         const place = { ...rest, at: { ...at, request: { ...at.request, urgency } } };
         const known = check === "find" ? await find(place, job, content.name) : check;
-        const updated = known === "new" ? "gone" : await update(place, content, known);
-        return updated === "gone" ? create(place, job, content) : updated;
+        const details = publicUrl === undefined ? {} : { details_url: `${publicUrl}/jobs/${job.id}` };
+        const body = { ...bodyOf(content), ...details };
+        const updated = known === "new" ? "gone" : await update(place, body, known);
+        return updated === "gone" ? create(place, job, body) : updated;
       });
     },
   };
@@ -42,16 +44,16 @@ function urgencyOf({ status, conclusion }: CheckRun, check: number | "new" | "fi
   return typeof check === "number" || mustBeSeen ? "conclude" : "note";
 }
 
-function update({ rest, at }: InRepo, content: CheckRun, check: number): Promise<number | "gone"> {
+function update({ rest, at }: InRepo, body: Body, check: number): Promise<number | "gone"> {
   return ask({
-    send: () => rest.checks.update({ ...at, check_run_id: check, ...bodyOf(content) }),
+    send: () => rest.checks.update({ ...at, check_run_id: check, ...body }),
     shape: checkAnswer,
     expect: { 404: "gone" },
   } as const);
 }
 
-function create({ rest, at }: InRepo, job: JobSeen, content: CheckRun): Promise<number> {
-  const what = { head_sha: job.headSha, external_id: String(job.id), ...bodyOf(content) };
+function create({ rest, at }: InRepo, job: JobSeen, body: Body): Promise<number> {
+  const what = { head_sha: job.headSha, external_id: String(job.id), ...body };
   return ask({ send: () => rest.checks.create({ ...at, ...what }), shape: checkAnswer });
 }
 
@@ -66,6 +68,8 @@ async function find({ rest, at }: InRepo, job: JobSeen, name: string): Promise<n
   );
   return checks.find(({ external_id }) => external_id === String(job.id))?.id ?? "new";
 }
+
+type Body = ReturnType<typeof bodyOf> & { details_url?: string };
 
 function bodyOf(content: CheckRun) {
   const { name, status, conclusion = "neutral", startedAt, completedAt, title, summary, text } = content;

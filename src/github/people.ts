@@ -5,8 +5,10 @@ import { ask, type Client } from "./client.ts";
 /** NB: GitHub's own words: `maintain` is told as `write` here, and `triage` as `read`. */
 const permission = z.object({ permission: z.string() });
 
-/** The people part of the port. See: docs.github.com, REST, "Get repository permissions for a user". */
-export function peopleVerbs(client: Client): Pick<GitHub, "mayWrite"> {
+const membership = z.object({ state: z.string() });
+
+/** The people part of the port. See: docs.github.com, REST, "Get repository permissions for a user", "Get team membership for a user". */
+export function peopleVerbs(client: Client): Pick<GitHub, "mayWrite" | "isMember"> {
   return {
     mayWrite: (repo, login, signal) =>
       client.inRepo(repo, signal, async ({ rest, at }) => {
@@ -16,6 +18,18 @@ export function peopleVerbs(client: Client): Pick<GitHub, "mayWrite"> {
           expect: { 404: "nobody" },
         } as const);
         return answer !== "nobody" && (answer.permission === "admin" || answer.permission === "write");
+      }),
+
+    isMember: (repo, team, login, signal) =>
+      client.inRepo(repo, signal, async ({ rest, at: { owner: org, request } }) => {
+        const answer = await ask({
+          send: () =>
+            rest.teams.getMembershipForUserInOrg({ org, team_slug: team, username: login, request }),
+          shape: membership,
+          expect: { 404: "nobody" },
+        } as const);
+        // NB: who was invited, and has not answered yet, is pending.
+        return answer !== "nobody" && answer.state === "active";
       }),
   };
 }

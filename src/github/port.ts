@@ -23,6 +23,8 @@ export type GitHubOptions = LimitParts & {
   privateKey: string;
   /** Base address of the REST API, without a slash at the end; another one for GitHub Enterprise Server and for tests. */
   apiUrl?: string | undefined;
+  /** Where the pages are that check runs lead to, if there are any. */
+  publicUrl?: string | undefined;
   log: Logger;
   /** Time limit of one call in milliseconds; 15 s if left out. */
   callMs?: number | undefined;
@@ -49,7 +51,7 @@ export function githubPort(options: GitHubOptions): {
     ...runnerVerbs(client, webUrlOf(apiUrl)),
     ...jobVerbs(client),
     ...runVerbs(client),
-    ...checkVerbs(client),
+    ...checkVerbs(client, options.publicUrl),
     ...openCheckVerbs(client),
     ...deliveryVerbs(client),
     ...peopleVerbs(client),

@@ -7,6 +7,7 @@ export type Permission =
   | "administration: write"
   | "checks: read"
   | "checks: write"
+  | "members: read"
   | "metadata: read";
 
 /**
@@ -89,6 +90,7 @@ export const ROUTES: Readonly<Record<string, RouteRules>> = {
     needs: "metadata: read",
     urgency: "read",
   },
+  "GET /orgs/{org}/teams/{team_slug}/memberships/{username}": { needs: "members: read", urgency: "read" },
   "POST /repos/{owner}/{repo}/check-runs": { needs: "checks: write", urgency: "report", isContent: true },
   "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}": {
     needs: "checks: write",

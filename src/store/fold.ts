@@ -11,6 +11,8 @@ export type Changes = {
   machines: Map<MachineName, MachineRow>;
   /** Hosts by the time they were drained; none: drained no more. */
   drained: Map<string, number | undefined>;
+  /** Repositories by the time they were paused; none: they are not any more. */
+  paused: Map<string, number | undefined>;
   /** Repositories by the time the App lost its access; none: it has it again. */
   revoked: Map<string, number | undefined>;
   limited: Map<number, Limit>;
@@ -27,6 +29,7 @@ export function fold(state: State, facts: readonly Fact[]): Changes {
     jobs: new Map(),
     machines: new Map(),
     drained: new Map(),
+    paused: new Map(),
     revoked: new Map(),
     limited: new Map(),
     runs: new Map(),
@@ -58,6 +61,7 @@ function foldOne(state: State, fact: Fact, changes: Changes): boolean {
 /** What is neither a job's nor a machine's, and may change by this fact. */
 function standingOf(state: State, fact: Fact): unknown {
   if (fact.kind === "host-drained") return state.drained.has(fact.host);
+  if (fact.kind === "orders-paused") return state.paused.has(fact.repo.toLowerCase());
   if (fact.kind === "repository-access") return state.withoutAccess.has(fact.repo.toLowerCase());
   if (fact.kind === "run-seen" || fact.kind === "run-approved") return state.runs.get(runKeyOf(fact));
   return fact.kind === "github-limited" ? state.limited.get(fact.installation) : undefined;
@@ -70,6 +74,8 @@ const runKeyOf = (fact: Extract<Fact, { kind: "run-seen" | "run-approved" }>): s
 
 function noteStanding(changes: Changes, fact: Fact, state: State): true {
   if (fact.kind === "host-drained") changes.drained.set(fact.host, fact.drained ? fact.at : undefined);
+  if (fact.kind === "orders-paused")
+    changes.paused.set(fact.repo.toLowerCase(), fact.paused ? fact.at : undefined);
   if (fact.kind === "repository-access")
     changes.revoked.set(fact.repo.toLowerCase(), fact.granted ? undefined : fact.at);
   if (fact.kind === "github-limited") {

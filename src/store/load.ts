@@ -36,6 +36,8 @@ export async function load(db: Kysely<Tables>, now: number): Promise<State> {
   for (const { id } of closed) state.closed.add(id);
   const drained = await db.selectFrom("drained_host").select("name").execute();
   for (const { name } of drained) state.drained.add(name);
+  const paused = await db.selectFrom("paused_repository").select("name").execute();
+  for (const { name } of paused) state.paused.add(name);
   const revoked = await db.selectFrom("revoked_repository").select("name").execute();
   for (const { name } of revoked) state.withoutAccess.add(name);
   const limited = await db.selectFrom("limited_installation").selectAll().execute();

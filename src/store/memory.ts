@@ -2,6 +2,11 @@ import { apply, emptyState, type Fact, type State } from "../core/facts.ts";
 import type { ClosedJob, Delivery, PastMachine, Store } from "../ports.ts";
 import { subjectsOf } from "./subjects.ts";
 
+const isAboutNone = (fact: Fact): boolean => {
+  const { job, machine } = subjectsOf(fact);
+  return job === undefined && machine === undefined;
+};
+
 /** A store that lasts as long as the process, for simulations and tests. Same reducer, no disk. */
 export function memoryStore(onFact?: (fact: Fact, before: State) => void): Store {
   const state = emptyState();
@@ -29,6 +34,14 @@ export function memoryStore(onFact?: (fact: Fact, before: State) => void): Store
         "job" in about ? subjectsOf(fact).job === about.job : subjectsOf(fact).machine === about.machine;
       return facts.filter(isAbout).toSorted((a, b) => a.at - b.at);
     },
+    findJob: async (id) => state.jobs.get(id) ?? closedJobs.find((job) => job.id === id),
+    findMachine: async (name) =>
+      state.machines.get(name) ?? pastMachines.find((machine) => machine.name === name),
+    lately: async (most) => ({
+      jobs: closedJobs.toSorted(byClosing).slice(0, most),
+      machines: pastMachines.toSorted(byEnd).reverse().slice(0, most),
+      rest: facts.filter(isAboutNone).reverse().slice(0, most),
+    }),
     closedJobs: async ({ since, repo, before, most }) =>
       closedJobs
         .filter((job) => job.closedAt >= since && (!before || byClosing(before, job) < 0))

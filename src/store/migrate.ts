@@ -3,14 +3,16 @@ import { type Migration, Migrator } from "kysely/migration";
 import { SetupError } from "../ports.ts";
 import { first } from "./migrations/0001-first.ts";
 import { access } from "./migrations/0002-access.ts";
-import { runs } from "./migrations/0003-runs.ts";
+import { pages } from "./migrations/0003-pages.ts";
+import { runs } from "./migrations/0004-runs.ts";
 import type { Tables } from "./tables.ts";
 
 /** In order of their names. Add a line for each new one; the names are in every operator's file, so they never change. */
 const MIGRATIONS: Record<string, Migration> = {
   "0001-first": first,
   "0002-access": access,
-  "0003-runs": runs,
+  "0003-pages": pages,
+  "0004-runs": runs,
 };
 
 /**

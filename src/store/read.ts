@@ -1,7 +1,7 @@
-import type { Kysely } from "kysely";
+import { type Kysely, sql } from "kysely";
 import type { Fact } from "../core/facts.ts";
 import type { Job, Machine, MachineName } from "../core/types.ts";
-import type { ClosedJob, Delivery, PastMachine, Store } from "../ports.ts";
+import type { ClosedJob, Delivery, Lately, PastMachine, Store } from "../ports.ts";
 import { inParts, LOG_POSITION, type Tables } from "./tables.ts";
 
 /** All facts about one job or machine, oldest first. */
@@ -16,6 +16,40 @@ export async function factsAbout(
       : await query.where("machine", "=", about.machine).execute();
   return rows.map(({ doc }) => JSON.parse(doc) as Fact);
 }
+
+export async function findJob(db: Kysely<Tables>, id: number): Promise<Job | undefined> {
+  const row = await db.selectFrom("job").select("doc").where("id", "=", id).executeTakeFirst();
+  return row?.doc ? (JSON.parse(row.doc) as Job) : undefined;
+}
+
+export async function findMachine(db: Kysely<Tables>, name: MachineName): Promise<Machine | undefined> {
+  const row = await db.selectFrom("machine").select("doc").where("name", "=", name).executeTakeFirst();
+  return row && (JSON.parse(row.doc) as Machine);
+}
+
+/** What was over last, the newest first. */
+export async function readLately(db: Kysely<Tables>, most: number): Promise<Lately> {
+  const machines = await db
+    .selectFrom("machine")
+    .select("doc")
+    .where("forgotten_at", "is not", null)
+    .orderBy("forgotten_at", "desc")
+    .limit(most)
+    .execute();
+  const { rows: rest } = await latelyInGeneral(most).execute(db);
+  return {
+    jobs: await readClosedJobs(db, { since: 0, most }),
+    machines: machines.map(({ doc }) => JSON.parse(doc) as Machine),
+    rest: rest.map(({ doc }) => JSON.parse(doc) as Fact),
+  };
+}
+
+/** NB: left alone, SQLite takes the index of jobs, and looks at every fact that is about a machine only. */
+const latelyInGeneral = (most: number) => sql<{ doc: string }>`
+  select doc from fact indexed by fact_rest
+  where job is null and machine is null
+  order by seq desc
+  limit ${most}`;
 
 /** Jobs that were closed, newest first. NB: GitHub does not tell `Octo/Spinw` from `octo/spinw`. */
 export async function readClosedJobs(

@@ -20,6 +20,7 @@ export function subjectsOf(fact: Fact): Subjects {
     case "machine-created":
       return { job: fact.forJob, machine: fact.machine };
     case "host-drained":
+    case "orders-paused":
     case "repository-access":
     case "github-limited":
       return { job: undefined, machine: undefined };

@@ -10,6 +10,8 @@ export type Tables = {
   fact: FactRow & { seq: Generated<number> };
   delivery: DeliveryRow & { seq: Generated<number> };
   drained_host: { name: string; at: number };
+  /** Repositories, in lower case, or all of them (`*`). */
+  paused_repository: { name: string; at: number };
   /** Repositories, in lower case, on which the App is not installed, or suspended. */
   revoked_repository: { name: string; at: number };
   limited_installation: { id: number; at: number; until: number };

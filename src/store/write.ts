@@ -81,6 +81,7 @@ export async function writeChanges(transaction: Transaction<Tables>, changes: Ch
       .execute();
   }
   for (const [name, at] of changes.drained) await writeName(transaction, "drained_host", { name, at });
+  for (const [name, at] of changes.paused) await writeName(transaction, "paused_repository", { name, at });
   for (const [name, at] of changes.revoked) await writeName(transaction, "revoked_repository", { name, at });
   for (const [id, limit] of changes.limited) {
     await transaction
@@ -103,7 +104,7 @@ export async function writeChanges(transaction: Transaction<Tables>, changes: Ch
 /** A name that is in the table since then; none: it is not in it any more. */
 async function writeName(
   transaction: Transaction<Tables>,
-  table: "drained_host" | "revoked_repository",
+  table: "drained_host" | "paused_repository" | "revoked_repository",
   { name, at }: { name: string; at: number | undefined },
 ): Promise<void> {
   await transaction.deleteFrom(table).where("name", "=", name).execute();

@@ -54,6 +54,7 @@ async function faultsOf({ app, installation, parts }: Site = {}): Promise<Record
     intake: "webhook",
     relayUrl: undefined,
     repositories: [REPO],
+    operators: ["octocat"],
     now: () => NOW,
     signal: new AbortController().signal,
     ...parts,
@@ -68,6 +69,12 @@ const refused = (status: number) => new Refused("GET /app", Object.assign(new Er
 describe("the doctor, at GitHub", () => {
   test("finds nothing where all is well", async () => {
     expect(await faultsOf()).toEqual({});
+  });
+
+  test("wants the right to ask who is in a team only where one operates", async () => {
+    const { "GitHub App": faults } = await faultsOf({ parts: { operators: ["SpinW/admins"] } });
+
+    expect(faults).toEqual([expect.stringContaining("The App lacks members: read.")]);
   });
 
   test.each([401, 404])("says that the key or the number is wrong when GitHub answers %d", async (status) => {

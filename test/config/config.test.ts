@@ -36,6 +36,7 @@ describe("a small catalogue", () => {
       intake: "webhook",
       sweepMs: minutes(5),
       web: { host: "127.0.0.1", port: 3000 },
+      operators: [],
       guests: { host: "0.0.0.0", port: 8443 },
       data: "/var/lib/mayfly",
       evidenceDays: 14,

@@ -201,7 +201,34 @@ const PLACES: FaultRow[] = [
   ],
 ];
 
-describe.each(Object.entries({ NAMES, LABELS, SIZES, PLACES }))(
+const PEOPLE: FaultRow[] = [
+  [
+    "people sign in over TLS",
+    "controller: lab",
+    "controller: lab\nweb: { url: http://mayfly.lab.example }",
+    "mayfly.yml:2:13: web.url must begin with https://: people sign in there, and their browsers keep it.",
+  ],
+  [
+    "the pages are at the top of their host",
+    "controller: lab",
+    "controller: lab\nweb: { url: https://lab.example/mayfly }",
+    "mayfly.yml:2:13: web.url must end with the name of the host: the pages are at the top of it.",
+  ],
+  [
+    "an operator is a login or a team",
+    "controller: lab",
+    "controller: lab\noperators: [mona, SpinW/admins, not a login]",
+    'mayfly.yml:2:33: operators[2] must be a login at GitHub, or a team as organisation/team, not "not a login".',
+  ],
+  [
+    "a team's organisation is one that can be asked",
+    "controller: lab",
+    "controller: lab\noperators: [spinw/admins, ess/admins]",
+    "mayfly.yml:2:27: No repository of ess is served, so Mayfly cannot ask who is in the team ess/admins. Name the logins instead.",
+  ],
+];
+
+describe.each(Object.entries({ NAMES, LABELS, SIZES, PLACES, PEOPLE }))(
   "faults of entries together, %s",
   (_, rows) => {
     test.each(rows)("%s", (_claim, from, to, ...sentences) => {

@@ -75,6 +75,16 @@ test.each([
     ["WEBHOOK_SECRET_OLD: A webhook secret is shorter"],
   ],
   [
+    "people could sign in, but for a secret",
+    { ...ENV, CLIENT_ID: "Iv23abc" },
+    ["CLIENT_ID is set and CLIENT_SECRET is not."],
+  ],
+  [
+    "people could sign in, but for an id",
+    { ...ENV, CLIENT_SECRET: "hunter2" },
+    ["CLIENT_SECRET is set and CLIENT_ID is not."],
+  ],
+  [
     "the relay is not reached over TLS",
     { ...ENV, RELAY_URL: "http://relay.lab.example/hunter2" },
     ["RELAY_URL must begin with https://"],
@@ -93,6 +103,14 @@ test.each([
   const { faults } = readSecrets(env, "webhook");
 
   expect(faults).toEqual(beginnings.map((beginning) => expect.stringContaining(beginning)));
+});
+
+test("what people sign in with is read, where it is", () => {
+  const { secrets, faults } = readSecrets({ ...ENV, CLIENT_ID: "Iv23abc", CLIENT_SECRET: "s" }, "webhook");
+
+  expect(faults).toEqual([]);
+  expect(secrets.signIn).toEqual({ clientId: "Iv23abc", clientSecret: "s" });
+  expect(readSecrets(ENV, "webhook").secrets.signIn).toBeUndefined();
 });
 
 describe("who only asks GitHub", () => {
@@ -120,9 +138,10 @@ test("no fault quotes a secret", () => {
     PRIVATE_KEY_PATH: file,
     WEBHOOK_SECRET: "hunter2",
     RELAY_URL: "smee.io/hunter2",
+    CLIENT_SECRET: "hunter2",
   };
   const { faults } = readSecrets(env, "webhook");
 
-  expect(faults).toHaveLength(4);
+  expect(faults).toHaveLength(5);
   expect(faults.join()).not.toContain("hunter2");
 });

@@ -394,6 +394,26 @@ test("a host is drained and opened again", () => {
   expect(folded(drained, { ...drained, drained: false }).drained).toEqual(new Set());
 });
 
+test("orders are paused and resumed, for one repository or for all, in whatever case", () => {
+  const paused = (repo: string, isPaused = true): Fact => ({
+    kind: "orders-paused",
+    at: NOW,
+    repo,
+    paused: isPaused,
+    by: "mona",
+  });
+
+  expect(folded(paused(REPO), paused(REPO), paused("*")).paused).toEqual(new Set([REPO, "*"]));
+  expect(folded(paused(REPO), paused("*"), paused(REPO.toUpperCase(), false)).paused).toEqual(new Set(["*"]));
+});
+
+test("a machine is held as long as was said last", () => {
+  const held = (until: number): Fact => ({ kind: "machine-held", at: NOW, machine: M1, until, by: "mona" });
+
+  expect(folded(created(M1), held(NOW + 9), held(NOW + 5)).machines.get(M1)?.heldUntil).toBe(NOW + 5);
+  expect(folded(held(NOW + 9)).machines.size).toBe(0);
+});
+
 test("entries are replaced, never changed in place: who holds one may keep it", () => {
   const state = folded(seen(), created(M1, 1));
   const [job, machine] = [state.jobs.get(1), state.machines.get(M1)];
@@ -421,6 +441,8 @@ test("every fact may be written twice without harm", () => {
     { kind: "guest-working", at: NOW, machine: M2 },
     seen({ status: "running", ranOn: M2 }),
     { kind: "host-drained", at: NOW, host: "lab1", drained: true },
+    { kind: "orders-paused", at: NOW, repo: REPO, paused: true, by: "mona" },
+    { kind: "machine-held", at: NOW, machine: M2, until: NOW + 9, by: "mona" },
     { kind: "check-published", at: NOW, job: 1, check: 9, digest: "running" },
     { kind: "machine-forgotten", at: NOW, machine: M1 },
   ];

@@ -14,6 +14,7 @@ import {
   aWorld,
   booting,
   configured,
+  doneIn,
   M1,
   M2,
   M3,
@@ -324,4 +325,27 @@ test("a host's places are never exceeded in one pass, however many pools want on
   };
 
   expect(ordered({ jobs, catalogue, machines: [aMachine({ name: M3 })] })).toBe(6);
+});
+
+describe("a pause", () => {
+  const both = { repositories: [aRepository({ hot: { plain: 1 } }), aRepository({ name: OTHER })] };
+  const jobs = [aJob(), aJob({ id: 2, repo: OTHER })];
+
+  test("keeps a repository from more machines, hot ones too, and no other repository", () => {
+    expect(repos({ jobs, catalogue: both, paused: [REPO] })).toEqual([OTHER]);
+  });
+
+  test("of everything keeps all from them", () => {
+    expect(ordered({ jobs, catalogue: both, paused: ["*"] })).toBe(0);
+  });
+
+  test("touches nothing that is there", () => {
+    const machines = [booting(), configured({ name: M2 })];
+    const seen = { [M1]: VM_UP, [M2]: { ...VM_UP, ...runnerSeen("idle") } };
+    const parts = { jobs: someJobs(3), machines, seen };
+
+    expect(doneIn({ ...parts, paused: [REPO] })).toEqual(doneIn(parts));
+    expect(ordered({ ...parts, paused: [REPO] })).toBe(0);
+    expect(ordered(parts)).toBe(1);
+  });
 });

@@ -117,6 +117,12 @@ describe("why a job waits", () => {
     ],
     ["a drained host", { drained: ["lab1"] }, "It is 1st in the queue: lab1 is drained."],
     [
+      "a repository that is paused",
+      { paused: ["octo/spinw"] },
+      "It is 1st in the queue: octo/spinw is paused.",
+    ],
+    ["a pause of everything", { paused: ["*"] }, "It is 1st in the queue: all orders are paused."],
+    [
       "hosts that cannot be reached, without those that are drained",
       { catalogue: onBoth, drained: ["lab1"], reachable: [] },
       "It is 1st in the queue: lab2 cannot be reached.",

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DEFAULT_PATIENCE } from "../../src/core/patience.ts";
-import type { GuestState, RunnerState } from "../../src/core/types.ts";
+import type { GuestState, Machine, RunnerState, Why } from "../../src/core/types.ts";
 import {
   adopted,
   ago,
@@ -284,5 +284,41 @@ describe("a retired machine", () => {
     expect(
       turnOf(machine, belief("none", "none", "ended"), { job: aJob({ status: "done" }) }),
     ).toBeUndefined();
+  });
+});
+
+describe("a machine that is held", () => {
+  const held = (why: Why, changes: Partial<Machine> = {}) => ({
+    ...retiredAs(why),
+    heldUntil: NOW + minutes(30),
+    ...changes,
+  });
+
+  test.each(["boot-timeout", "finished", "job-limit", "surplus"] as const)(
+    "is not destroyed before its time, though it was retired as %s",
+    (why) => {
+      const cell = belief("up", "none", "ended");
+
+      expect(turnOf(held(why), cell)).toBe("wake in 1800 s");
+      expect(turnOf(held(why, { heldUntil: NOW }), cell)).toBe("destroy");
+    },
+  );
+
+  test("is kept also when it has powered itself off", () => {
+    expect(turnOf(held("vm-died"), belief("off", "none", "ended"))).toBe("wake in 1800 s");
+  });
+
+  test("loses its runner all the same, so that no job begins in it", () => {
+    expect(turnOf(held("finished"), belief("up", "idle", "configured"))).toBe("deregister");
+  });
+
+  test("is destroyed at once when a person says so", () => {
+    expect(turnOf(held("operator"), belief("up", "none", "ended"))).toBe("destroy");
+  });
+
+  test("is retired as any other", () => {
+    const machine = { ...booting({ startedAt: ago(limits.bootMs) }), heldUntil: NOW + minutes(30) };
+
+    expect(turnOf(machine, belief("up", "unknown", "silent"))).toBe("retire boot-timeout");
   });
 });

@@ -57,6 +57,17 @@ describe("a check run", () => {
     expect(calls()).toEqual(["201 checks/create", "200 checks/update"]);
   });
 
+  test("leads to the job's page, where there are pages", async () => {
+    const { gh, github } = await startPort({ publicUrl: "https://mayfly.example.org" });
+
+    const id = await github.publish(aJob(), aCheckRun(), "new", NO_LIMIT);
+    await github.publish(aJob(), aCheckRun({ status: "in_progress" }), id, NO_LIMIT);
+
+    expect(gh.checkRuns(REPO)).toMatchObject([
+      { status: "in_progress", detailsUrl: "https://mayfly.example.org/jobs/7" },
+    ]);
+  });
+
   test("that is gone is made anew", async () => {
     const { gh, github } = await startPort();
 

@@ -21,7 +21,12 @@ afterEach(async () => {
 
 /** An emulated GitHub with one repository, and the port to it. What does not fit GitHub's own description fails the test. */
 export async function startPort(
-  settings: { callMs?: number; github?: GitHubOptions; onLimited?: LimitParts["onLimited"] } = {},
+  settings: {
+    callMs?: number;
+    publicUrl?: string;
+    github?: GitHubOptions;
+    onLimited?: LimitParts["onLimited"];
+  } = {},
 ) {
   const gh = await startGitHub(settings.github);
   started.push(gh);
@@ -37,6 +42,7 @@ export async function startPort(
       log,
       clock,
       callMs: settings.callMs,
+      publicUrl: settings.publicUrl,
       onLimited: settings.onLimited,
       limitedUntil,
     });

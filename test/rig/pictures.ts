@@ -5,28 +5,40 @@ import { parseArgs } from "node:util";
 import { html } from "hono/html";
 import type { Page } from "playwright-core";
 import { openBrowser } from "./browser.ts";
+import { takePages } from "./picture-pages.ts";
 
-/** `npm run pictures -- --driver vagrant`: runs the demo, and takes the pictures that README.md shows. Needs Chromium. */
-const { values } = parseArgs({ options: { driver: { type: "string", default: "vagrant" } } });
+/**
+ * `npm run pictures -- --driver vagrant`: runs the demo, and takes the pictures that README.md shows. `--pages`: only those of Mayfly's own
+ * pages, for which no VM is needed. Needs Chromium.
+ */
+const { values } = parseArgs({
+  options: { driver: { type: "string", default: "vagrant" }, pages: { type: "boolean", default: false } },
+});
 const project = resolve(import.meta.dirname, "../..");
 const images = join(project, "docs/images");
 
-const demo = spawn(process.execPath, ["src/cli.ts", "demo", "--stay", "--driver", values.driver], {
-  cwd: project,
-  stdio: ["ignore", "pipe", "inherit"],
-});
 const browser = await openBrowser();
 try {
-  const { lines, checksUrl } = await untilItStays(demo);
-  const newPage = () => browser.newPage({ viewport: { width: 1100, height: 760 }, deviceScaleFactor: 1.5 });
-  await takeChecks(await newPage(), checksUrl);
-  await takeTerminal(await newPage(), [
-    `$ script/demo${values.driver === "vagrant" ? "" : ` --driver ${values.driver}`}`,
-    ...lines,
-  ]);
+  await takePages(browser, images);
+  if (!values.pages) await takeDemo(values.driver);
 } finally {
   await browser.close();
-  demo.kill("SIGINT");
+}
+
+async function takeDemo(driver: string): Promise<void> {
+  const demo = spawn(process.execPath, ["src/cli.ts", "demo", "--stay", "--driver", driver], {
+    cwd: project,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  try {
+    const { lines, checksUrl } = await untilItStays(demo);
+    const newPage = () => browser.newPage({ viewport: { width: 1100, height: 760 }, deviceScaleFactor: 1.5 });
+    await takeChecks(await newPage(), checksUrl);
+    const command = `$ script/demo${driver === "vagrant" ? "" : ` --driver ${driver}`}`;
+    await takeTerminal(await newPage(), [command, ...lines]);
+  } finally {
+    demo.kill("SIGINT");
+  }
 }
 
 /** What the demo has printed by the time that only looking is left, and the page to look at. */

@@ -51,6 +51,8 @@ export type Site = {
   github: EmulatedGitHub;
   /** Where the option asked for one. */
   relay: SiteRelay | undefined;
+  /** Base address of the pages. */
+  web: string;
   repo: string;
   labels: readonly string[];
   config: string;
@@ -94,7 +96,15 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const webhook = { url: relay?.url ?? `http://127.0.0.1:${webPort}/webhook`, secret: webhookSecret };
   const isPolling = options.intake === "poll";
   const { limits, times } = options;
-  const github = await startGitHub({ runnerHost, limits, times, webhook: isPolling ? undefined : webhook });
+  const web = `http://127.0.0.1:${webPort}`;
+  const callbacks = [`${web}/sign-in/callback`];
+  const github = await startGitHub({
+    runnerHost,
+    limits,
+    times,
+    callbacks,
+    webhook: isPolling ? undefined : webhook,
+  });
   github.addRepository(SITE_REPO, { private: true });
   await writeFile(
     config,
@@ -105,6 +115,8 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     HOME: process.env.HOME ?? "/root",
     APP_ID: String(github.app.id),
     PRIVATE_KEY: github.app.privateKey,
+    CLIENT_ID: github.app.clientId,
+    CLIENT_SECRET: github.app.clientSecret,
     ...(isPolling ? {} : { WEBHOOK_SECRET: webhookSecret }),
     ...(relay && { RELAY_URL: relay.url }),
     NODE_ENV: "production",
@@ -122,6 +134,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   return {
     github,
     relay,
+    web,
     repo: SITE_REPO,
     labels: SITE_LABELS,
     config,
@@ -162,8 +175,9 @@ function catalogue(options: SiteOptions, at: Addresses): Record<string, unknown>
     controller: options.controller,
     data: at.data,
     github: { url: at.url, apiUrl: at.apiUrl },
-    web: { listen: `127.0.0.1:${at.webPort}` },
-    ...(options.intake === "poll" && { intake: "poll", sweep: { every: "2s" } }),
+    ...(options.intake === "poll" ? { intake: "poll", sweep: { every: "2s" } } : {}),
+    web: { listen: `127.0.0.1:${at.webPort}`, url: `http://127.0.0.1:${at.webPort}` },
+    operators: ["octocat"],
     guests: { listen: `${at.host}:${at.guestPort}`, url: `https://${at.host}:${at.guestPort}` },
     hosts: [
       isVagrant

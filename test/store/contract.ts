@@ -99,6 +99,46 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
       expect(await store.history({ machine: M1 })).toEqual([created(M1, 1), ran, over]);
     });
 
+    test("finds a job and a machine, open or over", async () => {
+      const store = await open();
+      await store.record([seen(1), created(M1, 1), seen(2), created(M2, 2)]);
+      await store.record([
+        { kind: "job-closed", at: NOW, job: 2 },
+        { kind: "machine-forgotten", at: NOW, machine: M2 },
+      ]);
+
+      expect((await store.findJob(1))?.id).toBe(1);
+      expect((await store.findJob(2))?.id).toBe(2);
+      expect((await store.findMachine(M1))?.forJob).toBe(1);
+      expect((await store.findMachine(M2))?.forJob).toBe(2);
+      expect(await store.findJob(404)).toBeUndefined();
+      expect(await store.findMachine("nobody")).toBeUndefined();
+    });
+
+    test("tells what was over last, newest first, and what is about no one job or machine", async () => {
+      const store = await open();
+      await store.record([1, 2, 3, 4].map((id) => seen(id)));
+      await store.record([created(M1), created(M2), drained("lab1", true), drained("lab1", false)]);
+      const over = (job: number, at: number): Fact => ({ kind: "job-closed", at, job });
+      await store.record([over(2, NOW + 1), over(1, NOW + 2), over(3, NOW + 3)]);
+      await store.record([{ kind: "machine-forgotten", at: NOW, machine: M2 }]);
+
+      const { jobs, machines, rest } = await store.lately(2);
+
+      expect(jobs.map(({ id }) => id)).toEqual([3, 1]);
+      expect(machines.map(({ name }) => name)).toEqual([M2]);
+      expect(rest).toEqual([drained("lab1", false), drained("lab1", true)]);
+    });
+
+    test("does not tell of a job whose end was the first that was heard of it", async () => {
+      const store = await open();
+
+      await store.record([seen(1, { status: "done", conclusion: "success" })]);
+
+      expect((await store.lately(9)).jobs).toEqual([]);
+      expect(await store.findJob(1)).toBeUndefined();
+    });
+
     test("has no history of what never was", async () => {
       const store = await open();
 
@@ -135,6 +175,24 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
 
       const times = Array.from(store.state.jobs.values(), ({ runCancelledAt }) => runCancelledAt);
       expect(times).toEqual([NOW, NOW, undefined]);
+    });
+
+    test("remembers what is paused, and until when a machine is held", async () => {
+      const store = await open();
+      const paused = (repo: string, isPaused: boolean): Fact => ({
+        kind: "orders-paused",
+        at: NOW,
+        repo,
+        paused: isPaused,
+        by: "mona",
+      });
+
+      await store.record([created(M1), paused(REPO, true), paused("*", true), paused("*", false)]);
+      await store.record([{ kind: "machine-held", at: NOW, machine: M1, until: NOW + 9, by: "mona" }]);
+
+      expect([...store.state.paused]).toEqual([REPO]);
+      expect((await store.findMachine(M1))?.heldUntil).toBe(NOW + 9);
+      expect((await store.lately(9)).rest).toHaveLength(3);
     });
 
     test("knows a webhook that it has, whatever its second copy says", async () => {

@@ -318,6 +318,14 @@ function anyFact(): fc.Arbitrary<Fact> {
     fc.tuple(fc.nat(2), at).map(([run, when]) => seenRun(run, when)),
     fc.tuple(fc.nat(2), at).map(([run, when]) => approvedRun(run, when)),
     fc.record({ kind: fc.constant("repository-access"), at, repo: fc.constant(REPO), granted: fc.boolean() }),
+    fc.record({
+      kind: fc.constant("orders-paused"),
+      at,
+      repo: fc.constantFrom(REPO, "*"),
+      paused: fc.boolean(),
+      by: fc.string(),
+    }),
+    fc.record({ kind: fc.constant("machine-held"), at, machine, until: at, by: fc.string() }),
     fc.record({ kind: fc.constant("check-published"), at, job, check: fc.nat(9), digest: fc.string() }),
     fc.tuple(machine, fc.option(job, { nil: undefined })).map(([name, forJob]) => created(name, forJob)),
     fc.record({

@@ -200,6 +200,7 @@ export type WorldParts = {
   streaks?: Record<string, Streak>;
   drained?: string[];
   runs?: RunAttempt[];
+  paused?: string[];
   /** Repositories without the App. */
   withoutAccess?: string[];
   strangers?: Stranger[];
@@ -216,6 +217,7 @@ export function aWorld(parts: WorldParts = {}): World {
     machines: new Map(parts.machines?.map((machine) => [machine.name, machine])),
     drained: new Set(parts.drained),
     runs: new Map(parts.runs?.map((run) => [runKey({ runId: run.id, attempt: run.attempt }), run])),
+    paused: new Set(parts.paused),
     withoutAccess: new Set(parts.withoutAccess),
     streaks: new Map(Object.entries(parts.streaks ?? {})),
   };

@@ -172,7 +172,7 @@ export function fakeHost(): FakeHost {
 
 type GitHubVerb =
   | ("installed" | "isInstalled" | "runners" | "register" | "remove" | "job" | "openJobs" | "publish")
-  | ("run" | "cancelRun" | "rerunJob" | "rerunRun" | "mayWrite")
+  | ("run" | "cancelRun" | "rerunJob" | "rerunRun" | "mayWrite" | "isMember")
   | ("openChecks" | "closeCheck" | "deliveries" | "delivery");
 
 export type FakeGitHub = Troubles<GitHubVerb> & {
@@ -270,6 +270,10 @@ export function fakeGitHub(now = () => NOW): FakeGitHub {
     async rerunRun() {
       await call("rerunRun");
       return "queued";
+    },
+    async isMember() {
+      await call("isMember");
+      return true;
     },
     async mayWrite() {
       await call("mayWrite");

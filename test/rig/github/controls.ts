@@ -19,6 +19,12 @@ export type Controls = {
   /** Adds a repository; installs the App on it unless told not to. */
   addRepository(name: string, settings?: RepositorySettings): void;
   addCollaborator(repo: string, login: string, permission: "admin" | "write" | "read"): void;
+  removeCollaborator(repo: string, login: string): void;
+  /** `team`: org/team. */
+  addTeamMember(team: string, login: string): void;
+  removeTeamMember(team: string, login: string): void;
+  /** An account that has no right anywhere. */
+  addStranger(login: string): void;
   uninstall(repo: string): void;
   /** Suspends the installation that the repository is part of, or lets it go on. */
   suspend(repo: string, suspended: boolean): void;
@@ -55,6 +61,23 @@ export function controls(world: World): Controls {
     },
     addCollaborator(repo, login, permission) {
       repoNamed(world, repo).collaborators.set(login, permission);
+      changed(world);
+    },
+    removeCollaborator(repo, login) {
+      repoNamed(world, repo).collaborators.delete(login);
+      changed(world);
+    },
+    addTeamMember(team, login) {
+      const key = team.toLowerCase();
+      world.teams.set(key, new Set([...(world.teams.get(key) ?? []), login]));
+      changed(world);
+    },
+    removeTeamMember(team, login) {
+      world.teams.get(team.toLowerCase())?.delete(login);
+      changed(world);
+    },
+    addStranger(login) {
+      world.strangers.add(login);
       changed(world);
     },
     uninstall: (repo) => uninstall(world, repoNamed(world, repo)),

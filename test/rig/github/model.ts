@@ -197,12 +197,15 @@ export type Times = {
   webhookTimeoutMs: number;
   installationTokenMs: number;
   registrationTokenMs: number;
+  /** From the person's consent to the token. */
+  signInCodeMs: number;
+  userTokenMs: number;
 };
 
 /**
  * See: docs.github.com, "Self-hosted runners reference" (60 s routing, 1 and 14 days, 24 h in the queue), "Best practices for using
  * webhooks" (10 s), "Generating an installation access token" (1 h), REST "Create a registration token" (1 h),
- * "Canceling a workflow" (5 minutes). The two silences are not documented: guesses.
+ * "Canceling a workflow" (5 minutes), "Generating a user access token for a GitHub App" (10 minutes, 8 h). The two silences are not documented: guesses.
  */
 export const GITHUB_TIMES: Times = {
   giveBackMs: 60_000,
@@ -215,4 +218,6 @@ export const GITHUB_TIMES: Times = {
   webhookTimeoutMs: 10_000,
   installationTokenMs: 3_600_000,
   registrationTokenMs: 3_600_000,
+  signInCodeMs: 600_000,
+  userTokenMs: 28_800_000,
 };

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
@@ -36,6 +36,8 @@ export type GitHubOptions = {
   webhook?: { url: string; secret: string } | undefined;
   /** Default: id 123456 with a new key. */
   app?: { id: number; privateKey: string } | undefined;
+  /** Where browsers that sign in may be sent back to. Default: nowhere. */
+  callbacks?: string[] | undefined;
   /** What the App is granted. Default: what app.yml asks for. */
   permissions?: Permissions | undefined;
   /** GitHub's waiting times, shortened. */
@@ -55,7 +57,7 @@ export type EmulatedGitHub = Controls & {
   url: string;
   /** Base address of the REST API, for Octokit's `baseUrl`. */
   apiUrl: string;
-  app: { id: number; privateKey: string; webhookSecret: string };
+  app: { id: number; privateKey: string; webhookSecret: string; clientId: string; clientSecret: string };
   job(id: number): Job;
   jobs(repo: string): Job[];
   runners(repo: string): Runner[];
@@ -100,6 +102,8 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<Emulated
       id: world.app.id,
       privateKey: world.app.privateKey,
       webhookSecret: options.webhook?.secret ?? newSecret(""),
+      clientId: world.app.clientId,
+      clientSecret: world.app.clientSecret,
     },
     ...controls(world),
     ...views(world),
@@ -145,14 +149,18 @@ const PERMISSIONS: Permissions = {
   actions: "write",
   contents: "read",
   metadata: "read",
+  members: "read",
 };
 
-function appOf({ app, permissions }: GitHubOptions): World["app"] {
+function appOf({ app, permissions, callbacks = [] }: GitHubOptions): World["app"] {
   return {
     id: app?.id ?? 123_456,
     slug: "mayfly",
     privateKey: app?.privateKey ?? ownKey(),
     permissions: permissions ?? PERMISSIONS,
+    clientId: `Iv23${randomBytes(8).toString("hex")}`,
+    clientSecret: newSecret(""),
+    callbacks,
   };
 }
 

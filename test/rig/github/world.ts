@@ -16,8 +16,19 @@ import {
   type Runner,
   type Times,
 } from "./model.ts";
+import type { SignInCode, UserToken } from "./oauth.ts";
 
-export type AppCredentials = { id: number; slug: string; privateKey: string; permissions: Permissions };
+export type AppCredentials = {
+  id: number;
+  slug: string;
+  privateKey: string;
+  permissions: Permissions;
+  /** For people who sign in. */
+  clientId: string;
+  clientSecret: string;
+  /** Addresses that a browser may be sent back to. */
+  callbacks: string[];
+};
 
 /** Everything the emulated GitHub knows. Changed in place; whoever changes it calls `changed`. */
 export type World = {
@@ -51,6 +62,12 @@ export type World = {
   deliveries: Delivery[];
   installationTokens: Map<string, InstallationToken>;
   registrationTokens: Map<string, { repo: Repo; expiresAt: number }>;
+  signInCodes: Map<string, SignInCode>;
+  userTokens: Map<string, UserToken>;
+  /** Logins by team, `org/team` in lower case. */
+  teams: Map<string, Set<string>>;
+  /** Accounts without any right. */
+  strangers: Set<string>;
   calls: Call[];
   violations: string[];
   /** Counts changes; for those who wait for the next one. */
@@ -106,6 +123,10 @@ export function createWorld(settings: WorldSettings): World {
     deliveries: [],
     installationTokens: new Map(),
     registrationTokens: new Map(),
+    signInCodes: new Map(),
+    userTokens: new Map(),
+    teams: new Map(),
+    strangers: new Set(),
     calls: [],
     violations: [],
     version: 0,

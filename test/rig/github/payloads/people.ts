@@ -30,6 +30,28 @@ export function accountPayload(world: World, account: Account): Schema<"simple-u
   };
 }
 
+/** The person whose token it is, as others see them. */
+export function userPayload(world: World, login: string): Schema<"public-user"> {
+  const account = world.accounts.get(login.toLowerCase()) ?? { id: 1, login, kind: "User" as const };
+  return {
+    ...accountPayload(world, account),
+    user_view_type: "public",
+    name: null,
+    company: null,
+    blog: null,
+    location: null,
+    email: null,
+    hireable: null,
+    bio: null,
+    public_repos: 0,
+    public_gists: 0,
+    followers: 0,
+    following: 0,
+    created_at: isoTime(world.startedAt),
+    updated_at: isoTime(world.startedAt),
+  };
+}
+
 /** The organisation of a webhook. */
 export function organizationPayload(world: World, account: Account): Record<string, unknown> {
   const api = `${world.apiUrl}/orgs/${account.login}`;

@@ -8,16 +8,18 @@ import { allows, type Caller } from "./auth.ts";
 import { checks } from "./checks.ts";
 import { deliveries } from "./deliveries.ts";
 import { NEEDED } from "./handlers.ts";
+import { teams, users } from "./people.ts";
 import { repos } from "./repos.ts";
 import { runners } from "./runners.ts";
 import { runs } from "./runs.ts";
 
 const ofApp: Table = { ...apps, ...deliveries };
-const ofInstallation: Table = { ...installations };
+const ofInstallation: Table = { ...installations, ...teams };
+const ofUser: Table = { ...users };
 const ofRepository: Table = { ...repos, ...runners, ...runs, ...checks };
 
 /** Ids of all operations that have a handler. */
-export const HANDLED: readonly string[] = [ofApp, ofInstallation, ofRepository].flatMap(Object.keys);
+export const HANDLED: readonly string[] = [ofApp, ofInstallation, ofUser, ofRepository].flatMap(Object.keys);
 
 /** The handlers as the dispatcher sees them. NB: what they are given fits their own types, since the gate has checked it. */
 type Table = Record<string, ((call: never) => Outgoing | Promise<Outgoing>) | undefined>;
@@ -38,9 +40,12 @@ export function access(
       ? { handle: own, more: {} }
       : refuse(401, "A JSON web token could not be decoded");
   }
-  if (caller.kind === "app") return refuse(403, "Resource not accessible by integration");
+  const personal = ofUser[operation.id];
+  if (personal && caller.kind === "user") return { handle: personal, more: { login: caller.login } };
+  if (personal || caller.kind !== "installation")
+    return refuse(403, "Resource not accessible by integration");
   const general = ofInstallation[operation.id];
-  if (general) return { handle: general, more: { token: caller.token } };
+  if (general) return permitted(operation, caller, { handle: general, more: { token: caller.token } });
   const handle = ofRepository[operation.id];
   if (!handle) return refuse(500, `no handler for ${operation.id}`);
   const repo = findRepo(world, `${path.owner}/${path.repo}`);
@@ -49,8 +54,16 @@ export function access(
       ? refuse(403, "Resource not accessible by integration")
       : refuse(404, "Not Found");
   }
+  return permitted(operation, caller, { handle, more: { repo } });
+}
+
+function permitted(
+  operation: Operation,
+  { token }: Caller & { kind: "installation" },
+  allowed: Allowed,
+): Allowed | Refusal {
   const needed = NEEDED[operation.id as OperationId] ?? {};
-  if (allows(caller.token.permissions, needed)) return { handle, more: { repo } };
+  if (allows(token.permissions, needed)) return allowed;
   const wanted = Object.entries(needed).map(([name, level]) => `${name}=${level}`);
   return refuse(403, "Resource not accessible by integration", {
     "x-accepted-github-permissions": wanted.join(","),

@@ -4,8 +4,11 @@ import type { Level, Permissions, Repo } from "../model.ts";
 import { changed, type InstallationToken, isoTime, newSecret, type World } from "../world.ts";
 import { type Refusal, refuse } from "./answer.ts";
 
-/** Who calls: the App itself (its JWT) or the App on one account (an installation token). */
-export type Caller = { kind: "app" } | { kind: "installation"; token: InstallationToken };
+/** Who calls: the App itself (its JWT), the App on one account (an installation token), or the App for a person (a user token). */
+export type Caller =
+  | { kind: "app" }
+  | { kind: "installation"; token: InstallationToken }
+  | { kind: "user"; login: string };
 
 /**
  * Finds out who calls. A JWT must be signed by the App's key, be in force, and last for ten minutes at most.
@@ -15,6 +18,8 @@ export function authenticate(world: World, authorization: string | undefined): C
   const credential = authorization?.replace(/^(bearer|token) /i, "");
   if (!credential) return refuse(401, "Requires authentication");
   if (credential.split(".").length === 3) return checkJwt(world, credential) ?? { kind: "app" };
+  const user = world.userTokens.get(credential);
+  if (user && user.expiresAt > Date.now()) return { kind: "user", login: user.login };
   const token = world.installationTokens.get(credential);
   if (!token || token.expiresAt <= Date.now()) return refuse(401, "Bad credentials");
   if (token.installation.suspendedAt !== undefined)

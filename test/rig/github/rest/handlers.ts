@@ -2,9 +2,10 @@ import type { Permissions, Repo } from "../model.ts";
 import type { InstallationToken, World } from "../world.ts";
 import type { Answer, OperationId, Request } from "./answer.ts";
 
-/** What an operation's handler is given. Three kinds, by who may call and for what. */
+/** What an operation's handler is given. Four kinds, by who may call and for what. */
 export type AppCall<Id extends OperationId> = Request<Id> & { world: World };
 export type TokenCall<Id extends OperationId> = AppCall<Id> & { token: InstallationToken };
+export type UserCall<Id extends OperationId> = AppCall<Id> & { login: string };
 export type RepoCall<Id extends OperationId> = AppCall<Id> & { repo: Repo };
 
 type Answered<Id extends OperationId> = Answer<Id> | Promise<Answer<Id>>;
@@ -13,6 +14,8 @@ type Answered<Id extends OperationId> = Answer<Id> | Promise<Answer<Id>>;
 export type AppHandlers = { [Id in OperationId]?: (call: AppCall<Id>) => Answered<Id> };
 /** Operations of an installation as a whole. */
 export type TokenHandlers = { [Id in OperationId]?: (call: TokenCall<Id>) => Answered<Id> };
+/** Operations for a person: they need that person's token. */
+export type UserHandlers = { [Id in OperationId]?: (call: UserCall<Id>) => Answered<Id> };
 /** Operations on a repository; only called if the token's installation has the repository and the permission. */
 export type RepoHandlers = { [Id in OperationId]?: (call: RepoCall<Id>) => Answered<Id> };
 
@@ -41,4 +44,5 @@ export const NEEDED: { [Id in OperationId]?: Permissions } = {
   "checks/update": { checks: "write" },
   "repos/get": { metadata: "read" },
   "repos/get-collaborator-permission-level": { metadata: "read" },
+  "teams/get-membership-for-user-in-org": { members: "read" },
 };

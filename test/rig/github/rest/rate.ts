@@ -3,10 +3,13 @@ import type { World } from "../world.ts";
 import { limitNow } from "./limits.ts";
 
 /**
- * The primary rate limit: calls in an hour, counted for each installation and for the App, in two buckets.
+ * The primary rate limit: calls in an hour, counted for each installation, for the App, and for each person, in two buckets.
  * See: docs.github.com, "Rate limits for the REST API" (5,000, and how it grows), and REST "Get rate limit status" (`actions_runner_registration`).
  */
-export type Account = { who: number | "app"; bucket: "core" | "actions_runner_registration" };
+export type Account = {
+  who: number | "app" | `user ${string}`;
+  bucket: "core" | "actions_runner_registration";
+};
 
 const REGISTRATIONS_AN_HOUR = 10_000;
 /** An installation with more than 20 repositories may make 50 more calls for each further one, up to this. */
@@ -68,7 +71,7 @@ function useOf(world: World, { who, bucket }: Account): Use {
 }
 
 function callsAnHour({ hourlyLimit, installations }: World, who: Account["who"]): number {
-  const repositories = who === "app" ? 0 : (installations.get(who)?.repos.size ?? 0);
+  const repositories = typeof who === "number" ? (installations.get(who)?.repos.size ?? 0) : 0;
   const more = CALLS_OF_A_REPOSITORY * Math.max(0, repositories - FEW_REPOSITORIES);
   return Math.max(hourlyLimit, Math.min(hourlyLimit + more, MOST_CALLS_AN_HOUR));
 }

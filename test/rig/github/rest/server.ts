@@ -107,17 +107,22 @@ async function answerOf(world: World, operation: Operation, c: Context, noted: N
 
 /** NB: what the App itself may do in a minute is not documented. */
 function secondaryLimitOf(world: World, operation: Operation, { c, caller }: Omit<Incoming, "noted">) {
-  if (caller.kind === "app") return undefined;
+  if (caller.kind !== "installation") return undefined;
   const { owner = "", repo = "" } = c.req.param() as Record<string, string>;
   const call = { operation: operation.id, method: c.req.method, repo: `${owner}/${repo}`.toLowerCase() };
   return secondaryLimit(world, { ...call, installation: caller.token.installation.id });
 }
 
 const accountFor = (operation: Operation, caller: Caller): Account => ({
-  who: caller.kind === "app" ? "app" : caller.token.installation.id,
+  who: whoPays(caller),
   bucket:
     operation.id === "actions/generate-runner-jitconfig-for-repo" ? "actions_runner_registration" : "core",
 });
+
+function whoPays(caller: Caller): Account["who"] {
+  if (caller.kind === "user") return `user ${caller.login}`;
+  return caller.kind === "app" ? "app" : caller.token.installation.id;
+}
 
 type Incoming = { c: Context; caller: Caller; noted: Noted };
 

@@ -1,0 +1,70 @@
+import { html } from "hono/html";
+import { answerWhy, factWords } from "../control/answer.ts";
+import { overviewOf } from "../control/overview.ts";
+import type { Fact } from "../core/facts.ts";
+import { clock } from "../core/markdown.ts";
+import { stagesOf } from "../core/report.ts";
+import type { Failure, Job } from "../core/types.ts";
+import { WHY_WORDS } from "../core/words.ts";
+import { button, type Html, linkOut, machineLink, moment, section, type Viewer } from "./layout.ts";
+import { ending, likelyWords, stands } from "./look.ts";
+import type { PagesParts } from "./parts.ts";
+import { stageTable } from "./stages.ts";
+
+const REMEMBERED = 200;
+
+export type JobPage = { title: string; body: Html };
+
+/** All that is known of a job. Undefined: nothing is, or this viewer may not know. */
+export async function jobPage(id: number, parts: PagesParts, viewer: Viewer): Promise<JobPage | undefined> {
+  const job = await parts.store.findJob(id);
+  if (!job || !(viewer.isOperator || viewer.sees(job.repo))) return undefined;
+  const history = await parts.store.history({ job: id });
+  const world = parts.world();
+  const sentences = answerWhy(id, world, history, parts.standing())?.sentences ?? [];
+  const machine = await parts.store.findMachine(job.ranOn ?? job.failure?.machine ?? "");
+  const body = html`<hgroup>
+      <h1>${job.name}</h1>
+      <p>${job.workflow} in ${job.repo}</p>
+    </hgroup>
+    <p>${await standing(job, parts)} ${linkOut(job.url, "The job at GitHub")}</p>
+    ${sentences.map((sentence) => html`<p>${sentence}</p>`)}
+    ${retryButton(job)}
+    ${machine === undefined ? "" : html`<p>Machine ${machineLink(machine.name)}</p>`}
+    ${section("Stages", stageTable(stagesOf(job, machine), world.now))}
+    ${job.failure === undefined ? "" : section("The last machine that failed", failureCard(job.failure, job.tries))}
+    ${section("What has happened", historyList(history, world.now))}`;
+  return { title: job.name, body };
+}
+
+async function standing(job: Job, { store, world }: PagesParts): Promise<Html> {
+  if (job.status === "done") return html`${ending(job.conclusion)} ${tookWords(job)}`;
+  const { machines } = await store.lately(REMEMBERED);
+  const known = [...machines, ...store.state.machines.values()];
+  const view = overviewOf(world(), [], undefined, known).jobs.find(({ id }) => id === job.id);
+  if (!view) return html``;
+  const likely = likelyWords(view.likelyMs);
+  return html`${stands(view.is)} ${likely === "" ? "" : html`<span class="likely">likely wait: ${likely}</span>`}`;
+}
+
+const tookWords = ({ startedAt, doneAt }: Job): string =>
+  startedAt === undefined || doneAt === undefined ? "" : `after ${clock(doneAt - startedAt)}.`;
+
+const retryButton = ({ id, gaveUpAt, status }: Job): Html =>
+  gaveUpAt === undefined || status !== "queued" ? html`` : button(`/jobs/${id}/retry`, "Retry", "retry");
+
+function failureCard({ machine, why, text, tail }: Failure, tries: number): Html {
+  return html`<p>${machineLink(machine)}: ${WHY_WORDS[why]}${tries > 0 ? ` Failed machines so far: ${tries}.` : ""}</p>
+    ${text === "" ? "" : html`<pre class="log" tabindex="0" aria-label="Cause">${text}</pre>`}
+    ${tail ? html`<pre class="log" id="tail" tabindex="0" aria-label="Last words of ${machine}">${tail}</pre>` : ""}`;
+}
+
+/** Facts in words, oldest first. */
+export function historyList(history: readonly Fact[], now: number): Html | undefined {
+  // NB: that a check run was written tells nothing that is not told by what it was written for.
+  const told = history.filter(({ kind }) => kind !== "check-published");
+  if (told.length === 0) return undefined;
+  return html`<ol class="history">
+    ${told.map((fact) => html`<li>${moment(fact.at, now)} ${factWords(fact)}</li>`)}
+  </ol>`;
+}

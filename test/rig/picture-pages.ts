@@ -1,0 +1,60 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { SITE_LABELS, type Site, startSite } from "./site.ts";
+
+const LIMIT_MS = 120_000;
+const labels = [...SITE_LABELS];
+
+/** Takes pictures of Mayfly's own pages on a busy day: some jobs are over, some run, some wait. VMs are processes. */
+export async function takePages(browser: Browser, images: string): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "mayfly-pictures-"));
+  const site = await startSite({
+    ...{ driver: "fake", folder, controller: "lab", machines: 3 },
+    image: { cpus: 2, memory: "4 GiB" },
+  });
+  try {
+    const job = await fill(site);
+    const page = await browser.newPage({ viewport: { width: 1100, height: 900 }, deviceScaleFactor: 1.5 });
+    await signIn(page, site);
+    await page.screenshot({ path: join(images, "status.png") });
+    await page.goto(`${site.web}/jobs/${job}`);
+    await page.getByRole("status").getByText("Live").waitFor();
+    await page.screenshot({ path: join(images, "job.png"), clip: { x: 0, y: 0, width: 1100, height: 620 } });
+  } finally {
+    await site.close();
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Answers a job that runs. */
+async function fill({ github, repo }: Site): Promise<number> {
+  const names = ["lint", "unit tests (R2024b)", "unit tests (R2025a)", "documentation"];
+  const { jobs: past } = github.queueRun(repo, {
+    name: "CI",
+    jobs: names.map((name) => ({ name, labels, script: "sleep 15" })),
+  });
+  await github.until(() => past.every((id) => github.job(id).status === "completed"), LIMIT_MS);
+  const { jobs } = github.queueRun(repo, {
+    name: "Release",
+    jobs: ["unit tests (R2024b)", "unit tests (R2025a)", "system tests", "package", "documentation"].map(
+      (name) => ({
+        name,
+        labels,
+        script: "sleep 120",
+      }),
+    ),
+  });
+  const isRunning = (id: number) => github.job(id).status === "in_progress";
+  await github.until(() => jobs.filter(isRunning).length === 3, LIMIT_MS);
+  return jobs.find(isRunning) ?? 0;
+}
+
+async function signIn(page: Page, { web }: Site): Promise<void> {
+  await page.goto(web);
+  await page.getByRole("button", { name: "Sign in with GitHub" }).click();
+  await page.getByLabel("Sign in as").selectOption("octocat");
+  await page.getByRole("button", { name: "Authorize" }).click();
+  await page.getByRole("status").getByText("Live").waitFor();
+}
