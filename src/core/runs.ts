@@ -1,7 +1,7 @@
 import type { Fact, State } from "./facts.ts";
 import type { Job, JobSeen } from "./types.ts";
 
-/** How facts about runs are folded into the state. See: facts.ts. */
+/** How facts about runs are folded into the state. See: apply.ts. */
 
 export const runKey = ({ runId, attempt }: Pick<JobSeen, "runId" | "attempt">): string =>
   `${runId}/${attempt}`;

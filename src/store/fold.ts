@@ -1,4 +1,5 @@
-import { apply, type Fact, type Limit, type State } from "../core/facts.ts";
+import { apply } from "../core/apply.ts";
+import type { Fact, Limit, State } from "../core/facts.ts";
 import { runKey } from "../core/runs.ts";
 import type { Job, Machine, MachineName, RunAttempt } from "../core/types.ts";
 import { subjectsOf } from "./subjects.ts";

@@ -1,4 +1,5 @@
-import { apply, emptyState, type Fact, type State } from "../core/facts.ts";
+import { apply } from "../core/apply.ts";
+import { emptyState, type Fact, type State } from "../core/facts.ts";
 import type { ClosedJob, Delivery, PastMachine, Store } from "../ports.ts";
 import { subjectsOf } from "./subjects.ts";
 

@@ -1,6 +1,7 @@
 import { Kysely } from "kysely";
 import type { Logger } from "pino";
-import { apply, emptyState, type Fact, type State } from "../core/facts.ts";
+import { apply } from "../core/apply.ts";
+import { emptyState, type Fact, type State } from "../core/facts.ts";
 import type { Delivery, Store } from "../ports.ts";
 import { makePrivateFile, openDatabase } from "./database.ts";
 import { sqliteDialect } from "./dialect.ts";

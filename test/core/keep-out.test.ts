@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { apply } from "../../src/core/apply.ts";
 import { explainJob } from "../../src/core/explain.ts";
-import { apply } from "../../src/core/facts.ts";
 import { waitsSince } from "../../src/core/measure.ts";
 import { CANCEL_AGAIN_MS, DEFAULT_PATIENCE, LATE_EVENT_MS } from "../../src/core/patience.ts";
 import { plan, storiesOf } from "../../src/core/plan.ts";

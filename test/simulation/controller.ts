@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import { actor } from "../../src/act.ts";
-import { apply, emptyState, type Fact, type State } from "../../src/core/facts.ts";
+import { apply } from "../../src/core/apply.ts";
+import { emptyState, type Fact, type State } from "../../src/core/facts.ts";
 import { machineName } from "../../src/core/name.ts";
 import type { JobSeen } from "../../src/core/types.ts";
 import { sweepJobs } from "../../src/intake/sweep.ts";
