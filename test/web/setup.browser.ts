@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { barriers } from "../rig/axe.ts";
 import { openBrowser } from "../rig/browser.ts";
 import { SITE_LABELS, type Site, type SiteOptions, startSite } from "../rig/site.ts";
 
@@ -164,5 +165,38 @@ describe("the set-up", () => {
       expect(log).not.toContain(secret);
       expect(pages.join()).not.toContain(secret);
     }
+  });
+
+  test("keeps nobody out, at any step, in light and dark and on a phone", async () => {
+    const { web } = await begin();
+    const page = await newPage();
+    const look = async (step: string) => {
+      for (const colorScheme of ["light", "dark"] as const) {
+        // NB: else links fade from one colour to the other.
+        await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        expect(await barriers(page), `${step}, ${colorScheme}`).toEqual([]);
+      }
+      await page.setViewportSize({ width: 360, height: 700 });
+      expect(await page.evaluate("document.documentElement.scrollWidth"), step).toBe(360);
+      await page.setViewportSize({ width: 1100, height: 900 });
+    };
+
+    await page.goto(address);
+    await look("where");
+    await page.getByLabel("Its name in addresses").fill("no/such");
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByRole("alert").waitFor();
+    await look("where, with a fault");
+    complaints.splice(0);
+    await page.getByLabel("Its name in addresses").fill("octo");
+    await page.getByRole("button", { name: "Go on" }).click();
+    await look("make");
+    await makeApp(page);
+    await look("install");
+    await page.goto(`${web}/setup/job`);
+    await page.getByText("A whole workflow").click();
+    await look("job");
+    await page.getByRole("button", { name: "Start Mayfly" }).click();
+    await look("done");
   });
 });

@@ -41,4 +41,4 @@ export const sorry = (
 export const faultList = (faults: readonly string[]): Html =>
   faults.length === 0
     ? html``
-    : html`<ul class="faults" role="alert">${faults.map((fault) => html`<li>${fault}</li>`)}</ul>`;
+    : html`<div class="faults" role="alert">${faults.map((fault) => html`<p class="fault">${fault}</p>`)}</div>`;
