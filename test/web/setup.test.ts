@@ -65,6 +65,14 @@ describe("the wizard", () => {
     },
   );
 
+  test("is alive to whoever watches the process, and not ready", async () => {
+    const alive = await desk.browser().get("/healthz");
+    const ready = await desk.browser().get("/readyz");
+
+    expect([alive.status, ready.status]).toEqual([200, 503]);
+    expect(await ready.json()).toMatchObject({ ready: false, checks: [{ name: "setup", ok: false }] });
+  });
+
   test.each(["", "wrong", "x".repeat(43), "ü".repeat(43)])("is closed to the token %j", async (token) => {
     const person = desk.browser();
 

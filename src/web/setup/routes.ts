@@ -6,6 +6,7 @@ import { secureHeaders } from "hono/secure-headers";
 import { SetupError } from "../../ports.ts";
 import { assetRoutes } from "../assets.ts";
 import { changesOf } from "../changes.ts";
+import { healthBeforeSetup } from "../health.ts";
 import { layout, link } from "../layout.ts";
 import { liveStreams } from "../live.ts";
 import { LARGEST_FORM, PAGE_POLICY } from "../policy.ts";
@@ -38,6 +39,7 @@ export function setupRoutes(parts: SetupParts): Hono {
     parts.log.error({ err: error }, "a page of the set-up could not be made");
     return sorry(c, BROKEN);
   });
+  routes.route("/", healthBeforeSetup());
   routes.route("/", assetRoutes());
   routes.use((c, next) => (progress.isDone ? onceDone(c, parts) : next()));
   routes.get("/setup", (c, next) => enter(c, next, access));
