@@ -10,6 +10,7 @@ import type { Effect } from "./core/world.ts";
 import type { Observer } from "./observe.ts";
 import { type Clock, type Driver, type GitHub, GitHubUnavailable, type Guests, type Store } from "./ports.ts";
 import { hashToken, makeToken } from "./token.ts";
+import { bootTimes } from "./usual.ts";
 
 export type ActorParts = {
   catalogue: Catalogue;
@@ -42,6 +43,7 @@ export function actor(parts: ActorParts): Actor {
   const { store, clock, github, guests, observer, log } = parts;
   const since = clock.now();
   const settle = settler(parts.catalogue);
+  const boots = bootTimes(store, clock);
   /**
    * Jobs whose check run may be there although it is not written down: an earlier process may have made it, or a call whose answer
    * was lost. NB: that a job is older than this process does not say it by itself: GitHub has another clock.
@@ -166,7 +168,8 @@ export function actor(parts: ActorParts): Actor {
     const isFirst = !attempted.has(id);
     const known = job.check?.id ?? (job.queuedAt < since || !isFirst ? "find" : "new");
     attempted.add(id);
-    const content = report(job, story, digest, clock.now());
+    const context = { now: clock.now(), catalogue: settle(store.state.settings), boots: await boots() };
+    const content = report(job, story, { ...context, digest });
     const check = await onGitHub((signal) => github.publish(job, content, known, signal)).catch(
       (error: unknown) => {
         // NB: what a limit kept from being done has not been done, and need not be looked for.

@@ -12,7 +12,7 @@ const ENOUGH = 3;
 
 /** Guesses from `past`, the last machines that are over: what booting took, and what their jobs took. It is a guess, and called so. */
 export function likelyWaits(past: readonly Machine[], world: World): Likely {
-  const boots = mediansBy(({ image }) => image, bootOf, past);
+  const boots = usualBoots(past);
   const jobs = mediansBy(poolKey, jobOf, past);
   return (pool, story) => {
     const bootMs = boots.get(pool.image);
@@ -29,6 +29,10 @@ export function likelyWaits(past: readonly Machine[], world: World): Likely {
     return freeMs === undefined ? undefined : freeMs + bootMs;
   };
 }
+
+/** What booting usually takes, by image: the median of those machines, where there are enough. */
+export const usualBoots = (past: readonly Machine[]): Map<string, number> =>
+  mediansBy(({ image }) => image, bootOf, past);
 
 const bootOf = ({ startedAt, askedAt }: Machine): number | undefined =>
   startedAt === undefined || askedAt === undefined ? undefined : askedAt - startedAt;

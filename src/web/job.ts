@@ -3,7 +3,7 @@ import { answerWhy, factWords } from "../control/answer.ts";
 import { overviewOf } from "../control/overview.ts";
 import type { Fact } from "../core/facts.ts";
 import { clock } from "../core/markdown.ts";
-import { stagesOf } from "../core/report.ts";
+import { stagesOf } from "../core/stages.ts";
 import type { Failure, Job } from "../core/types.ts";
 import { WHY_WORDS } from "../core/words.ts";
 import { button, type Html, linkOut, machineLink, moment, section, type Viewer } from "./layout.ts";

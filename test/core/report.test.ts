@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { apply } from "../../src/core/apply.ts";
 import type { Fact } from "../../src/core/facts.ts";
 import { plan } from "../../src/core/plan.ts";
-import { type CheckRun, digestOf, report, worthOf } from "../../src/core/report.ts";
+import { digestOf, worthOf } from "../../src/core/report.ts";
 import type { Story } from "../../src/core/story.ts";
 import type { Failure, Job } from "../../src/core/types.ts";
 import {
@@ -20,10 +20,11 @@ import {
   minutes,
   NOW,
   seconds,
+  toldOf,
   working,
 } from "../support/build.ts";
 
-const told = (job: Job, story: Story): CheckRun => report(job, story, digestOf(job, story), NOW);
+const digest = (job: Job, story: Story): string => digestOf(job, story, (at) => at <= NOW);
 
 const aFailure = (changes: Partial<Failure> = {}): Failure => ({
   machine: M1,
@@ -100,21 +101,21 @@ describe("a job that goes well", () => {
       pass();
     }
 
-    expect(digests).toEqual(["waiting/0", "booting/0", "running", "done/success"]);
+    expect(digests).toEqual(["waiting/0", "booting/0/after", "running", "done/success"]);
     expect(world.state.jobs.size).toBe(0);
   });
 
   test("does not go back to waiting when another job takes its machine", () => {
     const booted = aJob({ check: { id: 9, digest: "booting/0" } });
 
-    expect(digestOf(booted, WAITING)).toBe("booting/0");
-    expect(digestOf({ ...booted, tries: 1 }, WAITING)).toBe("waiting/1");
+    expect(digest(booted, WAITING)).toBe("booting/0");
+    expect(digest({ ...booted, tries: 1 }, WAITING)).toBe("waiting/1");
   });
 });
 
 describe("a check run", () => {
   test("is named after the job, and is queued while it waits, with its place and the reason", () => {
-    expect(told(aJob(), WAITING)).toMatchObject({
+    expect(toldOf(aJob(), WAITING)).toMatchObject({
       name: "Mayfly: test",
       status: "queued",
       title: "2nd in the queue: lab1 is full",
@@ -123,40 +124,38 @@ describe("a check run", () => {
     });
   });
 
-  test("names the image that boots, and which try it is", () => {
-    expect(told(aJob(), { is: "booting", machine: booting() }).title).toBe("Booting plain");
-    expect(told(aJob({ tries: 1 }), { is: "booting", machine: booting() }).title).toBe(
-      "Booting plain, try 2",
-    );
-  });
-
   test("runs while the job runs", () => {
     const job = aJob({ status: "running", startedAt: ago(1000), ranOn: M1 });
 
-    expect(told(job, { is: "running", machine: working() })).toMatchObject({
+    expect(toldOf(job, { is: "running", machine: working() })).toMatchObject({
       status: "in_progress",
       startedAt: ago(1000),
       title: "Running on plain",
     });
-    expect(told({ ...job, ranOn: "somebody-else" }, { is: "running" }).title).toBe(
+    expect(toldOf({ ...job, ranOn: "somebody-else" }, { is: "running" }).title).toBe(
       "Running on somebody-else",
     );
   });
 
   test("says when GitHub holds the job back", () => {
-    expect(told(aJob({ status: "waiting" }), { is: "held" })).toMatchObject({
+    expect(toldOf(aJob({ status: "waiting" }), { is: "held" })).toMatchObject({
       status: "queued",
       title: "Held back by GitHub until it is approved",
     });
   });
 
-  test("of a job that the catalogue serves no more is not red: it says why nothing comes", () => {
-    expect(told(aJob(), { is: "unserved" })).toMatchObject({
+  test("of a job that no image fits is not red: it says why nothing comes, and what to do", () => {
+    const check = toldOf(aJob({ labels: ["our-plane"] }), { is: "unserved" });
+
+    expect(check).toMatchObject({
       status: "completed",
       conclusion: "neutral",
-      title: "Not served by Mayfly any more",
-      summary: expect.stringContaining("No image fits the job's labels any more"),
+      title: "No image has the label our-plane; nearest: our-plain",
     });
+    expect(check.summary).toMatch(
+      /^No image has the label `our-plane`; the nearest is `our-plain`\. No machine/,
+    );
+    expect(check.summary).toContain("correct runs-on in its workflow");
   });
 
   test("of a job that was given up is red, and names the cause and what to do", () => {
@@ -167,7 +166,7 @@ describe("a check run", () => {
       failure: aFailure(),
     });
 
-    const check = told(job, { is: "given-up" });
+    const check = toldOf(job, { is: "given-up" });
 
     expect(check).toMatchObject({
       status: "completed",
@@ -239,7 +238,7 @@ describe("a check run", () => {
     ],
     ["went well although its VM was in trouble", { failure: aFailure() }, "success", "Ran on plain for 3:12"],
   ])("of a job that %s", (_, changes, conclusion, title) => {
-    expect(told(done(changes), { is: "done", machine: ended() })).toMatchObject({
+    expect(toldOf(done(changes), { is: "done", machine: ended() })).toMatchObject({
       status: "completed",
       conclusion,
       completedAt: ago(seconds(48)),
@@ -256,7 +255,7 @@ describe("a check run", () => {
       destroyedAt: ago(seconds(40)),
     });
 
-    const { summary } = told(done(), { is: "done", machine });
+    const { summary } = toldOf(done(), { is: "done", machine });
 
     expect(summary.split("\n").filter((line) => line.startsWith("|"))).toEqual([
       "| Stage | Time (UTC) | Since queued | Took |",
@@ -278,7 +277,7 @@ describe("a check run", () => {
       configuredAt: ago(seconds(237)),
     });
 
-    const { summary } = told(done(), { is: "done", machine });
+    const { summary } = toldOf(done(), { is: "done", machine });
 
     expect(summary).toContain(
       "| Runner registered | 2026-11-23 11:56:03 | 1:03 | 0:01 |\n| Job started | 2026-11-23 11:56:03 | 1:03 | 0:00 |",
@@ -306,7 +305,7 @@ describe("what comes from outside", () => {
 
   test.each(STORIES)("is only ever code in the check run of a job that %s", (_, make) => {
     const [job, story] = make(evilJob);
-    const { summary, text = "" } = told(job, story);
+    const { summary, text = "" } = toldOf(job, story);
 
     const tokens = tokensOf(`${summary}\n\n${text}`);
 
@@ -325,7 +324,7 @@ describe("what comes from outside", () => {
           const long = letter.repeat(length);
           const [job, story] = make(aJob({ failure: aFailure({ text: long, tail: long }), tries: 2 }));
 
-          const { summary, text = "" } = told(job, story);
+          const { summary, text = "" } = toldOf(job, story);
 
           expect(Buffer.byteLength(summary)).toBeLessThan(65_535);
           expect(Buffer.byteLength(text)).toBeLessThan(65_535);
@@ -339,7 +338,7 @@ describe("what comes from outside", () => {
     const long = (mark: string) => `${mark}-begin ${"x".repeat(70_000)} ${mark}-end`;
     const job = aJob({ failure: aFailure({ text: long("cause"), tail: long("tail") }), tries: 1 });
 
-    const { summary, text = "" } = told(job, WAITING);
+    const { summary, text = "" } = toldOf(job, WAITING);
 
     expect(summary).toContain("cause-begin");
     expect(text).toContain("tail-end");
@@ -358,18 +357,18 @@ describe("a limit of GitHub's", () => {
     "GitHub limited Mayfly's calls from 2026-11-23 11:55:00 to 2026-11-23 11:58:20 (UTC); the job may have waited for that.";
 
   test("is told on the check run of a job that waited then", () => {
-    expect(told(done({ limited }), { is: "done" }).summary).toContain(sentence);
-    expect(told(aJob({ limited }), WAITING).summary).toContain(sentence);
+    expect(toldOf(done({ limited }), { is: "done" }).summary).toContain(sentence);
+    expect(toldOf(aJob({ limited }), WAITING).summary).toContain(sentence);
   });
 
   test("is not told of a job that ran already", () => {
-    const summary = told(done({ limited, startedAt: limited.at - 1 }), { is: "done" }).summary;
+    const summary = toldOf(done({ limited, startedAt: limited.at - 1 }), { is: "done" }).summary;
 
     expect(summary).not.toContain("limited");
   });
 
   test("is worth no write of its own", () => {
-    expect(digestOf(aJob({ limited }), WAITING)).toBe(digestOf(aJob(), WAITING));
+    expect(digest(aJob({ limited }), WAITING)).toBe(digest(aJob(), WAITING));
   });
 });
 
