@@ -23,6 +23,8 @@ export type ActorParts = {
   observer: Observer;
   /** Certificate authority of the guest listener, PEM. */
   ca: string;
+  /** Where the pages are that check runs lead to. */
+  publicUrl?: string | undefined;
   /** Keeps what is known of a machine that failed. Answers the lines worth showing at once. */
   keepEvidence: (machine: Machine, files: Record<string, string>) => Promise<string>;
 };
@@ -168,7 +170,9 @@ export function actor(parts: ActorParts): Actor {
     const isFirst = !attempted.has(id);
     const known = job.check?.id ?? (job.queuedAt < since || !isFirst ? "find" : "new");
     attempted.add(id);
-    const context = { now: clock.now(), catalogue: settle(store.state.settings), boots: await boots() };
+    const { publicUrl } = parts;
+    const catalogue = settle(store.state.settings);
+    const context = { now: clock.now(), catalogue, boots: await boots(), publicUrl };
     const content = report(job, story, { ...context, digest });
     const check = await onGitHub((signal) => github.publish(job, content, known, signal)).catch(
       (error: unknown) => {

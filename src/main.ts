@@ -227,8 +227,8 @@ type RingParts = {
 /** Observe, plan, act. */
 function makeRing(site: Site, { kept, ...parts }: RingParts): Reconciler {
   const { config, clock, log, ring, signs, meters } = site;
-  const { catalogue, patience } = config;
-  const shared = { ...parts, catalogue, clock, log };
+  const { catalogue, patience, publicUrl } = config;
+  const shared = { ...parts, catalogue, publicUrl, clock, log };
   const watch = observer({ ...shared, ...naming(site), repositories: repositoriesOf(site), ring });
   const act = actor({ ...shared, observer: watch, keepEvidence: kept.keep });
   const newName = (image: string) => machineName(catalogue.controller, image, randomBytes(8));

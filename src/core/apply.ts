@@ -1,7 +1,7 @@
 import { changeSettings } from "./apply-settings.ts";
 import { type Fact, poolKey, type State, type Streak } from "./facts.ts";
 import { approveRun, cancelRun, seeRun } from "./runs.ts";
-import type { Job, JobSeen, Machine, MachineName, Why } from "./types.ts";
+import type { Failure, Job, JobSeen, Machine, MachineName, Why } from "./types.ts";
 
 /** Folds one fact into the state. A fact about a job or machine that is not open changes nothing. */
 export function apply(state: State, fact: Fact): void {
@@ -175,12 +175,20 @@ function retire(state: State, fact: Extract<Fact, { kind: "machine-retired" }>):
   const { failure } = fact;
   if (!failure) return;
   const ran = Array.from(state.jobs.values()).find(({ ranOn }) => ranOn === machine.name);
-  if (ran) state.jobs.set(ran.id, { ...ran, failure });
+  if (ran) state.jobs.set(ran.id, withFailure(ran, failure));
   if (ran || machine.workingAt !== undefined) return;
   lengthenStreak(state, machine, fact.at);
   const madeFor = machine.forJob === undefined ? undefined : state.jobs.get(machine.forJob);
   if (!madeFor || madeFor.status === "running") return;
-  state.jobs.set(madeFor.id, { ...madeFor, failure, tries: madeFor.tries + 1 });
+  state.jobs.set(madeFor.id, { ...withFailure(madeFor, failure), tries: madeFor.tries + 1 });
+}
+
+/** A check run shows so many. */
+const MOST_FAILED = 10;
+
+function withFailure(job: Job, failure: Failure): Job {
+  const { machine, at, why } = failure;
+  return { ...job, failure, failed: [...(job.failed ?? []), { machine, at, why }].slice(-MOST_FAILED) };
 }
 
 /** The latch is never taken back; but a person may say that a machine need not wait for its job, whatever it was retired for. */

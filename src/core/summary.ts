@@ -1,21 +1,26 @@
 import { curesFor } from "./cures.ts";
 import { matchLabels } from "./labels.ts";
-import { block, clock, code } from "./markdown.ts";
+import { block, cell, clock, code, link } from "./markdown.ts";
 import { stagesOf } from "./stages.ts";
 import type { Kept, Story } from "./story.ts";
 import { isMachineFault, type TitleContext, wasGivenUp } from "./title.ts";
-import type { Failure, Job, Machine } from "./types.ts";
+import type { Box, Failure, Job, Machine, MachineName } from "./types.ts";
 import { forkWords, mismatchWords, placeWords, WHY_WORDS } from "./words.ts";
 
-export type SummaryContext = TitleContext;
+export type SummaryContext = TitleContext & {
+  /** Where the pages are, if anybody can sign in there. */
+  publicUrl: string | undefined;
+};
 
 /** What a check run says below its title, as Markdown. */
 export function summaryOf(job: Job, story: Story, context: SummaryContext): string {
   const parts = [
     headline(job, story, context),
     stageTable(job, story.machine),
+    placeTable(story.machine, context),
     limitText(job),
-    failureText(job),
+    failureText(job, context),
+    links(job, story.machine, context),
   ];
   return parts.filter((part) => part !== "").join("\n\n");
 }
@@ -101,6 +106,49 @@ function stageTable(job: Job, machine: Machine | undefined): string {
   return ["| Stage | Time (UTC) | Since queued | Took |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }
 
+/** Where it runs, and on what. NB: the catalogue may have changed since the machine was made. */
+function placeTable(machine: Machine | undefined, { catalogue, publicUrl }: SummaryContext): string {
+  if (!machine) return "";
+  const image = catalogue.images.find(({ name }) => name === machine.image);
+  const rows = [
+    ["Machine", linkTo(publicUrl, machinePath(machine.name), cell(machine.name))],
+    ["Host", cell(machine.host)],
+    ["Image", `${cell(machine.image)}${image ? boxWords(image.box) : ""}`],
+    ...(machine.runnerVersion === undefined ? [] : [["Runner", cell(machine.runnerVersion)]]),
+  ];
+  const lines = rows.map(([what, value]) => `| ${what} | ${value} |`);
+  return ["| Where | |", "| --- | --- |", ...lines].join("\n");
+}
+
+const DIGEST_CHARACTERS = 12;
+
+/** NB: the path of a box's file is the operator's affair, and tells nothing of what is in it. */
+function boxWords({ name, version, file, sha256 }: Box): string {
+  if (file !== undefined) return sha256 ? `, box of SHA-256 ${cell(sha256.slice(0, DIGEST_CHARACTERS))}` : "";
+  return `, box ${cell(name)}${version === undefined ? "" : ` ${cell(version)}`}`;
+}
+
+const linkTo = (publicUrl: string | undefined, path: string, text: string): string =>
+  publicUrl === undefined ? text : link(text, `${publicUrl}${path}`);
+
+/** NB: GitHub may have told of the job without its address. */
+function links(
+  { id, url, failure }: Job,
+  machine: Machine | undefined,
+  { publicUrl }: SummaryContext,
+): string {
+  const log = url === "" ? [] : [link("Log at GitHub", url)];
+  if (publicUrl === undefined) return log.join("");
+  const name = machine?.name ?? failure?.machine;
+  const pages = [
+    linkTo(publicUrl, `/jobs/${id}`, "Job in Mayfly"),
+    ...(name === undefined ? [] : [linkTo(publicUrl, machinePath(name), "Its machine in Mayfly")]),
+  ];
+  return [...log, ...pages].join(" · ");
+}
+
+const machinePath = (name: MachineName): string => `/machines/${encodeURIComponent(name)}`;
+
 /** NB: a job that ran already when GitHub set the limit had not to wait for it. */
 function limitText({ limited, startedAt }: Job): string {
   if (!limited || (startedAt !== undefined && startedAt < limited.at)) return "";
@@ -109,11 +157,18 @@ function limitText({ limited, startedAt }: Job): string {
 
 const timeOfDay = (at: number): string => new Date(at).toISOString().slice(0, 19).replace("T", " ");
 
-function failureText(job: Job): string {
-  const { failure } = job;
+function failureText(job: Job, { publicUrl }: SummaryContext): string {
+  const { failure, failed = [] } = job;
   if (!failure) return "";
   const tries = job.tries > 0 ? `**Failed machines so far: ${job.tries}.** ` : "";
-  return `${tries}The last one was ${code(failure.machine)} (image ${code(failure.image)}). ${WHY_WORDS[failure.why]}${causeWords(failure)}`;
+  const last = `${tries}The last one was ${code(failure.machine)} (image ${code(failure.image)}). ${WHY_WORDS[failure.why]}${causeWords(failure)}`;
+  if (failed.length < 2) return last;
+  const rows = failed.map(({ machine, at, why }) => {
+    const name = linkTo(publicUrl, machinePath(machine), cell(machine));
+    return `| ${name} | ${timeOfDay(at)} | ${WHY_WORDS[why]} |`;
+  });
+  const table = ["| Failed machine | Time (UTC) | Cause |", "| --- | --- | --- |", ...rows].join("\n");
+  return `${table}\n\n${last}`;
 }
 
 /** In each of summary and text GitHub takes 65,535 characters, and answers 422 to more. */

@@ -8,9 +8,11 @@ import { digestOf, worthOf } from "../../src/core/report.ts";
 import type { Story } from "../../src/core/story.ts";
 import type { Failure, Job } from "../../src/core/types.ts";
 import {
+  aCatalogue,
   ago,
   aJob,
   aJobSeen,
+  anImage,
   aSeen,
   aWorld,
   booting,
@@ -257,7 +259,7 @@ describe("a check run", () => {
 
     const { summary } = toldOf(done(), { is: "done", machine });
 
-    expect(summary.split("\n").filter((line) => line.startsWith("|"))).toEqual([
+    expect(tablesOf(summary)[0]).toEqual([
       "| Stage | Time (UTC) | Since queued | Took |",
       "| --- | --- | --- | --- |",
       "| Queued | 2026-11-23 11:55:00 | 0:00 | 0:00 |",
@@ -285,33 +287,112 @@ describe("a check run", () => {
   });
 });
 
+describe("a check run's summary", () => {
+  const publicUrl = "https://mayfly.example.org";
+  const page = (path: string) => `${publicUrl}/${path}`;
+
+  test("says on which machine, host and image the job runs, and with which runner", () => {
+    const box = { name: "generic/debian12", version: "4.3.12" };
+    const catalogue = aCatalogue({ images: [anImage({ box })] });
+
+    const { summary } = toldOf(done(), { is: "done", machine: ended() }, { catalogue });
+
+    expect(tablesOf(summary)[1]).toEqual([
+      "| Where | |",
+      "| --- | --- |",
+      `| Machine | \`${M1}\` |`,
+      "| Host | `lab1` |",
+      "| Image | `plain`, box `generic/debian12` `4.3.12` |",
+      "| Runner | `2.337.0` |",
+    ]);
+  });
+
+  test("names a box's file by the beginning of its digest, and never by its path", () => {
+    const box = { name: "x", file: "/srv/boxes/spinw.box", sha256: "0123456789abcdef".repeat(4) };
+    const catalogue = aCatalogue({ images: [anImage({ box })] });
+
+    const { summary } = toldOf(done(), { is: "done", machine: ended() }, { catalogue });
+
+    expect(summary).toContain("| Image | `plain`, box of SHA-256 `0123456789ab` |");
+    expect(summary).not.toContain("/srv");
+  });
+
+  test("of a machine whose image left the catalogue says its name", () => {
+    const { summary } = toldOf(done(), { is: "done", machine: ended({ image: "gone" }) });
+
+    expect(summary).toContain("| Image | `gone` |");
+  });
+
+  test("lists the machines that failed, each with its cause, when there was more than one", () => {
+    const failed = [
+      { machine: M1, at: ago(seconds(90)), why: "boot-timeout" as const },
+      { machine: M2, at: ago(seconds(10)), why: "boot-failed" as const },
+    ];
+    const job = aJob({ failure: aFailure({ machine: M2 }), failed, tries: 2 });
+
+    const { summary } = toldOf(job, WAITING, { publicUrl });
+
+    expect(tablesOf(summary)[1]).toEqual([
+      "| Failed machine | Time (UTC) | Cause |",
+      "| --- | --- | --- |",
+      `| [\`${M1}\`](${page(`machines/${M1}`)}) | 2026-11-23 11:58:30 | The VM did not finish booting in time: its guest program never called. |`,
+      `| [\`${M2}\`](${page(`machines/${M2}`)}) | 2026-11-23 11:59:50 | The VM could not be made. |`,
+    ]);
+  });
+
+  test("links to the log at GitHub, and to the pages where there are some", () => {
+    const story: Story = { is: "done", machine: ended() };
+    const log = `[Log at GitHub](${aJob().url})`;
+
+    expect(lastLine(toldOf(done(), story).summary)).toBe(log);
+    expect(lastLine(toldOf(done(), story, { publicUrl }).summary)).toBe(
+      `${log} · [Job in Mayfly](${page("jobs/1")}) · [Its machine in Mayfly](${page(`machines/${M1}`)})`,
+    );
+    expect(lastLine(toldOf(aJob(), WAITING, { publicUrl }).summary)).toBe(
+      `${log} · [Job in Mayfly](${page("jobs/1")})`,
+    );
+  });
+});
+
+/** The tables of a text, each by its lines. */
+const tablesOf = (markdown: string): string[][] =>
+  markdown
+    .split("\n\n")
+    .filter((part) => part.startsWith("|"))
+    .map((part) => part.split("\n"));
+
+const lastLine = (markdown: string): string => markdown.split("\n").at(-1) ?? "";
+
 describe("what comes from outside", () => {
   const EVIL =
     "x` | ](https://evil.test) **b** <img src=x> @octocat #1\n\n# Title\n\n```\n\n| a |\n| - |\n\n- [ ] todo";
   const STORIES: [string, (job: Job) => [Job, Story]][] = [
     ["waits", (job) => [job, WAITING]],
-    ["boots", (job) => [job, { is: "booting", machine: booting() }]],
+    ["boots", (job) => [job, { is: "booting", machine: booting({ runnerVersion: EVIL, host: EVIL }) }]],
     ["runs", (job) => [{ ...job, status: "running", ranOn: EVIL }, { is: "running" }]],
     ["was given up", (job) => [{ ...job, gaveUpAt: NOW }, { is: "given-up" }]],
     ["is not served any more", (job) => [job, { is: "unserved" }]],
-    ["is done", (job) => [{ ...job, ...done({ ranOn: EVIL, conclusion: EVIL }) }, { is: "done" }]],
+    ["is done", (job) => [{ ...job, ...done({ ranOn: EVIL, conclusion: EVIL, url: EVIL }) }, { is: "done" }]],
     [
       "is done on a machine that failed",
-      (job) => [{ ...job, ...done({ conclusion: EVIL }) }, { is: "done" }],
+      (job) => [{ ...job, ...done({ conclusion: EVIL, url: EVIL }) }, { is: "done" }],
     ],
   ];
   const failure = aFailure({ text: EVIL, tail: EVIL, image: EVIL });
-  const evilJob = aJob({ name: EVIL, workflow: EVIL, labels: [EVIL], failure, tries: 1 });
+  const failed = [failure, failure].map((one) => ({ ...one, machine: EVIL }));
+  const evilJob = aJob({ name: EVIL, workflow: EVIL, labels: [EVIL], url: EVIL, failure, failed, tries: 1 });
 
   test.each(STORIES)("is only ever code in the check run of a job that %s", (_, make) => {
     const [job, story] = make(evilJob);
-    const { summary, text = "" } = toldOf(job, story);
+    const { summary, text = "" } = toldOf(job, story, { publicUrl: "https://ours.test" });
 
     const tokens = tokensOf(`${summary}\n\n${text}`);
 
     const spoken = tokens.filter((token) => token.type === "text" && !("tokens" in token));
     expect(spoken.filter(({ raw }) => /octocat|evil|Title|todo/.test(raw))).toEqual([]);
-    expect(tokens.filter(({ type }) => /^(link|image|html|heading|list|em|del)$/.test(type))).toEqual([]);
+    const links = tokens.flatMap((token) => (token.type === "link" ? [String(token.href)] : []));
+    expect(links.filter((href) => !/^https:\/\/ours\.test\/(jobs|machines)\//.test(href))).toEqual([]);
+    expect(tokens.filter(({ type }) => /^(image|html|heading|list|em|del)$/.test(type))).toEqual([]);
   });
 
   test("is never more than GitHub takes", () => {

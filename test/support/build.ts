@@ -243,7 +243,14 @@ export function aWorld(parts: WorldParts = {}): World {
 /** What the check run of a job says at `NOW`. */
 export function toldOf(job: Job, story: Story, changes: Partial<ReportContext> = {}): CheckRun {
   const digest = digestOf(job, story, (at) => at <= NOW);
-  return report(job, story, { now: NOW, catalogue: aCatalogue(), boots: new Map(), digest, ...changes });
+  return report(job, story, {
+    now: NOW,
+    catalogue: aCatalogue(),
+    boots: new Map(),
+    publicUrl: undefined,
+    digest,
+    ...changes,
+  });
 }
 
 /** Plans, and says what is to be done to machines, in few words: `destroy mayfly-…`. */
