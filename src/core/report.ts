@@ -110,7 +110,7 @@ export type ReportContext = SummaryContext & { digest: string };
 /** What the check run of a job says at this stage. */
 export function report(job: Job, story: Story, context: ReportContext): CheckRun {
   const { digest, now } = context;
-  const base = { digest, name: `Mayfly: ${job.name}`, text: evidenceText(job), actions: [] };
+  const base = { digest, name: `Mayfly: ${job.name}`, text: evidenceText(job, context), actions: [] };
   const summary = summaryOf(job, story, context);
   const title = titleOf(job, story, context);
   switch (story.is) {

@@ -179,7 +179,11 @@ const causeWords = ({ text }: Failure): string =>
   text === "" ? "" : `\n\n${block(text.slice(0, CAUSE_CHARACTERS))}`;
 
 /** The evidence of a failure, for the check run's text. */
-export function evidenceText({ failure }: Job): string | undefined {
+export function evidenceText({ failure }: Job, { publicUrl }: SummaryContext): string | undefined {
   if (!failure?.tail) return undefined;
-  return `Last words of ${code(failure.machine)}:\n\n${block(failure.tail.slice(-TAIL_CHARACTERS))}\n\nThe whole evidence is kept on the controller, in the folder ${code(`evidence/${failure.machine}`)}.`;
+  const { machine, tail } = failure;
+  const kept = `The whole evidence is kept on the controller, in the folder ${code(`evidence/${machine}`)}`;
+  const page =
+    publicUrl === undefined ? "." : `; ${linkTo(publicUrl, machinePath(machine), "its page")} shows it.`;
+  return `Last words of ${code(machine)}:\n\n${block(tail.slice(-TAIL_CHARACTERS))}\n\n${kept}${page}`;
 }

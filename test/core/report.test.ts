@@ -307,6 +307,15 @@ describe("a check run's summary", () => {
     ]);
   });
 
+  test("of a failure comes with its evidence, and the page that shows all of it", () => {
+    const job = aJob({ failure: aFailure(), tries: 1 });
+
+    const { text } = toldOf(job, WAITING, { publicUrl });
+
+    expect(text).toContain("```text\nline one\nline two\n```");
+    expect(text).toContain(`\`evidence/${M1}\`; [its page](${page(`machines/${M1}`)}) shows it.`);
+  });
+
   test("names a box's file by the beginning of its digest, and never by its path", () => {
     const box = { name: "x", file: "/srv/boxes/spinw.box", sha256: "0123456789abcdef".repeat(4) };
     const catalogue = aCatalogue({ images: [anImage({ box })] });
