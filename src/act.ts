@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { withLimit } from "./clock.ts";
 import type { Fact } from "./core/facts.ts";
+import { HOLD_MS, type HoldNext, holdOn } from "./core/holds.ts";
 import { findRepository, imagesOf } from "./core/labels.ts";
 import { YOUNG_MS } from "./core/patience.ts";
 import { report } from "./core/report.ts";
@@ -145,7 +146,12 @@ export function actor(parts: ActorParts): Actor {
       text,
       tail,
     };
-    await record({ kind: "machine-retired", at: clock.now(), machine: machine.name, why, failure });
+    const { at } = failure;
+    const hold = holdOn(store.state, { machine, why, at });
+    await record(
+      { kind: "machine-retired", at, machine: machine.name, why, failure },
+      ...(hold ? [heldBy(hold, machine, at)] : []),
+    );
     log.warn({ machine: machine.name, why, text }, "machine failed");
     return "done";
   }
@@ -172,7 +178,7 @@ export function actor(parts: ActorParts): Actor {
     attempted.add(id);
     const { publicUrl } = parts;
     const catalogue = settle(store.state.settings);
-    const context = { now: clock.now(), catalogue, boots: await boots(), publicUrl };
+    const context = { now: clock.now(), catalogue, boots: await boots(), publicUrl, state: store.state };
     const content = report(job, story, { ...context, digest });
     const check = await onGitHub((signal) => github.publish(job, content, known, signal)).catch(
       (error: unknown) => {
@@ -243,6 +249,14 @@ export function actor(parts: ActorParts): Actor {
     }
   };
 }
+
+const heldBy = ({ by }: HoldNext, { name }: Machine, at: number): Fact => ({
+  kind: "machine-held",
+  at,
+  machine: name,
+  until: at + HOLD_MS,
+  by,
+});
 
 function placeOf(machine: Machine, catalogue: Catalogue): { host: Host; image: Image } | undefined {
   const host = catalogue.hosts.find(({ name }) => name === machine.host);

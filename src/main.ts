@@ -277,12 +277,12 @@ async function startIntake(
   const { config, clock, log, ring, onClose, closing: signal, meters } = site;
   const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
   const parts = { github, repositories: repositoriesOf(site), state: () => store.state, clock, ring, log };
-  const { record } = store;
+  const { record, findJob } = store;
   // NB: only a store that was lost leaves check runs behind, and the look for them costs a call for each commit of a day.
   const isNew = (await store.logPosition()) === undefined;
   const sweep = sweepJobs({ ...parts, record, everyMs: config.sweepMs }, signal);
   const sweepSoon = sweep.soon;
-  await probot.load(mayflyApp({ record, ring, sweepSoon, github, serves, clock, log }));
+  await probot.load(mayflyApp({ record, findJob, ring, sweepSoon, github, serves, clock, log }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   onClose(reader.close);
   const { wake } = reader;

@@ -19,7 +19,7 @@ import {
   seconds,
 } from "./support/build.ts";
 import { settled } from "./support/clock.ts";
-import { created } from "./support/facts.ts";
+import { created, heldNext } from "./support/facts.ts";
 import { ringRig } from "./support/ring.ts";
 
 const destroy: Effect = { do: "destroy", machine: M1 };
@@ -47,6 +47,20 @@ describe("to retire a machine that failed", () => {
       text: "the runner is too old",
       tail: `the console of ${M1}`,
     });
+  });
+
+  test("keeps its VM for half an hour if somebody asked for that, once", async () => {
+    const names = [M1, M2];
+    const rig = ringRig({ machines: names.map((name) => booting({ name })) });
+    await rig.store.record([heldNext()]);
+    const { clock, store } = rig;
+
+    for (const machine of names) await rig.act({ do: "retire", machine, why: "boot-timeout" });
+
+    expect(names.map((name) => rig.machine(name)?.heldUntil)).toEqual([clock.now() + minutes(30), undefined]);
+    expect(await store.history({ machine: M1 })).toContainEqual(
+      expect.objectContaining({ kind: "machine-held", by: "mona" }),
+    );
   });
 
   test("takes the driver's words for a VM that is broken", async () => {

@@ -98,10 +98,13 @@ function eventsOf(): string[] {
     on: (name: string | string[]) => names.push(...[name].flat().map((one) => one.split(".")[0] ?? "")),
   });
   const parts = { ring: () => {}, sweepSoon: () => {}, serves: () => true, clock: fakeClock(), log };
-  void mayflyApp({ ...parts, record: async () => {}, github: noGitHub })(app, {
-    cwd: "",
-    addHandler: () => {},
-  });
+  void mayflyApp({ ...parts, record: async () => {}, findJob: async () => undefined, github: noGitHub })(
+    app,
+    {
+      cwd: "",
+      addHandler: () => {},
+    },
+  );
   return [...new Set(names)].sort();
 }
 

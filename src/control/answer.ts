@@ -1,6 +1,7 @@
 import { curesFor } from "../core/cures.ts";
 import { explainJob, explainLimit } from "../core/explain.ts";
 import { ALL, type Fact } from "../core/facts.ts";
+import { holdWords } from "../core/holds.ts";
 import { storiesOf } from "../core/plan.ts";
 import type { Job, JobSeen } from "../core/types.ts";
 import { WHY_WORDS } from "../core/words.ts";
@@ -32,6 +33,7 @@ export function answerWhy(
     const sentences = [
       ...explainJob(open, story, world.catalogue, world.now),
       ...curesFor(open, story, world.catalogue),
+      ...holdWords(open, story.machine, world),
       ...explainLimit(open, story, world),
       ...explainBudget(open, standing, world.now),
     ];
@@ -136,6 +138,8 @@ export function factWords(fact: Fact): string {
       return `host ${fact.host} was ${fact.drained ? "drained" : "opened again"}${byWords(fact)}`;
     case "machine-held":
       return `${fact.by} had the VM kept until ${new Date(fact.until).toISOString().slice(11, 19)}`;
+    case "hold-asked":
+      return `${fact.by} asked for the next machine of the image ${fact.image} that fails to be held`;
     case "orders-paused":
       return `${fact.repo === ALL ? "all repositories were" : `${fact.repo} was`} ${fact.paused ? "paused" : "resumed"}${byWords(fact)}`;
     case "repository-access":

@@ -1,5 +1,6 @@
 import { changeSettings } from "./apply-settings.ts";
 import { type Fact, poolKey, type State, type Streak } from "./facts.ts";
+import { askHold, useHold } from "./holds.ts";
 import { approveRun, cancelRun, seeRun } from "./runs.ts";
 import type { Failure, Job, JobSeen, Machine, MachineName, Why } from "./types.ts";
 
@@ -39,6 +40,8 @@ export function apply(state: State, fact: Fact): void {
     case "machine-forgotten":
       state.machines.delete(fact.machine);
       return;
+    case "hold-asked":
+      return askHold(state, fact);
     case "host-drained":
       if (fact.drained) state.drained.add(fact.host);
       else state.drained.delete(fact.host);
@@ -174,6 +177,7 @@ function retire(state: State, fact: Extract<Fact, { kind: "machine-retired" }>):
   state.machines.set(machine.name, { ...machine, retired: { at: fact.at, why: fact.why } });
   const { failure } = fact;
   if (!failure) return;
+  useHold(state, { machine, why: fact.why, at: fact.at });
   const ran = Array.from(state.jobs.values()).find(({ ranOn }) => ranOn === machine.name);
   if (ran) state.jobs.set(ran.id, withFailure(ran, failure));
   if (ran || machine.workingAt !== undefined) return;

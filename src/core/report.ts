@@ -27,9 +27,16 @@ export type CheckAction = { label: string; description: string; identifier: stri
 /** What the buttons send. See: app.ts. */
 export const RETRY = "retry";
 export const APPROVE = "approve";
+export const HOLD_NEXT = "hold-next";
 const APPROVE_FORK = { label: "Approve", description: "Let this commit of a fork run", identifier: APPROVE };
 const RETRY_WAITING = { label: "Retry", description: "Make machines for this job again", identifier: RETRY };
 const RETRY_ENDED = { label: "Retry", description: "Run this job again", identifier: RETRY };
+
+const HOLD = {
+  label: "Hold next",
+  description: "Keep the next machine that fails, 30 min",
+  identifier: HOLD_NEXT,
+};
 
 export type Conclusion = "success" | "failure" | "neutral" | "cancelled" | "action_required";
 
@@ -129,7 +136,7 @@ export function report(job: Job, story: Story, context: ReportContext): CheckRun
         completedAt: job.gaveUpAt ?? now,
         title,
         summary,
-        actions: [RETRY_WAITING],
+        actions: [RETRY_WAITING, ...holdOf(job)],
       };
     case "refused":
     case "unapproved":
@@ -146,11 +153,14 @@ export function report(job: Job, story: Story, context: ReportContext): CheckRun
         completedAt: job.doneAt ?? now,
         title,
         summary,
-        actions: conclusionOf(job) === "failure" ? [RETRY_ENDED] : [],
+        actions: [...(conclusionOf(job) === "failure" ? [RETRY_ENDED] : []), ...holdOf(job)],
         ...(story.kept ? keptOut(story.kept) : {}),
       };
   }
 }
+
+/** NB: also of a job that went well in the end: what failed before may fail again. */
+const holdOf = ({ failure }: Job): CheckAction[] => (failure ? [HOLD] : []);
 
 /** NB: a job that is refused is nobody's fault and holds up no merge; one that waits for a person has to be seen. */
 const keptOut = ({ is }: Kept) =>

@@ -1,4 +1,6 @@
 import { curesFor } from "./cures.ts";
+import type { State } from "./facts.ts";
+import { holdWords } from "./holds.ts";
 import { matchLabels } from "./labels.ts";
 import { block, cell, clock, code, link } from "./markdown.ts";
 import { stagesOf } from "./stages.ts";
@@ -10,6 +12,7 @@ import { forkWords, mismatchWords, placeWords, WHY_WORDS } from "./words.ts";
 export type SummaryContext = TitleContext & {
   /** Where the pages are, if anybody can sign in there. */
   publicUrl: string | undefined;
+  state: Pick<State, "holds" | "machines">;
 };
 
 /** What a check run says below its title, as Markdown. */
@@ -20,6 +23,7 @@ export function summaryOf(job: Job, story: Story, context: SummaryContext): stri
     placeTable(story.machine, context),
     limitText(job),
     failureText(job, context),
+    holdWords(job, story.machine, context, code).join(" "),
     links(job, story.machine, context),
   ];
   return parts.filter((part) => part !== "").join("\n\n");

@@ -175,7 +175,10 @@ describe("a check run", () => {
       conclusion: "failure",
       completedAt: ago(1000),
       title: "Given up: 3 machines failed before the job could begin (boot-failed)",
-      actions: [{ label: "Retry", identifier: "retry" }],
+      actions: [
+        { label: "Retry", identifier: "retry" },
+        { label: "Hold next", identifier: "hold-next" },
+      ],
     });
     expect(check.summary).toContain("Mayfly makes no more");
     expect(check.summary).toContain(

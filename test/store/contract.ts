@@ -3,7 +3,16 @@ import { describe, expect, test } from "vitest";
 import type { Fact } from "../../src/core/facts.ts";
 import type { Store } from "../../src/ports.ts";
 import { hours, M1, M2, M3, minutes, NOW, REPO, seconds } from "../support/build.ts";
-import { approvedRun, created, delivery, drained, failed, seen, seenRun } from "../support/facts.ts";
+import {
+  approvedRun,
+  created,
+  delivery,
+  drained,
+  failed,
+  heldNext,
+  seen,
+  seenRun,
+} from "../support/facts.ts";
 
 /** What every store does, whatever it keeps its things in. `open` answers an empty one. */
 export function describeStore(name: string, open: () => Promise<Store>): void {
@@ -193,6 +202,18 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
       expect([...store.state.paused]).toEqual([REPO]);
       expect((await store.findMachine(M1))?.heldUntil).toBe(NOW + 9);
       expect((await store.lately(9)).rest).toHaveLength(3);
+    });
+
+    test("remembers which pool's next machine that fails is to be held, until one was", async () => {
+      const store = await open();
+
+      await store.record([heldNext(), created(M1), created(M2)]);
+      const before = [...store.state.holds];
+      await store.record([failed(M1), failed(M2)]);
+
+      expect(before).toEqual([[`${REPO} plain`, { at: NOW, by: "mona" }]]);
+      expect([...store.state.holds]).toEqual([[`${REPO} plain`, { at: NOW, by: "mona", usedBy: M1 }]]);
+      expect(await store.history({ job: 1 })).toEqual([heldNext()]);
     });
 
     test("knows a webhook that it has, whatever its second copy says", async () => {

@@ -5,7 +5,16 @@ import { describe, expect, test } from "vitest";
 import type { Fact, State } from "../../src/core/facts.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { aJobSeen, hours, M1, M2, NOW, REPO } from "../support/build.ts";
-import { approvedRun, created, delivery, drained, failed, seen, seenRun } from "../support/facts.ts";
+import {
+  approvedRun,
+  created,
+  delivery,
+  drained,
+  failed,
+  heldNext,
+  seen,
+  seenRun,
+} from "../support/facts.ts";
 import { describeStore } from "./contract.ts";
 import { storeFolder } from "./folder.ts";
 
@@ -325,6 +334,7 @@ function anyFact(): fc.Arbitrary<Fact> {
       paused: fc.boolean(),
       by: fc.string(),
     }),
+    at.map((when) => heldNext(when)),
     fc.record({ kind: fc.constant("machine-held"), at, machine, until: at, by: fc.string() }),
     fc.record({ kind: fc.constant("check-published"), at, job, check: fc.nat(9), digest: fc.string() }),
     fc.tuple(machine, fc.option(job, { nil: undefined })).map(([name, forJob]) => created(name, forJob)),

@@ -248,6 +248,7 @@ export function toldOf(job: Job, story: Story, changes: Partial<ReportContext> =
     catalogue: aCatalogue(),
     boots: new Map(),
     publicUrl: undefined,
+    state: emptyState(),
     digest,
     ...changes,
   });
