@@ -4,7 +4,7 @@ import { createAdaptorServer } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
 import { z } from "zod";
-import { answerWhy, answerWhyRun } from "./control/answer.ts";
+import { answerWhy, answerWhyRun, usualMachines } from "./control/answer.ts";
 import { answerHistory, answerReport } from "./control/history.ts";
 import { answerJobLogs, answerMachineLogs, type LogParts } from "./control/logs.ts";
 import { overviewOf } from "./control/overview.ts";
@@ -15,7 +15,10 @@ import { type Clock, type RelayHealth, type Ring, SetupError, type Standing, typ
 export type ControlParts = {
   /** Path of the Unix socket. Its folder belongs to us alone. */
   path: string;
-  store: Pick<Store, "record" | "history" | "closedJobs" | "pastMachines" | "state">;
+  store: Pick<
+    Store,
+    "record" | "history" | "findJob" | "findMachine" | "lately" | "closedJobs" | "pastMachines" | "state"
+  >;
   world: () => World;
   /** How the relay is, if there is one. */
   relay?: (() => RelayHealth) | undefined;
@@ -68,10 +71,13 @@ const drainBody = z.object({ drained: z.boolean() });
 function controlRoutes(parts: ControlParts): Hono {
   const { store, world, standing } = parts;
   const routes = new Hono();
-  routes.get("/ps", (c) => c.json(overviewOf(world(), standing(), parts.relay?.())));
+  routes.get("/ps", async (c) => {
+    const past = await usualMachines(store, world());
+    return c.json(overviewOf(world(), standing(), parts.relay?.(), past));
+  });
   routes.get("/why/:job{[0-9]{1,16}}", async (c) => {
     const id = Number(c.req.param("job"));
-    const answer = answerWhy(id, world(), await store.history({ job: id }), standing());
+    const answer = await answerWhy(id, parts);
     return answer ? c.json(answer) : refuse(c, 404, unknownJob(id, world()));
   });
   routes.get("/runs/:run{[0-9]{1,16}}/why", async (c) => {

@@ -7,12 +7,12 @@ const REMEMBERED = 200;
 const ASK_AGAIN_MS = 60_000;
 
 /** Tells what booting usually takes, by image. The store is asked now and then. */
-export function bootTimes(store: Pick<Store, "lately">, clock: Pick<Clock, "now">) {
+export function bootTimes(store: Pick<Store, "lately" | "state">, clock: Pick<Clock, "now">) {
   let known: { at: number; boots: ReadonlyMap<string, number> } | undefined;
   return async (): Promise<ReadonlyMap<string, number>> => {
     if (!known || clock.now() >= known.at + ASK_AGAIN_MS) {
       const { machines } = await store.lately(REMEMBERED);
-      known = { at: clock.now(), boots: usualBoots(machines) };
+      known = { at: clock.now(), boots: usualBoots([...machines, ...store.state.machines.values()]) };
     }
     return known.boots;
   };

@@ -36,7 +36,7 @@ test("a store that cannot be read is asked again at once", async () => {
     if (asked === 1) throw new Error("disk I/O error");
     return { jobs: [], machines: [], rest: [] };
   };
-  const usual = bootTimes({ lately }, clock);
+  const usual = bootTimes({ ...memoryStore(), lately }, clock);
 
   await expect(usual()).rejects.toThrow("disk I/O error");
 

@@ -157,8 +157,8 @@ function hostWords({ isReachable, isDrained }: Overview["hosts"][number]): strin
   return isDrained ? "drained" : "ready";
 }
 
-const headText = ({ job, sentences }: WhyAnswer): string =>
-  `${job.name} (job ${job.id} of ${job.repo})\n${job.url}\n\n${sentences.join("\n")}`;
+const headText = ({ job, title, sentences }: WhyAnswer): string =>
+  `${job.name} (job ${job.id} of ${job.repo})\n${job.url}\n\n${title}\n\n${sentences.join("\n")}`;
 
 function whyText(answer: WhyAnswer): string {
   const told = answer.history.map(({ at, text }) => `${new Date(at).toISOString()}  ${text}`);

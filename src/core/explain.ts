@@ -68,7 +68,7 @@ function explainStory(job: Job, story: Story, now: number): string[] {
     case "refused":
       return [forkWords(story)];
     case "unapproved":
-      return [`${forkWords(story)} Its check run has a button for that.`];
+      return [forkWords(story)];
     case "waiting":
       return story.blocked
         ? [`It is ${placeWords(story.place, story.blocked, now)}.`]
@@ -82,9 +82,7 @@ function explainStory(job: Job, story: Story, now: number): string[] {
     case "given-up":
       return [`It was given up. ${job.gaveUpCause ?? ""}`.trim()];
     case "no-access":
-      return [
-        `The App is not installed on ${job.repo}, or it is suspended there. Install it again; the job is then taken up.`,
-      ];
+      return [`The App is not installed on ${job.repo}, or it is suspended there.`];
     case "unserved":
       return [];
     case "done":

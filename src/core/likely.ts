@@ -1,4 +1,5 @@
 import { poolKey } from "./facts.ts";
+import { span } from "./markdown.ts";
 import type { Blocked } from "./pools.ts";
 import type { Story } from "./story.ts";
 import type { Machine, Pool } from "./types.ts";
@@ -30,7 +31,7 @@ export function likelyWaits(past: readonly Machine[], world: World): Likely {
   };
 }
 
-/** What booting usually takes, by image: the median of those machines, where there are enough. */
+/** What booting usually takes, by image: the median of those machines, where enough of them have booted. */
 export const usualBoots = (past: readonly Machine[]): Map<string, number> =>
   mediansBy(({ image }) => image, bootOf, past);
 
@@ -87,4 +88,14 @@ function heldBy(blocked: Blocked, pool: Pool): ((machine: Machine) => boolean) |
     default:
       return undefined;
   }
+}
+
+const SOON_MS = 5_000;
+const MINUTE_MS = 60_000;
+
+/** `about 4 min`. NB: it is a guess, so it is not told to the second. */
+export function likelyWords(likelyMs: number): string {
+  if (likelyMs < SOON_MS) return "any moment";
+  const stepMs = likelyMs < MINUTE_MS ? SOON_MS : MINUTE_MS;
+  return `about ${span(Math.ceil(likelyMs / stepMs) * stepMs)}`;
 }

@@ -52,10 +52,13 @@ function bootingTitle({ tries }: Job, machine: Machine | undefined, { now, boots
   const attempt = tries > 0 ? `, try ${tries + 1}` : "";
   if (!machine) return `Booting a machine${attempt}`;
   if (machine.askedAt !== undefined) return `Starting on ${machine.image}${attempt}`;
-  const usualMs = boots.get(machine.image);
-  const usual = usualMs === undefined ? "" : ` of about ${clock(usualMs)}`;
   const soFar = machine.startedAt === undefined ? 0 : now - machine.startedAt;
-  return `Booting ${machine.image}, ${clock(soFar)}${usual}${attempt}`;
+  return `Booting ${machine.image}${timeWords(soFar, boots.get(machine.image))}${attempt}`;
+}
+
+function timeWords(soFarMs: number, usualMs: number | undefined): string {
+  if (usualMs !== undefined) return `, ${clock(soFarMs)} of about ${clock(usualMs)}`;
+  return soFarMs < 1000 ? "" : `, ${clock(soFarMs)}`;
 }
 
 /** `No image has the label spinw-linx; nearest: spinw-linux`. */

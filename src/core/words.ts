@@ -37,11 +37,14 @@ export function blockedWords(blocked: Blocked, now: number): string {
     case "hosts-unreachable":
       return `${list(blocked.hosts)} cannot be reached`;
     case "image-limit":
-      return `the image's limit of ${blocked.limit} machines is reached`;
+      return blocked.limit === 1
+        ? "the image's one seat is taken"
+        : `the image's limit of ${blocked.limit} machines is reached`;
     case "repository-limit":
-      return `the repository's limit of ${blocked.limit} machines is reached`;
+      return `the repository's limit of ${blocked.limit} ${blocked.limit === 1 ? "machine" : "machines"} is reached`;
     case "paused":
-      return blocked.repo === ALL ? "all orders are paused" : `${blocked.repo} is paused`;
+      if (blocked.repo === ALL) return "all orders are paused";
+      return `${blocked.repo} is paused${blocked.by === "settings" ? " by its settings" : ""}`;
     case "backoff":
       return `${blocked.failures === 1 ? "the last machine" : `the last ${blocked.failures} machines`} failed, next try in ${Math.max(1, Math.ceil((blocked.until - now) / 1000))} s`;
     case "probe":

@@ -7,10 +7,11 @@ import {
   type PoolView,
 } from "../control/overview.ts";
 import { waitingHold } from "../core/holds.ts";
+import { likelyWords } from "../core/likely.ts";
 import { span } from "../core/markdown.ts";
 import type { World } from "../core/world.ts";
 import { ago, type Html, jobLink, machineLink, section, table, type Viewer } from "./layout.ts";
-import { likelyWords, phase, stands } from "./look.ts";
+import { phase, stands } from "./look.ts";
 import type { PagesParts } from "./parts.ts";
 import { failuresLately, overLately } from "./past.ts";
 import { hostSection, repositorySection, siteSections } from "./site.ts";

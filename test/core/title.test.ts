@@ -34,6 +34,7 @@ describe("the title of a job whose machine boots", () => {
 
   test("says nothing of what is usual where nobody knows", () => {
     expect(titleOn(booting({ image: "new", startedAt: ago(seconds(18)) }))).toBe("Booting new, 0:18");
+    expect(titleOn(booting({ image: "new", startedAt: NOW }))).toBe("Booting new");
   });
 
   test("says which try it is", () => {
