@@ -8,7 +8,19 @@ import { answerWhy, answerWhyRun, usualMachines } from "./control/answer.ts";
 import { answerHistory, answerReport } from "./control/history.ts";
 import { answerJobLogs, answerMachineLogs, type LogParts } from "./control/logs.ts";
 import { overviewOf } from "./control/overview.ts";
-import { destroyMachine, drainHost, type Told, unknownWords } from "./control/verbs.ts";
+import {
+  AN_OPERATOR,
+  approveJob,
+  destroyMachine,
+  drainHost,
+  holdMachine,
+  MOST_MINUTES,
+  pauseOrders,
+  retryJob,
+  type Told,
+  unknownWords,
+} from "./control/verbs.ts";
+import { ALL } from "./core/facts.ts";
 import type { World } from "./core/world.ts";
 import { type Clock, type RelayHealth, type Ring, SetupError, type Standing, type Store } from "./ports.ts";
 
@@ -66,6 +78,8 @@ const historyQuery = z.object({
   limit: z.coerce.number().int().min(1).max(10_000),
 });
 const reportQuery = z.object({ month: z.string().regex(/^20\d\d-(?:0[1-9]|1[0-2])$/) });
+const holdBody = z.object({ minutes: z.number().int().min(0).max(MOST_MINUTES) });
+const pauseBody = z.object({ repo: z.string().default(ALL), paused: z.boolean() });
 const drainBody = z.object({ drained: z.boolean() });
 
 function controlRoutes(parts: ControlParts): Hono {
@@ -110,6 +124,14 @@ function controlRoutes(parts: ControlParts): Hono {
     tell(c, destroyMachine(c.req.param("name"), undefined, parts)),
   );
   routes.post("/hosts/:name/drain", (c) => drain(c, parts));
+  routes.post("/machines/:name/hold", (c) => hold(c, parts));
+  routes.post("/orders", (c) => pause(c, parts));
+  routes.post("/jobs/:job{[0-9]{1,16}}/retry", (c) =>
+    tell(c, retryJob(Number(c.req.param("job")), AN_OPERATOR, parts)),
+  );
+  routes.post("/jobs/:job{[0-9]{1,16}}/approve", (c) =>
+    tell(c, approveJob(Number(c.req.param("job")), AN_OPERATOR, parts)),
+  );
   routes.notFound((c) =>
     refuse(c, 404, "The controller does not know this command; perhaps it is older than you."),
   );
@@ -149,4 +171,20 @@ async function drain(c: Context, parts: ControlParts): Promise<Response> {
   const { status, sentence } = await drainHost({ host, drained }, undefined, parts);
   const hint = drained && status === 200 ? ` Open it again with: mayfly drain ${host} --off` : "";
   return tell(c, Promise.resolve({ status, sentence: `${sentence}${hint}` }));
+}
+
+async function hold(c: Context, parts: ControlParts): Promise<Response> {
+  const machine = c.req.param("name") ?? "";
+  const body = holdBody.safeParse(await c.req.json().catch(() => undefined));
+  if (!body.success) return refuse(c, 400, "A machine is held for a number of minutes, a day at most.");
+  const { status, sentence } = await holdMachine({ machine, ...body.data }, AN_OPERATOR, parts);
+  const hint =
+    body.data.minutes > 0 && status === 200 ? ` Let it go with: mayfly hold ${machine} --for 0` : "";
+  return tell(c, Promise.resolve({ status, sentence: `${sentence}${hint}` }));
+}
+
+async function pause(c: Context, parts: ControlParts): Promise<Response> {
+  const body = pauseBody.safeParse(await c.req.json().catch(() => undefined));
+  if (!body.success) return refuse(c, 400, 'The body must be {"repo": "owner/name", "paused": true} or so.');
+  return tell(c, pauseOrders(body.data, AN_OPERATOR, parts));
 }

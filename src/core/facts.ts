@@ -21,7 +21,7 @@ import type {
 export type Fact = { at: number } & (
   | { kind: "job-seen"; job: JobSeen }
   | { kind: "job-given-up"; job: number; cause: string }
-  /** A person wants the job to be tried again from the beginning. `by`: the person's login at GitHub. */
+  /** A person wants the job to be tried again from the beginning. `by`: the person's login at GitHub, or "an operator" of the command line. */
   | { kind: "job-retried"; job: number; by: string }
   /** GitHub was asked to cancel the job's run. */
   | { kind: "run-cancelled"; job: number; isForced?: boolean | undefined }

@@ -5,6 +5,7 @@ import {
   destroyMachine,
   drainHost,
   holdMachine,
+  MOST_MINUTES,
   pauseOrders,
   retryJob,
   type Told,
@@ -95,7 +96,6 @@ export function actionRoutes({ parts, rights, viewerOf }: ActionParts): Hono {
   return routes;
 }
 
-const MOST_MINUTES = 24 * 60;
 const holdForm = z.object({
   minutes: z
     .string()
