@@ -270,7 +270,6 @@ async function startIntake(
   const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
   const parts = { github, repositories: repositoriesOf(site), state: () => store.state, clock, ring, log };
   const { record } = store;
-  // NB: only a store that was lost leaves check runs behind, and the look for them costs a call for each commit of a day.
   const isNew = (await store.logPosition()) === undefined;
   const sweep = sweepJobs({ ...parts, record, everyMs: config.sweepMs }, signal);
   const sweepSoon = sweep.soon;
@@ -280,8 +279,8 @@ async function startIntake(
   const { wake } = reader;
   const onFetched = meters.noteFetched;
   const deliveries = watchDeliveries({ github, store, wake, onFetched, clock, log }, signal);
-  const tidied = Promise.all([sweep.first, deliveries.first]).then(() =>
-    isNew ? closeOrphans(parts, signal) : undefined,
+  const tidied = Promise.all([sweep.first, deliveries.first]).then(
+    () => closeOrphans({ ...parts, isNew }, signal).ended,
   );
   const rounds = Promise.allSettled([sweep.ended, deliveries.ended, tidied]);
   const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake, clock, log };
