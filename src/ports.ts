@@ -85,8 +85,11 @@ export type OpenCheck = { id: number; job: number };
 
 /** GitHub, for the repositories that installed the app. All verbs throw `GitHubUnavailable` when GitHub could not be asked. */
 export type GitHub = {
-  /** Names of the repositories that have the app installed, and not suspended. */
-  installed(signal: AbortSignal): Promise<RepoName[]>;
+  /**
+   * Names of the repositories of these owners that have the app installed, and not suspended. NB: some may be lacking, since an
+   * installation could not be asked.
+   */
+  installed(owners: readonly string[], signal: AbortSignal): Promise<RepoName[]>;
   /** The same of one repository: for one that the list lacks, which may be a slip of the list, or a repository that was renamed. */
   isInstalled(repo: RepoName, signal: AbortSignal): Promise<boolean>;
   runners(repo: RepoName, signal: AbortSignal): Promise<RunnerSeen[]>;
