@@ -103,7 +103,15 @@ export function overviewOf(world: World, outside: Outside, past: readonly Machin
     machines: machines.map((machine) => machineView(machine, jobOn.get(machine.name))),
     jobs: jobViews(world, jobs, likelyWaits(past, world)),
     ...outside,
+    installations: outside.installations.map((standing) => ofCatalogue(standing, world)),
   };
+}
+
+/** NB: an installation may have many repositories that are none of ours, and its names come in lower case. */
+function ofCatalogue(standing: Standing, { catalogue }: World): Standing {
+  const installed = new Set(standing.repositories.map((name) => name.toLowerCase()));
+  const names = catalogue.repositories.map(({ name }) => name);
+  return { ...standing, repositories: names.filter((name) => installed.has(name.toLowerCase())) };
 }
 
 function hostViews({ catalogue, reachable, state }: World, machines: readonly Machine[]): HostView[] {

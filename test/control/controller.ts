@@ -13,7 +13,11 @@ import { keptLog } from "../support/log.ts";
 
 /** The controller's socket on a store in memory, to be asked as the commands ask it. */
 
-export const STANDING = { installation: 77, repositories: ["octo/spinw"], limitedUntil: NOW + 20_000 };
+export const STANDING = {
+  installation: 77,
+  repositories: ["octo/spinw", "octo/other"],
+  limitedUntil: NOW + 20_000,
+};
 
 type Parts = {
   facts?: Fact[];
