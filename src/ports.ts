@@ -77,7 +77,6 @@ export type DeliveryEntry = {
   event: string;
   action: string | undefined;
   at: number;
-  redelivery: boolean;
 };
 
 /** A check run of ours that is not completed. `job`: what it is about. */
