@@ -97,7 +97,7 @@ export function actionsAppPayload(world: World): NonNullable<Schema<"integration
 
 const APP_OWNER: Account = { id: 90_000_000, login: "mayfly-operators", kind: "Organization" };
 
-const SUBSCRIBED = ["check_run", "push", "workflow_job"] as const;
+const SUBSCRIBED = ["check_run", "push", "repository", "workflow_job"] as const;
 
 /** The App on one account. */
 export function installationPayload(world: World, installation: Installation): Schema<"installation"> {

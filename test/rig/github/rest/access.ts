@@ -6,6 +6,7 @@ import { type OperationId, type Refusal, refuse } from "./answer.ts";
 import { apps, installations } from "./apps.ts";
 import { allows, type Caller } from "./auth.ts";
 import { checks } from "./checks.ts";
+import { contents } from "./contents.ts";
 import { deliveries } from "./deliveries.ts";
 import { NEEDED } from "./handlers.ts";
 import { teams, users } from "./people.ts";
@@ -16,7 +17,7 @@ import { runs } from "./runs.ts";
 const ofApp: Table = { ...apps, ...deliveries };
 const ofInstallation: Table = { ...installations, ...teams };
 const ofUser: Table = { ...users };
-const ofRepository: Table = { ...repos, ...runners, ...runs, ...checks };
+const ofRepository: Table = { ...repos, ...contents, ...runners, ...runs, ...checks };
 
 /** Ids of all operations that have a handler. */
 export const HANDLED: readonly string[] = [ofApp, ofInstallation, ofUser, ofRepository].flatMap(Object.keys);

@@ -91,7 +91,12 @@ function changeOf(body: Body): CheckChange {
       title: output.title,
       summary: output.summary,
       text: output.text,
-      annotations: output.annotations?.length ?? 0,
+      annotations: (output.annotations ?? []).map(({ path, start_line, annotation_level, message }) => ({
+        path,
+        line: start_line,
+        level: annotation_level,
+        message,
+      })),
     },
     actions: body.actions,
   };
