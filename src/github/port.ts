@@ -2,11 +2,12 @@ import type { Logger } from "pino";
 import type { Probot } from "probot";
 import { z } from "zod";
 import type { RepoName } from "../core/types.ts";
-import type { AppSetup, GitHub, Standing } from "../ports.ts";
+import type { AppSetup, GitHub, RepoFiles, Standing } from "../ports.ts";
 import { appSetup } from "./app-setup.ts";
 import { checkVerbs } from "./checks.ts";
 import { allPages, ask, type Client, newClient, split } from "./client.ts";
 import { deliveryVerbs } from "./deliveries.ts";
+import { repoFiles } from "./files.ts";
 import { jobVerbs } from "./jobs.ts";
 import type { LimitParts } from "./octokit.ts";
 import { openCheckVerbs } from "./open-checks.ts";
@@ -36,6 +37,7 @@ export type GitHubOptions = LimitParts & {
 export function githubPort(options: GitHubOptions): {
   github: GitHub;
   setup: AppSetup;
+  files: RepoFiles;
   probot: Probot;
   standing: () => Standing[];
   /** When GitHub last did as it was asked; undefined: not yet. */
@@ -54,7 +56,7 @@ export function githubPort(options: GitHubOptions): {
     ...peopleVerbs(client),
   };
   const { probot, standing, answeredAt } = client;
-  return { github, setup: appSetup(client), probot, standing, answeredAt };
+  return { github, setup: appSetup(client), files: repoFiles(client), probot, standing, answeredAt };
 }
 
 /** Base address of the pages that belong to an API: github.com's own, or that of a GitHub Enterprise Server. */
