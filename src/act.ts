@@ -188,6 +188,17 @@ export function actor(parts: ActorParts): Actor {
     return seen.status === "done" ? "done" : "not-yet";
   }
 
+  /** NB: where a run comes from is the same at each attempt, so the newest one may answer for the job's. */
+  async function lookUpRun(id: number): Promise<"done" | "not-yet"> {
+    const job = store.state.jobs.get(id);
+    if (!job) return "done";
+    const found = await onGitHub((signal) => github.run(job.repo, job.runId, signal));
+    if (found === "gone") return "not-yet";
+    const run = { ...found, attempt: job.attempt };
+    await record({ kind: "run-seen", at: clock.now(), job: id, run });
+    return "done";
+  }
+
   async function cancelRun({ job: id, isForced }: Extract<Effect, { do: "cancel-run" }>): Promise<"done"> {
     const job = store.state.jobs.get(id);
     if (!job) return "done";
@@ -199,7 +210,7 @@ export function actor(parts: ActorParts): Actor {
   return async (effect) => {
     if (effect.do === "publish") return publish(effect);
     if (effect.do === "cancel-run") return cancelRun(effect);
-    if (effect.do === "look-up") return lookUp(effect.job);
+    if ("job" in effect) return effect.do === "look-up" ? lookUp(effect.job) : lookUpRun(effect.job);
     const machine = store.state.machines.get(effect.machine);
     if (!machine) return "done";
     switch (effect.do) {

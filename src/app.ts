@@ -12,7 +12,7 @@ export type AppOptions = {
   ring: Ring;
   /** Asks for a look at where the App is installed, and at the open jobs. */
   sweepSoon: Ring;
-  github: Pick<GitHub, "job" | "rerunJob" | "mayWrite">;
+  github: Pick<GitHub, "job" | "run" | "rerunJob" | "rerunRun" | "mayWrite">;
   /** Is the repository in the catalogue? All others are ignored. */
   serves: (repo: RepoName) => boolean;
   clock: Clock;
@@ -30,7 +30,7 @@ export function mayflyApp(options: AppOptions): ApplicationFunction {
       if (serves(repositoryOf(payload))) await see(jobFromWebhook(payload));
     });
 
-    // "Retry" and "Re-run" on one of our check runs.
+    // "Retry", "Approve" and "Re-run" on one of our check runs.
     app.on(["check_run.rerequested", "check_run.requested_action"], async ({ payload }) => {
       const click = clickFromWebhook(payload);
       if (!click || !serves(click.repo)) return;
@@ -52,15 +52,16 @@ export function mayflyApp(options: AppOptions): ApplicationFunction {
   };
 
   /** NB: who may see a button is GitHub's page's affair; who may use it is ours. */
-  async function answer({ repo, job: id, by, isRetry }: Click): Promise<void> {
+  async function answer({ repo, job: id, by, wants }: Click): Promise<void> {
     const signal = AbortSignal.timeout(CLICK_MS);
     const about = { repo, job: id, by };
-    if (isRetry && !(await github.mayWrite(repo, by, signal)))
-      return log.warn(about, "retry refused: this person may not write to the repository");
+    if (wants !== "look" && !(await github.mayWrite(repo, by, signal)))
+      return log.warn(about, `${wants} refused: this person may not write to the repository`);
     const job = await github.job(repo, id, signal);
     if (job === "gone") return log.info(about, "the job to look at anew is gone");
     await see(job);
-    if (!isRetry || job.conclusion === "success") return;
+    if (wants === "approve") return approve(job, by, signal);
+    if (wants === "look" || job.conclusion === "success") return;
     if (job.status === "done")
       log.info({ ...about, rerun: await github.rerunJob(repo, id, signal) }, "retry");
     else await retry(id, by);
@@ -70,6 +71,23 @@ export function mayflyApp(options: AppOptions): ApplicationFunction {
   async function retry(job: number, by: string): Promise<void> {
     await record([{ kind: "job-retried", at: clock.now(), job, by }]);
     log.info({ job, by }, "retry");
+    ring();
+  }
+
+  /**
+   * A job that waits may run, with all of its attempt of the run. One that ended unapproved is over: what is approved is the attempt
+   * that runs it again. NB: the same click may be told twice, and the second time that attempt is there already.
+   */
+  async function approve({ repo, ...job }: JobSeen, by: string, signal: AbortSignal): Promise<void> {
+    const about = { repo, job: job.id, by };
+    const isOver = job.status === "done";
+    const run = isOver ? await github.run(repo, job.runId, signal) : undefined;
+    if (isOver && (job.ranOn !== undefined || run === "gone" || run?.attempt !== job.attempt))
+      return log.info(about, "nothing to approve: the job has run, or its run was run again");
+    const approved = { run: job.runId, attempt: isOver ? job.attempt + 1 : job.attempt, sha: job.headSha };
+    await record([{ kind: "run-approved", at: clock.now(), job: job.id, by, ...approved }]);
+    const rerun = isOver ? await github.rerunRun(repo, job.runId, signal) : undefined;
+    log.info({ ...about, ...approved, rerun }, "approved");
     ring();
   }
 

@@ -11,6 +11,7 @@ import type {
   RepoName,
   Repository,
   RunnerState,
+  RunSeen,
   VmState,
 } from "./core/types.ts";
 
@@ -112,6 +113,8 @@ export type GitHub = {
     signal: AbortSignal,
     found?: (some: readonly JobSeen[]) => Promise<void>,
   ): Promise<JobSeen[]>;
+  /** A run, at its newest attempt. `gone`: GitHub has no such run, or no such repository any more. */
+  run(repo: RepoName, id: number, signal: AbortSignal): Promise<RunSeen | "gone">;
   /**
    * Asks GitHub to cancel a run, with all of its jobs. One that is over counts as cancelled. `isForced`: also what is to run always.
    * NB: that GitHub has taken it does not say that it helps.
@@ -119,6 +122,8 @@ export type GitHub = {
   cancelRun(repo: RepoName, runId: number, isForced: boolean, signal: AbortSignal): Promise<void>;
   /** Asks GitHub to run a job that has ended again, as a job of another id. `refused`: GitHub does not do it, for instance since it was done already. */
   rerunJob(repo: RepoName, id: number, signal: AbortSignal): Promise<"queued" | "refused">;
+  /** Asks GitHub to run those jobs of a run again that did not go well, as a new attempt. `refused`: GitHub does not, for instance since it is not over. */
+  rerunRun(repo: RepoName, id: number, signal: AbortSignal): Promise<"queued" | "refused">;
   /** May this person write to the repository? */
   mayWrite(repo: RepoName, login: string, signal: AbortSignal): Promise<boolean>;
   /** Is this person in a team of the organisation that owns the repository? */

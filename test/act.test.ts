@@ -7,6 +7,7 @@ import {
   aJobSeen,
   aMachine,
   aRepository,
+  aRunSeen,
   configured,
   M1,
   minutes,
@@ -334,3 +335,33 @@ function slowStore(): Store & { hold: () => () => void } {
     },
   });
 }
+
+describe("to look up the run of a job", () => {
+  const lookUp: Effect = { do: "look-up-run", job: 1 };
+
+  test("writes down for the job's attempt what the newest one tells", async () => {
+    const rig = ringRig();
+    await rig.store.record([{ kind: "job-seen", at: NOW, job: aJobSeen({ id: 1, attempt: 2 }) }]);
+    rig.github.runsSeen.set(100, aRunSeen({ attempt: 3 }));
+
+    expect(await rig.act(lookUp)).toBe("done");
+
+    expect([...rig.store.state.runs.keys()]).toEqual(["100/2"]);
+    expect(await rig.store.history({ job: 1 })).toMatchObject([{ kind: "job-seen" }, { kind: "run-seen" }]);
+  });
+
+  test("decides nothing if GitHub does not know the run, or not yet", async () => {
+    const rig = ringRig();
+    await rig.store.record([{ kind: "job-seen", at: NOW, job: aJobSeen({ id: 1 }) }]);
+
+    expect(await rig.act(lookUp)).toBe("not-yet");
+    expect(rig.store.state.runs.size).toBe(0);
+  });
+
+  test("asks nothing if the job is closed by now", async () => {
+    const rig = ringRig();
+
+    expect(await rig.act(lookUp)).toBe("done");
+    expect(rig.github.calls("run")).toBe(0);
+  });
+});

@@ -105,7 +105,13 @@ function eventsOf(): string[] {
   return [...new Set(names)].sort();
 }
 
-const noGitHub = { job: unasked, rerunJob: unasked, mayWrite: unasked };
+const noGitHub = {
+  job: unasked,
+  run: unasked,
+  rerunJob: unasked,
+  rerunRun: unasked,
+  mayWrite: unasked,
+};
 
 function unasked(): never {
   throw new Error("nobody is to be asked");

@@ -2,8 +2,9 @@ import { Probot } from "probot";
 import { describe, expect, test } from "vitest";
 import { mayflyApp, receive } from "../src/app.ts";
 import type { Fact } from "../src/core/facts.ts";
-import type { JobSeen } from "../src/core/types.ts";
+import type { JobSeen, RunSeen } from "../src/core/types.ts";
 import { aJob } from "./github/support.ts";
+import { aRunSeen } from "./support/build.ts";
 import { fakeClock } from "./support/clock.ts";
 import { keptLog } from "./support/log.ts";
 import { EXAMPLES } from "./support/webhook.ts";
@@ -11,10 +12,16 @@ import { EXAMPLES } from "./support/webhook.ts";
 const REPOSITORY = { full_name: "SpinW/spinw" };
 const [EXAMPLE] = EXAMPLES;
 
-type Setup = { serves?: (repo: string) => boolean; found?: JobSeen | "gone"; mayWrite?: boolean };
+type Setup = {
+  serves?: (repo: string) => boolean;
+  found?: JobSeen | "gone";
+  run?: RunSeen | "gone";
+  mayWrite?: boolean;
+};
 
-async function start({ serves = () => true, found = "gone", mayWrite = true }: Setup = {}) {
+async function start({ serves = () => true, found = "gone", run = "gone", mayWrite = true }: Setup = {}) {
   const rerun: number[] = [];
+  const rerunRuns: number[] = [];
   const facts: Fact[] = [];
   const { log, text } = keptLog();
   const clock = fakeClock();
@@ -31,9 +38,14 @@ async function start({ serves = () => true, found = "gone", mayWrite = true }: S
     },
     github: {
       job: async () => found,
+      run: async () => run,
       mayWrite: async () => mayWrite,
       rerunJob: async (_repo, id) => {
         rerun.push(id);
+        return "queued";
+      },
+      rerunRun: async (_repo, id) => {
+        rerunRuns.push(id);
         return "queued";
       },
     },
@@ -44,14 +56,23 @@ async function start({ serves = () => true, found = "gone", mayWrite = true }: S
   await probot.load(app);
   const tell = (event: string, payload: object) =>
     receive(probot, { id: "1", event, payload: JSON.stringify(payload), receivedAt: 0 });
-  return { tell, facts, rerun, rung: () => rung, swept: () => swept, now: clock.now(), logged: text };
+  return {
+    tell,
+    facts,
+    rerun,
+    rerunRuns,
+    rung: () => rung,
+    swept: () => swept,
+    now: clock.now(),
+    logged: text,
+  };
 }
 
 /** Somebody's click on a check run of ours. */
-const click = (action: string, external_id: string, conclusion = "neutral") => ({
+const click = (action: string, external_id: string, conclusion = "neutral", identifier = "retry") => ({
   action,
   check_run: { external_id, conclusion },
-  requested_action: { identifier: "retry" },
+  requested_action: { identifier },
   repository: REPOSITORY,
   sender: { login: "mona" },
 });
@@ -187,5 +208,56 @@ describe("the button Retry", () => {
 
     expect([facts, rerun]).toEqual([[], []]);
     expect(logged()).toContain("may not write");
+  });
+});
+
+describe("the button Approve", () => {
+  const approve = click("requested_action", "42", "action_required", "approve");
+  const ended = aJob({ id: 42, status: "done", conclusion: "cancelled" });
+
+  test("lets the attempt of the job's run go, at its commit, and notes who did", async () => {
+    const found = aJob({ id: 42, attempt: 2, status: "queued" });
+    const { tell, facts, rung } = await start({ found });
+
+    await tell("check_run", approve);
+
+    const { headSha: sha, runId: run } = found;
+    expect(facts).toMatchObject([
+      { kind: "job-seen" },
+      { kind: "run-approved", job: 42, run, attempt: 2, sha, by: "mona" },
+    ]);
+    expect(rung()).toBe(2);
+  });
+
+  test("has the run run again if its job has ended meanwhile, and lets that attempt go", async () => {
+    const run = aRunSeen({ id: ended.runId });
+    const { tell, facts, rerunRuns } = await start({ found: ended, run });
+
+    await tell("check_run", approve);
+
+    expect(facts).toMatchObject([{ kind: "job-seen" }, { kind: "run-approved", attempt: 2 }]);
+    expect(rerunRuns).toEqual([ended.runId]);
+  });
+
+  test.for([
+    ["was run again already, as when the click is told twice", ended, aRunSeen({ attempt: 2 })],
+    ["is gone", ended, "gone"],
+    ["has run", { ...ended, conclusion: "success", ranOn: "a machine" }, aRunSeen()],
+  ] as const)("does nothing about a run that %s", async ([, found, run]) => {
+    const { tell, facts, rerunRuns } = await start({ found, run });
+
+    await tell("check_run", approve);
+
+    expect(facts).toMatchObject([{ kind: "job-seen" }]);
+    expect(rerunRuns).toEqual([]);
+  });
+
+  test("is refused to a person who may not write, and says so in the log", async () => {
+    const { tell, facts, logged } = await start({ found: aJob({ id: 42 }), mayWrite: false });
+
+    await tell("check_run", approve);
+
+    expect(facts).toEqual([]);
+    expect(logged()).toContain("approve refused: this person may not write");
   });
 });

@@ -93,11 +93,19 @@ function labelWords(repository: Repository, catalogue: Catalogue): string {
     `at most ${machines} machines`,
     `registration by ${registration}`,
     ...(repository.onGiveUp === "cancel" ? ["runs of jobs that are given up are cancelled"] : []),
+    FORK_WORDS[repository.forks ?? "default"],
     ...warm.map(([image, count]) => `${count} ${image} kept hot`),
   ];
   const lines = [...new Map(rows.map((row) => [row[0], row])).values()];
   return `${name} (${words.join(", ")})\n${indent(table(lines[0] ?? [], lines.slice(1)))}`;
 }
+
+const FORK_WORDS = {
+  refuse: "jobs of forks are refused",
+  approve: "jobs of forks wait for approval",
+  allow: "jobs of forks are allowed",
+  default: "jobs of forks are refused if it is public",
+};
 
 /** What is allowed and yet perhaps not meant. */
 function notes({ hosts, images, repositories }: Catalogue): string[] {

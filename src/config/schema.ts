@@ -160,6 +160,11 @@ const repository = z.strictObject(
       .describe(
         "What becomes of a job that was given up: it waits until somebody cancels it, or GitHub after a day; or its run is cancelled at once.",
       ),
+    forks: oneOf(["refuse", "approve", "allow"])
+      .optional()
+      .describe(
+        "What becomes of jobs of a fork's pull request, which run a stranger's program: they get no machine; or none before somebody who may write has approved them on their check run; or one like all others. Left out: `refuse` if the repository is public, else `allow`.",
+      ),
   },
   { error: map },
 );

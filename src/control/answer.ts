@@ -98,6 +98,10 @@ export function factWords(fact: Fact): string {
       return `${fact.by} asked for the job to be tried again`;
     case "run-cancelled":
       return `GitHub was asked to cancel the job's run${fact.isForced ? " by force" : ""}`;
+    case "run-seen":
+      return `its run ${fact.run.id} was looked up: ${fact.run.event}, from ${fact.run.head ?? "a repository that is gone"}`;
+    case "run-approved":
+      return `${fact.by} let attempt ${fact.attempt} of its run ${fact.run} run, at commit ${fact.sha}`;
     case "job-closed":
       return "the job's story was closed";
     case "check-published":

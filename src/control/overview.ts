@@ -164,6 +164,12 @@ function storyWords(job: Job, story: Story, now: number): string {
   switch (story.is) {
     case "held":
       return "held back by GitHub";
+    case "looked-at":
+      return "GitHub is being asked whether it comes from a fork";
+    case "refused":
+      return `refused, since it comes from ${story.from ?? "a fork that is gone"}`;
+    case "unapproved":
+      return `waits for approval, since it comes from ${story.from ?? "a fork that is gone"}`;
     case "waiting":
       return placeWords(story.place, story.blocked, now);
     case "booting":

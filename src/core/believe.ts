@@ -15,7 +15,13 @@ import type {
 export type Belief = { vm: VmState; runner: RunnerState; guest: GuestState };
 
 /** Reasons that prove that no job is lost by destroying now, or that losing it is meant. */
-export const SURE: ReadonlySet<Why> = new Set<Why>(["finished", "job-limit", "operator", "uninstalled"]);
+export const SURE: ReadonlySet<Why> = new Set<Why>([
+  "finished",
+  "job-limit",
+  "operator",
+  "uninstalled",
+  "fork",
+]);
 
 /**
  * Turns what was seen into what is believed. Unknown is not gone: a list that lacks something now, or that was asked for too

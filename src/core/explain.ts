@@ -2,7 +2,7 @@ import { matchLabels } from "./labels.ts";
 import { list } from "./markdown.ts";
 import type { Story } from "./story.ts";
 import type { Catalogue, Job, Machine } from "./types.ts";
-import { placeWords, WHY_WORDS } from "./words.ts";
+import { forkWords, placeWords, WHY_WORDS } from "./words.ts";
 import type { World } from "./world.ts";
 
 /** The phase of a machine that people see. It is computed, never stored. */
@@ -28,7 +28,12 @@ export function phaseOf(machine: Machine): Phase {
 
 /** Answers "why is my job not running?" in sentences, the most important first. */
 export function explainJob(job: Job, story: Story, catalogue: Catalogue, now: number): string[] {
-  return [...explainLabels(job, catalogue), ...explainStory(job, story, now), ...explainFailure(job)];
+  return [
+    ...explainLabels(job, catalogue),
+    ...explainStory(job, story, now),
+    ...explainQueue(story),
+    ...explainFailure(job),
+  ];
 }
 
 /** That GitHub refuses Mayfly's calls for the job's installation just now, and what that means for the job. */
@@ -73,6 +78,12 @@ function explainStory(job: Job, story: Story, now: number): string[] {
   switch (story.is) {
     case "held":
       return ["GitHub holds it back, for instance until its environment is approved."];
+    case "looked-at":
+      return ["GitHub is being asked whether it comes from a fork. It gets a machine if it does not."];
+    case "refused":
+      return [forkWords(story)];
+    case "unapproved":
+      return [`${forkWords(story)} Its check run has a button for that.`];
     case "waiting":
       return story.blocked
         ? [`It is ${placeWords(story.place, story.blocked, now)}.`]
@@ -94,6 +105,13 @@ function explainStory(job: Job, story: Story, now: number): string[] {
     case "done":
       return [`It is done: ${job.conclusion ?? "unknown"}.`];
   }
+}
+
+function explainQueue({ behind }: Story): string[] {
+  if (behind === undefined) return [];
+  return [
+    `No runner is registered for it before job ${behind} has left GitHub's queue: it may not run here, or has to be looked up, and GitHub could give it the runner.`,
+  ];
 }
 
 function explainFailure({ failure }: Job): string[] {

@@ -32,7 +32,7 @@ export function matchLabels(labels: readonly string[], repo: RepoName, catalogue
   const asked = labels.map((label) => label.toLowerCase());
   if (asked.every((label) => GENERIC_LABELS.has(label))) return { image: undefined, why: "only-generic" };
   const images = imagesOf(repository, catalogue);
-  const fitting = images.filter((image) => asked.every((label) => hasLabel(image, label)));
+  const fitting = images.filter((image) => fits(asked, image));
   const [best] = fitting.toSorted((a, b) => a.labels.length - b.labels.length);
   return best ? { image: best, repository } : explainMismatch(asked, images);
 }
@@ -41,7 +41,11 @@ export function matchLabels(labels: readonly string[], repo: RepoName, catalogue
 export const findRepository = (repo: RepoName, catalogue: Catalogue): Repository | undefined =>
   catalogue.repositories.find(({ name }) => name.toLowerCase() === repo.toLowerCase());
 
-const imagesOf = (repository: Repository, catalogue: Catalogue): Image[] =>
+/** GitHub may give a job that asks for these labels to a runner of the image. */
+export const fits = (asked: readonly string[], image: Image): boolean =>
+  asked.every((label) => hasLabel(image, label.toLowerCase()));
+
+export const imagesOf = (repository: Repository, catalogue: Catalogue): Image[] =>
   repository.images.flatMap((name) => catalogue.images.find((image) => image.name === name) ?? []);
 
 const hasLabel = (image: Image, asked: string): boolean =>

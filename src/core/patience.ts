@@ -39,6 +39,8 @@ export const DROPPED_MS = 24 * 60 * MINUTE;
 export const REPORT_MS = 24 * 60 * MINUTE;
 /** For how long a job that GitHub seems to hold back again is looked up: events of the same second may come in any order. */
 export const DISORDER_MS = 2 * MINUTE;
+/** A run that GitHub was asked to cancel and that still goes on is cancelled again after this. */
+export const CANCEL_AGAIN_MS = MINUTE;
 /** A run with jobs that run "always" outlives a cancel; then it is cancelled by force. See: GitHub docs, REST, "Force cancel a workflow run". */
 export const FORCE_MS = 10 * MINUTE;
 /** How long an event may be late before GitHub is asked about the job. */

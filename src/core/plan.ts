@@ -1,6 +1,8 @@
 import { believe } from "./believe.ts";
 import { poolKey, type State } from "./facts.ts";
+import { type Gate, gatekeeper, isKeptOut } from "./forks.ts";
 import { planGiveUp } from "./give-up.ts";
+import { isIntruder, jobsInTheWay, planForks } from "./keep-out.ts";
 import { findRepository } from "./labels.ts";
 import { parseName } from "./name.ts";
 import {
@@ -34,14 +36,17 @@ import { type Draft, type Effect, type Member, newDraft, type Plan, type World }
 export function plan(world: World): Plan {
   const draft = newDraft(world.now);
   const match = matcher(world.catalogue);
-  const members = planMachines(world, draft);
+  const gate = gatekeeper({ ...world, match });
+  const members = planMachines(world, gate, draft);
   const demand = groupDemand(world.state, match);
+  const inTheWay = jobsInTheWay(world, gate);
   const room = roomOf(world, members);
   planStrangers(world, draft);
-  const story = storyteller({ members, demand, room });
-  sizePools({ world, members, demand, room, draft });
+  const story = storyteller({ members, demand, room, inTheWay, gate });
+  sizePools({ world, members, demand, room, inTheWay, gate, draft });
   planUntold(members, demand, draft);
-  planJobs(world, match, story, draft);
+  planForks(world, gate, draft);
+  planJobs({ world, match, gate, story, draft });
   const turnOf = turns(world.state);
   draft.effects.sort((a, b) => turnOf(a) - turnOf(b));
   return draft;
@@ -57,15 +62,21 @@ const turns =
 
 /** Tells of each open job where it stands now. It looks at the world as a pass does, and decides nothing. */
 export function storiesOf(world: World): (job: Job) => Story {
-  const members = planMachines(world, newDraft(world.now));
-  const demand = groupDemand(world.state, matcher(world.catalogue));
-  return storyteller({ members, demand, room: roomOf(world, members) });
+  const match = matcher(world.catalogue);
+  const gate = gatekeeper({ ...world, match });
+  const members = planMachines(world, gate, newDraft(world.now));
+  const demand = groupDemand(world.state, match);
+  const inTheWay = jobsInTheWay(world, gate);
+  return storyteller({ members, demand, room: roomOf(world, members), inTheWay, gate });
 }
 
 /** What the machines take whose VM may exist, as a pass counts it. */
-export const takenIn = (world: World): Taken => roomOf(world, planMachines(world, newDraft(world.now))).taken;
+export function takenIn(world: World): Taken {
+  const gate = gatekeeper({ ...world, match: matcher(world.catalogue) });
+  return roomOf(world, planMachines(world, gate, newDraft(world.now))).taken;
+}
 
-function planMachines(world: World, draft: Draft): Member[] {
+function planMachines(world: World, gate: Gate, draft: Draft): Member[] {
   const jobsOn = new Map<MachineName, Job>();
   for (const job of world.state.jobs.values()) if (job.ranOn) jobsOn.set(job.ranOn, job);
   const limitsOf = new Map(world.catalogue.images.map(({ name, limits }) => [name, limits]));
@@ -81,6 +92,7 @@ function planMachines(world: World, draft: Draft): Member[] {
       limits: limitsOf.get(machine.image) ?? FALLBACK_LIMITS,
       hostDrained: world.state.drained.has(machine.host),
       hasAccess: hasAccess(machine, world.state),
+      isIntruder: isIntruder(job, gate),
       job,
       seen,
     };
@@ -161,7 +173,15 @@ const rowOf = ({ name, image, host, repo }: Stranger, { catalogue, now }: World)
   createdAt: now,
 });
 
-function planJobs(world: World, match: Matcher, story: (job: Job) => Story, draft: Draft): void {
+type JobsContext = {
+  world: World;
+  match: Matcher;
+  gate: Gate;
+  story: (job: Job) => Story;
+  draft: Draft;
+};
+
+function planJobs({ world, match, gate, story, draft }: JobsContext): void {
   for (const job of world.state.jobs.values()) {
     if (isOver(job, match, world, draft)) {
       draft.facts.push({ kind: "job-closed", at: world.now, job: job.id });
@@ -169,18 +189,18 @@ function planJobs(world: World, match: Matcher, story: (job: Job) => Story, draf
     }
     if (!hasAccess(job, world.state)) continue;
     planLookUp(job, world, draft);
-    if (!isOurs(job, match)) continue;
+    if (!isOurs(job, match) && !isKeptOut(gate(job))) continue;
     planGiveUp(job, story(job), { world, match, draft });
-    planCancel(job, world, draft);
+    planCancel(job, story(job), world, draft);
     if (job.status === "running" && isLost(job, world)) continue;
     planReport(job, story(job), world.now, draft);
   }
 }
 
 /** NB: a run is cancelled after its job's check run was told, which says why. */
-function planCancel(job: Job, { catalogue }: World, draft: Draft): void {
-  if (job.gaveUpAt === undefined || job.status !== "queued" || job.runForcedAt !== undefined) return;
-  if (findRepository(job.repo, catalogue)?.onGiveUp !== "cancel" || job.check?.digest !== "given-up") return;
+function planCancel(job: Job, { is }: Story, { catalogue }: World, draft: Draft): void {
+  if ((is !== "given-up" && is !== "refused") || job.runForcedAt !== undefined) return;
+  if (findRepository(job.repo, catalogue)?.onGiveUp !== "cancel" || job.check?.digest !== is) return;
   if (job.runCancelledAt !== undefined && !draft.isDue(job.runCancelledAt + FORCE_MS)) return;
   draft.effects.push({ do: "cancel-run", job: job.id, isForced: job.runCancelledAt !== undefined });
 }
@@ -217,7 +237,7 @@ function planUntold(members: readonly Member[], demand: ReadonlyMap<string, Dema
 }
 
 /**
- * A job that ran on a machine that is over, and whose end was not told in time.
+ * A job that ran on a machine that is over, or whose run was cancelled, and whose end was not told in time.
  * NB: of a job that was queued, held back and queued again the events may come out of order. See: runs-on/runs-on 539.
  */
 function planLookUp(job: Job, world: World, draft: Draft): void {
@@ -225,6 +245,11 @@ function planLookUp(job: Job, world: World, draft: Draft): void {
     const heldAt = job.heldAt ?? job.readyAt;
     const isLate = draft.isDue(heldAt + LATE_EVENT_MS) && world.now < heldAt + DISORDER_MS;
     if (isLate) draft.effects.push({ do: "look-up", job: job.id });
+  }
+  if (job.status === "queued" && job.runCancelledAt !== undefined) {
+    const isLate = draft.isDue(job.runCancelledAt + LATE_EVENT_MS);
+    if (isLate && world.now < job.runCancelledAt + DISORDER_MS)
+      draft.effects.push({ do: "look-up", job: job.id });
   }
   if (job.status !== "running" || !job.ranOn) return;
   const retired = world.state.machines.get(job.ranOn)?.retired;
@@ -239,6 +264,8 @@ const isLost = ({ ranOn }: Job, { state, catalogue }: World): boolean =>
 
 /** The last write waits a little for the VM's end, so that it tells the whole story. */
 function planReport(job: Job, story: Story, now: number, draft: Draft): void {
+  // NB: what is known in a moment is not worth a write.
+  if (story.is === "looked-at") return;
   const digest = digestOf(job, story);
   if (digest === job.check?.digest) return;
   const isEnding =

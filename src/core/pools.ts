@@ -1,4 +1,5 @@
 import { ALL, poolKey, type State } from "./facts.ts";
+import { admissionOf } from "./forks.ts";
 import { type Match, matchLabels } from "./labels.ts";
 import type { Catalogue, Host, Image, Job, Machine, Patience, Pool, RepoName, Repository } from "./types.ts";
 
@@ -130,18 +131,19 @@ export const hasAccess = (
 export type Demand = { repository: Repository; image: Image; waiting: Job[] };
 
 /**
- * Groups the jobs that wait for a machine by pool, oldest first. Jobs that were given up are not waited for any more.
+ * Groups the jobs that wait for a machine by pool, oldest first. Jobs that were given up are not waited for any more, and those that
+ * the rule for forks does not let in, or not yet, get none.
  * `match` is asked once per set of labels.
  */
 export function groupDemand(
-  state: Pick<State, "jobs" | "withoutAccess">,
+  state: Pick<State, "jobs" | "withoutAccess" | "runs">,
   match: Matcher,
 ): Map<string, Demand> {
   const pools = new Map<string, Demand>();
   for (const job of state.jobs.values()) {
     if (job.status !== "queued" || job.gaveUpAt !== undefined || !hasAccess(job, state)) continue;
     const found = match(job);
-    if (!found.image) continue;
+    if (!found.image || admissionOf(job, found.repository, state) !== "open") continue;
     const key = poolKey({ repo: found.repository.name, image: found.image.name });
     const demand = pools.get(key);
     if (demand) demand.waiting.push(job);

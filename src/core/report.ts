@@ -1,7 +1,7 @@
 import { block, clock, code } from "./markdown.ts";
-import type { Story } from "./story.ts";
+import type { Kept, Story } from "./story.ts";
 import type { Failure, Job, Machine } from "./types.ts";
-import { placeWords, WHY_WORDS } from "./words.ts";
+import { forkWords, placeWords, WHY_WORDS } from "./words.ts";
 
 /** What a check run says. It is a projection of the facts: nothing else in the code updates a check run. */
 export type CheckRun = {
@@ -23,12 +23,14 @@ export type CheckRun = {
 /** At most 20, 40 and 20 characters. See: docs.github.com, REST, "Create a check run", `actions`. */
 export type CheckAction = { label: string; description: string; identifier: string };
 
-/** What the button sends. See: app.ts. */
+/** What the buttons send. See: app.ts. */
 export const RETRY = "retry";
+export const APPROVE = "approve";
+const APPROVE_FORK = { label: "Approve", description: "Let this commit of a fork run", identifier: APPROVE };
 const RETRY_WAITING = { label: "Retry", description: "Make machines for this job again", identifier: RETRY };
 const RETRY_ENDED = { label: "Retry", description: "Run this job again", identifier: RETRY };
 
-export type Conclusion = "success" | "failure" | "neutral" | "cancelled";
+export type Conclusion = "success" | "failure" | "neutral" | "cancelled" | "action_required";
 
 /**
  * Names the stage that a check run is to show. At most four differ for a job that goes well: waiting, booting, running, done.
@@ -37,6 +39,7 @@ export type Conclusion = "success" | "failure" | "neutral" | "cancelled";
 export function digestOf(job: Job, story: Story): string {
   switch (story.is) {
     case "held":
+    case "looked-at":
     case "waiting":
       return job.check?.digest === `booting/${job.tries}` ? job.check.digest : `waiting/${job.tries}`;
     case "booting":
@@ -44,6 +47,8 @@ export function digestOf(job: Job, story: Story): string {
     case "running":
       return "running";
     case "given-up":
+    case "refused":
+    case "unapproved":
     case "unserved":
     case "no-access":
       return story.is;
@@ -59,8 +64,10 @@ export function digestOf(job: Job, story: Story): string {
 export function worthOf(job: Job, story: Story): number {
   switch (story.is) {
     case "given-up":
+    case "unapproved":
       return 0;
     case "done":
+    case "refused":
     case "unserved":
     case "no-access":
       return job.check || (story.is === "done" && conclusionOf(job) === "failure") ? 0 : 1;
@@ -69,6 +76,7 @@ export function worthOf(job: Job, story: Story): number {
     case "booting":
       return 3;
     case "waiting":
+    case "looked-at":
     case "held":
       return 4;
   }
@@ -85,6 +93,7 @@ export function report(job: Job, story: Story, digest: string, now: number): Che
   const title = titleOf(job, story, now);
   switch (story.is) {
     case "held":
+    case "looked-at":
     case "waiting":
     case "booting":
       return { ...base, status: "queued", title, summary };
@@ -100,6 +109,9 @@ export function report(job: Job, story: Story, digest: string, now: number): Che
         summary,
         actions: [RETRY_WAITING],
       };
+    case "refused":
+    case "unapproved":
+      return { ...base, ...keptOut(story), completedAt: now, title, summary };
     case "unserved":
     case "no-access":
       return { ...base, status: "completed", conclusion: "neutral", completedAt: now, title, summary };
@@ -113,9 +125,16 @@ export function report(job: Job, story: Story, digest: string, now: number): Che
         title,
         summary,
         actions: conclusionOf(job) === "failure" ? [RETRY_ENDED] : [],
+        ...(story.kept ? keptOut(story.kept) : {}),
       };
   }
 }
+
+/** NB: a job that is refused is nobody's fault and holds up no merge; one that waits for a person has to be seen. */
+const keptOut = ({ is }: Kept) =>
+  is === "unapproved"
+    ? { status: "completed" as const, conclusion: "action_required" as const, actions: [APPROVE_FORK] }
+    : { status: "completed" as const, conclusion: "neutral" as const, actions: [] };
 
 /** NB: it says how Mayfly did, not how the job did: a job that fails by itself has its own red mark. */
 function conclusionOf(job: Job): Conclusion {
@@ -136,6 +155,12 @@ function titleOf(job: Job, story: Story, now: number): string {
   switch (story.is) {
     case "held":
       return "Held back by GitHub until it is approved";
+    case "looked-at":
+      return "Being looked at";
+    case "refused":
+      return "Refused: a pull request from a fork";
+    case "unapproved":
+      return "Waits for approval: a pull request from a fork";
     case "waiting":
       return capital(placeWords(story.place, story.blocked, now));
     case "booting":
@@ -149,9 +174,14 @@ function titleOf(job: Job, story: Story, now: number): string {
     case "no-access":
       return "Mayfly is not installed here any more";
     case "done":
-      return doneTitle(job, story.machine);
+      return story.kept ? keptTitle(story.kept) : doneTitle(job, story.machine);
   }
 }
+
+const keptTitle = ({ is }: Kept): string =>
+  is === "refused"
+    ? "Refused: a pull request from a fork"
+    : "Ended before it was approved: a pull request from a fork";
 
 /** `Given up: 3 machines failed before the job could begin (boot-timeout)`. */
 function givenUpTitle({ gaveUpCause = "", failure }: Job): string {
@@ -177,6 +207,11 @@ function headline(job: Job, story: Story, now: number): string {
   switch (story.is) {
     case "held":
       return "GitHub holds this job back, for instance until its environment is approved.";
+    case "looked-at":
+      return "Mayfly asks GitHub whether the job comes from a fork.";
+    case "refused":
+    case "unapproved":
+      return `${forkWords(story, code)} ${WHILE_KEPT[story.is]}`;
     case "waiting":
       return `The job waits for a machine: ${placeWords(story.place, story.blocked, now)}.`;
     case "booting":
@@ -190,8 +225,28 @@ function headline(job: Job, story: Story, now: number): string {
     case "unserved":
       return "No image fits the job's labels any more: Mayfly's catalogue has changed. GitHub ends the job after 24 hours; cancel it, or have its labels served again.";
     case "done":
-      return doneHeadline(job);
+      return story.kept ? keptHeadline(job, story.kept) : doneHeadline(job);
   }
+}
+
+const WHILE_KEPT: Record<Kept["is"], string> = {
+  refused:
+    "GitHub ends the job after 24 hours. As soon as another job needs a machine like it, Mayfly cancels the whole run, since GitHub could give the machine to this job.",
+  unapproved:
+    "Look at what it changes, workflows too, and press **Approve**, which takes the right to write to this repository: the jobs of this attempt of the run then get machines. As soon as another job needs a machine like it, Mayfly cancels the whole run, since GitHub could give the machine to this job; Approve then runs it again.",
+};
+
+function keptHeadline(job: Job, kept: Kept): string {
+  const end = `The job ended as ${code(job.conclusion ?? "unknown")}; no machine ran it.`;
+  const why =
+    job.runCancelledAt === undefined
+      ? ""
+      : " Mayfly had its run cancelled, so that GitHub could not give it the machine of another job.";
+  const then =
+    kept.is === "unapproved"
+      ? " To run the commit after all, look at what it changes, workflows too, and press **Approve**: the run is then run again."
+      : "";
+  return `${end}${why}\n\n${forkWords(kept, code)}${then}`;
 }
 
 function doneHeadline(job: Job): string {

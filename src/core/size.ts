@@ -1,4 +1,6 @@
 import { poolKey } from "./facts.ts";
+import type { Gate } from "./forks.ts";
+import { clearTheWay, type InTheWay } from "./keep-out.ts";
 import { findRepository } from "./labels.ts";
 import { orderFairly, type Stuck } from "./order.ts";
 import { type Demand, hasAccess, type Room } from "./pools.ts";
@@ -20,15 +22,17 @@ export type SizeContext = {
   members: readonly Member[];
   demand: ReadonlyMap<string, Demand>;
   room: Room;
+  inTheWay: InTheWay;
+  gate: Gate;
   draft: Draft;
 };
 
 /**
  * Compares waiting jobs with machines, pool by pool: hands out registrations, orders what is short, retires what is too many.
  * NB: it counts and never pairs. GitHub gives a waiting job to any idle runner that fits, also one that was made for another
- * job. See: runs-on/runs-on 546, actions/runner 620.
+ * job. See: runs-on/runs-on 546, actions/runner 620. So a pool hands out nothing while a job waits that may not have it.
  */
-export function sizePools({ world, members, demand, room, draft }: SizeContext): void {
+export function sizePools({ world, members, demand, room, inTheWay, gate, draft }: SizeContext): void {
   const membersOf = Map.groupBy(members, ({ machine }) => poolKey(machine));
   const pools = gatherPools(world, membersOf, demand);
   const sized: Sized[] = [];
@@ -38,7 +42,9 @@ export function sizePools({ world, members, demand, room, draft }: SizeContext):
   const spare = new Set<Machine>();
   for (const pool of sized) {
     for (const member of pool.supply.begun) draft.isDue(untoldUntil(member));
-    configure(pool, draft);
+    const jobs = inTheWay.get(keyOf(pool));
+    if (!jobs) configure(pool, draft);
+    else if (wantsRunners(pool)) clearTheWay(jobs, gate, draft);
     for (const machine of releaseSurplus(pool, world, draft)) spare.add(machine);
   }
   for (const stuck of orderFairly(sized, world, room, draft))
@@ -58,6 +64,12 @@ function makeRoom(
     retireAsSurplus(machine, world, draft);
   }
 }
+
+const keyOf = ({ repository, image }: Demand): string =>
+  poolKey({ repo: repository.name, image: image.name });
+
+/** NB: GitHub might give what was handed out already to a job that may not have it. */
+const wantsRunners = ({ waiting, supply }: Sized): boolean => waiting.length > 0 || supply.handed.length > 0;
 
 /** Jobs of another pool could have its place. */
 function isInTheWay(machine: Machine, { pool: { repository, image }, blocked }: Stuck): boolean {

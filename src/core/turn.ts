@@ -19,6 +19,8 @@ export type TurnContext = {
   hostDrained: boolean;
   /** We may act in its repository. */
   hasAccess: boolean;
+  /** Its job is one that the rule for forks keeps out. */
+  isIntruder: boolean;
   seen: Seen;
 };
 
@@ -50,6 +52,7 @@ const isHeld = ({ heldUntil = 0, retired }: Machine, now: number): boolean =>
 function follow(machine: Machine, belief: Belief, context: TurnContext): Turn {
   if (!machine.retired) {
     if (context.job?.status === "done") return retire(machine, "finished", context);
+    if (context.isIntruder) return retire(machine, "fork", context);
     if (context.hostDrained && isWithoutWork(belief)) return retire(machine, "drained", context);
     if (!context.hasAccess && isWithoutJob(belief)) return retire(machine, "uninstalled", context);
   }

@@ -28,6 +28,7 @@ export type Why =
   | "operator" // a person asked
   | "drained" // its host is being emptied, and it had no work yet
   | "uninstalled" // its repository has removed or suspended the App, and it had no work yet
+  | "fork" // GitHub gave it a fork's job that may not run here
   | "lost" // ordered, and never seen
   | "boot-failed" // the driver could not make the VM
   | "boot-timeout" // the guest has not called in time
@@ -52,6 +53,8 @@ export type JobSeen = {
   labels: readonly string[];
   headSha: string;
   url: string;
+  /** Everybody may see its repository. None: GitHub has not told yet. */
+  isPublic?: boolean | undefined;
   /** `waiting`: GitHub holds it back (an environment asks for approval); it may be queued again. */
   status: "waiting" | "queued" | "running" | "done";
   conclusion?: string | undefined;
@@ -60,6 +63,27 @@ export type JobSeen = {
   doneAt?: number | undefined;
   /** Name of the runner that has the job. */
   ranOn?: MachineName | undefined;
+};
+
+/** A run of a workflow, as GitHub shows it. Jobs do not tell what is in here. */
+export type RunSeen = {
+  id: number;
+  attempt: number;
+  repo: RepoName;
+  /** Where its commit comes from. None: that repository is gone. */
+  head: RepoName | undefined;
+  event: string;
+  isPublic: boolean;
+};
+
+/** One attempt of a run, as far as the rule for forks has to know it. `at`: when something was last learnt. */
+export type RunAttempt = {
+  id: number;
+  attempt: number;
+  at: number;
+  seen?: RunSeen | undefined;
+  /** Somebody who may write to the repository let this commit run. */
+  approved?: { at: number; by: string; sha: string } | undefined;
 };
 
 /** A machine that failed: kept with the job it was made for. `tail`: last lines of what the VM or the guest said. */
@@ -75,9 +99,9 @@ export type Failure = {
 /** GitHub's job and what Mayfly knows of it. `tries`: machines made for it that failed before they had work. */
 export type Job = JobSeen & {
   tries: number;
-  /** When we learned that it waits for a runner; again, if an environment or GitHub's own queue held it back meanwhile. */
+  /** When we learned that it waits for a runner; again, if an environment, GitHub's own queue or the rule for forks held it back meanwhile. */
   readyAt?: number | undefined;
-  /** When we learned that GitHub holds it back. */
+  /** When we learned that GitHub holds it back, or when the rule for forks did before it was approved. */
   heldAt?: number | undefined;
   failure?: Failure | undefined;
   gaveUpAt?: number | undefined;
@@ -239,7 +263,11 @@ export type Repository = {
   registration: "jit" | "token";
   /** What becomes of a job that was given up: GitHub ends it after a day, or is asked to cancel its run at once. */
   onGiveUp: "wait" | "cancel";
+  /** What becomes of jobs of a fork's pull request. Left out: refused if the repository is public, else allowed. */
+  forks?: ForkRule | undefined;
 };
+
+export type ForkRule = "refuse" | "approve" | "allow";
 
 export type Catalogue = {
   controller: string;

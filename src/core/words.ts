@@ -1,6 +1,7 @@
 import { ALL } from "./facts.ts";
 import { list, ordinal } from "./markdown.ts";
 import type { Blocked } from "./pools.ts";
+import type { Kept } from "./story.ts";
 import type { Why } from "./types.ts";
 
 /** Why a machine was retired, as a sentence for people. */
@@ -11,6 +12,7 @@ export const WHY_WORDS: Record<Why, string> = {
   operator: "An operator destroyed the machine.",
   drained: "Its host is being emptied.",
   uninstalled: "Its repository has removed the App, or suspended it.",
+  fork: "GitHub gave its runner to a fork's job that may not run here, so its VM was ended.",
   lost: "The VM was ordered, and never appeared on its host.",
   "boot-failed": "The VM could not be made.",
   "boot-timeout": "The VM did not finish booting in time: its guest program never called.",
@@ -53,3 +55,10 @@ export const placeWords = (place: number, blocked: Blocked | undefined, now: num
   blocked
     ? `${ordinal(place)} in the queue: ${blockedWords(blocked, now)}`
     : `${ordinal(place)} in the queue`;
+
+/** Why a job of a fork is kept out, in sentences. `show`: how a name from outside is shown. */
+export function forkWords({ is, from }: Kept, show: (name: string) => string = (name) => name): string {
+  const origin = `Its pull request comes from ${from === undefined ? "a fork that is gone" : `the fork ${show(from)}`}`;
+  if (is === "unapproved") return `${origin}, so somebody who may write to the repository has to let it run.`;
+  return `${origin}, and this repository's machines run nothing from forks. Somebody who may write to the repository can push the commits to a branch of it. Mayfly's operator can set "forks: approve" for it, so that such jobs wait for a person instead.`;
+}

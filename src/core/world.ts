@@ -37,7 +37,7 @@ export type Effect =
   /** `digest` names what the job's check run is to tell of the story. See `report`. */
   | { do: "publish"; job: number; digest: string; story: Story }
   | { do: "cancel-run"; job: number; isForced: boolean }
-  | { do: "look-up"; job: number };
+  | { do: "look-up" | "look-up-run"; job: number };
 
 export type Plan = {
   /** Decisions, to be written before anything is done. If there are any, plan again before acting on `effects`. */

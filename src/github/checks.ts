@@ -40,7 +40,8 @@ export function checkVerbs(client: Client, publicUrl: string | undefined): Pick<
 function urgencyOf({ status, conclusion }: CheckRun, check: number | "new" | "find"): Urgency {
   if (status === "queued") return "announce";
   if (status === "in_progress") return "report";
-  return typeof check === "number" || conclusion === "failure" ? "conclude" : "note";
+  const mustBeSeen = conclusion === "failure" || conclusion === "action_required";
+  return typeof check === "number" || mustBeSeen ? "conclude" : "note";
 }
 
 function update({ rest, at }: InRepo, body: Body, check: number): Promise<number | "gone"> {

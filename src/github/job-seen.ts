@@ -40,8 +40,11 @@ const STATUS: Record<RawJob["status"], JobSeen["status"]> = {
   completed: "done",
 };
 
-/** GitHub's job in our words. `where.installation`: 0 if it is not known. */
-export function jobSeen(raw: RawJob, where: { repo: RepoName; installation: number }): JobSeen {
+/** Whose job it is. A job itself does not tell. `installation`: 0 if it is not known. */
+type Where = { repo: RepoName; installation: number; isPublic?: boolean | undefined };
+
+/** GitHub's job in our words. */
+export function jobSeen(raw: RawJob, where: Where): JobSeen {
   const status = STATUS[raw.status];
   // NB: GitHub writes "" or null for no runner. A queued job may name one that then lets it go by, so that one does not count.
   const ranOn = status === "running" || status === "done" ? raw.runner_name || undefined : undefined;

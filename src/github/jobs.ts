@@ -11,13 +11,15 @@ const AT_ONCE = 8;
 const OPEN = ["queued", "in_progress", "waiting", "pending", "requested"] as const;
 
 const runPage = z
-  .object({ workflow_runs: z.array(z.object({ id: z.int() })) })
+  .object({
+    workflow_runs: z.array(z.object({ id: z.int(), repository: z.object({ private: z.boolean() }) })),
+  })
   .transform(({ workflow_runs }) => workflow_runs);
 const jobPage = z.object({ jobs: z.array(jobShape) }).transform(({ jobs }) => jobs);
 const NO_JOBS: RawJob[] = [];
 
 /** The jobs part of the port. */
-export function jobVerbs(client: Client): Pick<GitHub, "job" | "openJobs" | "cancelRun" | "rerunJob"> {
+export function jobVerbs(client: Client): Pick<GitHub, "job" | "openJobs" | "rerunJob"> {
   /** By repository: the run that a limit kept from being read, so that the next look begins there. */
   const unread = new Map<RepoName, number>();
   return {
@@ -36,24 +38,14 @@ export function jobVerbs(client: Client): Pick<GitHub, "job" | "openJobs" | "can
         const runs = beginningWith(unread.get(repo), await openRuns(place));
         const open: JobSeen[] = [];
         for (let first = 0; first < runs.length; first += AT_ONCE) {
-          unread.set(repo, runs[first] ?? 0);
+          unread.set(repo, runs[first]?.id ?? 0);
           const some = await openJobsOf(place, runs.slice(first, first + AT_ONCE), client.log);
-          const seen = some.map((raw) => jobSeen(raw, { repo, installation }));
+          const seen = some.map(({ raw, isPublic }) => jobSeen(raw, { repo, installation, isPublic }));
           await found(seen);
           open.push(...seen);
         }
         unread.delete(repo);
         return open;
-      }),
-    cancelRun: (repo, runId, isForced, signal) =>
-      client.inRepo(repo, signal, async ({ rest, at }) => {
-        const run = { ...at, run_id: runId };
-        await ask({
-          send: () =>
-            isForced ? rest.actions.forceCancelWorkflowRun(run) : rest.actions.cancelWorkflowRun(run),
-          shape: z.unknown(),
-          expect: { 404: "over", 409: "over" },
-        } as const);
       }),
     rerunJob: (repo, id, signal) =>
       client.inRepo(repo, signal, ({ rest, at }) =>
@@ -66,9 +58,15 @@ export function jobVerbs(client: Client): Pick<GitHub, "job" | "openJobs" | "can
   };
 }
 
+type OpenRun = { id: number; isPublic: boolean };
+type OpenJob = { raw: RawJob; isPublic: boolean };
+
 /** The same runs in the same circle. */
-function beginningWith(run: number | undefined, runs: readonly number[]): number[] {
-  const first = run === undefined ? 0 : Math.max(runs.indexOf(run), 0);
+function beginningWith(id: number | undefined, runs: readonly OpenRun[]): OpenRun[] {
+  const first = Math.max(
+    runs.findIndex((run) => run.id === id),
+    0,
+  );
   return [...runs.slice(first), ...runs.slice(0, first)];
 }
 
@@ -76,20 +74,20 @@ function beginningWith(run: number | undefined, runs: readonly number[]): number
  * A run that GitHub stumbles over does not hide the others: its jobs may still be looked up one by one.
  * NB: a run keeps its status until its last job has ended, so jobs that are done are among those read.
  */
-async function openJobsOf(place: InRepo, runs: readonly number[], log: Logger): Promise<RawJob[]> {
+async function openJobsOf(place: InRepo, runs: readonly OpenRun[], log: Logger): Promise<OpenJob[]> {
   const answers = await Promise.allSettled(runs.map((run) => jobsOf(place, run)));
-  const open: RawJob[] = [];
+  const open: OpenJob[] = [];
   for (const [index, answer] of answers.entries()) {
     if (answer.status === "fulfilled")
-      open.push(...answer.value.filter(({ status }) => status !== "completed"));
+      open.push(...answer.value.filter(({ raw }) => raw.status !== "completed"));
     else if (!(answer.reason instanceof Refused || answer.reason instanceof Unanswered)) throw answer.reason;
-    else log.warn({ run: runs[index], err: answer.reason }, "the jobs of a run could not be listed");
+    else log.warn({ run: runs[index]?.id, err: answer.reason }, "the jobs of a run could not be listed");
   }
   return open;
 }
 
 /** NB: the list of runs takes one status at a time. A run that moves on meanwhile may be in two answers, or in none till the next look. */
-async function openRuns({ rest, at }: InRepo): Promise<number[]> {
+async function openRuns({ rest, at }: InRepo): Promise<OpenRun[]> {
   const lists = await Promise.all(
     OPEN.map((status) =>
       allPages((page) =>
@@ -97,16 +95,18 @@ async function openRuns({ rest, at }: InRepo): Promise<number[]> {
       ),
     ),
   );
-  return [...new Set(lists.flat().map(({ id }) => id))];
+  const runs = lists.flat().map(({ id, repository }): OpenRun => ({ id, isPublic: !repository.private }));
+  return [...new Map(runs.map((run) => [run.id, run])).values()];
 }
 
-function jobsOf({ rest, at }: InRepo, runId: number): Promise<RawJob[]> {
-  return allPages((page) =>
+async function jobsOf({ rest, at }: InRepo, { id, isPublic }: OpenRun): Promise<OpenJob[]> {
+  const jobs = await allPages((page) =>
     ask({
-      send: () => rest.actions.listJobsForWorkflowRun({ ...at, run_id: runId, filter: "latest", ...page }),
+      send: () => rest.actions.listJobsForWorkflowRun({ ...at, run_id: id, filter: "latest", ...page }),
       shape: jobPage,
       // NB: a run that was deleted meanwhile.
       expect: { 404: NO_JOBS },
     }),
   );
+  return jobs.map((raw) => ({ raw, isPublic }));
 }

@@ -13,6 +13,7 @@ import type { LimitParts } from "./octokit.ts";
 import { openCheckVerbs } from "./open-checks.ts";
 import { peopleVerbs } from "./people.ts";
 import { runnerVerbs } from "./runners.ts";
+import { runVerbs } from "./runs.ts";
 
 const GITHUB_API = "https://api.github.com";
 
@@ -50,6 +51,7 @@ export function githubPort(options: GitHubOptions): {
     isInstalled: (repo, signal) => isInstalled(client, repo, signal),
     ...runnerVerbs(client, webUrlOf(apiUrl)),
     ...jobVerbs(client),
+    ...runVerbs(client),
     ...checkVerbs(client, options.publicUrl),
     ...openCheckVerbs(client),
     ...deliveryVerbs(client),

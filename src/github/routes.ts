@@ -76,6 +76,11 @@ export const ROUTES: Readonly<Record<string, RouteRules>> = {
     isConditional: true,
   },
   "GET /repos/{owner}/{repo}/actions/jobs/{job_id}": { needs: "actions: read", urgency: "read" },
+  "GET /repos/{owner}/{repo}/actions/runs/{run_id}": { needs: "actions: read", urgency: "read" },
+  "POST /repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs": {
+    needs: "actions: write",
+    urgency: "remove",
+  },
   "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel": { needs: "actions: write", urgency: "remove" },
   "POST /repos/{owner}/{repo}/actions/runs/{run_id}/force-cancel": {
     needs: "actions: write",

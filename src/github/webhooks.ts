@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { RETRY } from "../core/report.ts";
+import { APPROVE, RETRY } from "../core/report.ts";
 import type { JobSeen, RepoName } from "../core/types.ts";
 import { jobSeen, jobShape } from "./job-seen.ts";
 
-const repository = z.object({ full_name: z.string() });
+const repository = z.object({ full_name: z.string(), private: z.boolean().nullish() });
 const workflowJob = z.object({
   action: z.string(),
   workflow_job: jobShape,
@@ -31,7 +31,9 @@ export function repositoryOf(payload: unknown): RepoName {
 export function jobFromWebhook(payload: unknown): JobSeen {
   const { action, workflow_job: job, repository, installation } = workflowJob.parse(payload);
   const status = action === "waiting" ? "waiting" : job.status;
-  return jobSeen({ ...job, status }, { repo: repository.full_name, installation: installation?.id ?? 0 });
+  const { full_name: repo, private: isPrivate } = repository;
+  const isPublic = typeof isPrivate === "boolean" ? !isPrivate : undefined;
+  return jobSeen({ ...job, status }, { repo, installation: installation?.id ?? 0, isPublic });
 }
 
 /** Somebody pressed a button of one of our check runs. */
@@ -40,8 +42,11 @@ export type Click = {
   job: number;
   /** The person's login. NB: GitHub's page shows buttons to everybody with write access; what it sends says nothing of rights. */
   by: string;
-  /** The job is to be tried again: our own button, or GitHub's "Re-run" of a check run that failed. If not, it is only doubted. */
-  isRetry: boolean;
+  /**
+   * `retry`: the job is to be tried again, by our own button or by GitHub's "Re-run" of a check run that failed. `approve`: it is a
+   * fork's, and may run. `look`: what we say of it is only doubted.
+   */
+  wants: "retry" | "approve" | "look";
 };
 
 /** `undefined`: the check run is none of ours, or the button. Throws `ZodError` if it is no click. */
@@ -49,10 +54,10 @@ export function clickFromWebhook(payload: unknown): Click | undefined {
   const { action, check_run: check, requested_action: button, repository, sender } = click.parse(payload);
   const job = jobOfCheck(check.external_id);
   if (job === undefined) return undefined;
-  const isOurButton = button?.identifier === RETRY;
-  if (action === "requested_action" && !isOurButton) return undefined;
-  const isRetry = isOurButton || check.conclusion === "failure";
-  return { repo: repository.full_name, job, by: sender.login, isRetry };
+  const about = { repo: repository.full_name, job, by: sender.login };
+  if (action === "rerequested") return { ...about, wants: check.conclusion === "failure" ? "retry" : "look" };
+  const wants = button?.identifier;
+  return wants === RETRY || wants === APPROVE ? { ...about, wants } : undefined;
 }
 
 /** The job that a check run of ours is about, by its external id; `undefined` if that is none of ours. */

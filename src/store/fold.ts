@@ -1,5 +1,7 @@
-import { apply, type Fact, type Limit, type State } from "../core/facts.ts";
-import type { Job, Machine, MachineName } from "../core/types.ts";
+import { apply } from "../core/apply.ts";
+import type { Fact, Limit, State } from "../core/facts.ts";
+import { runKey } from "../core/runs.ts";
+import type { Job, Machine, MachineName, RunAttempt } from "../core/types.ts";
 import { subjectsOf } from "./subjects.ts";
 import type { FactRow, JobRow, MachineRow } from "./tables.ts";
 
@@ -15,6 +17,7 @@ export type Changes = {
   /** Repositories by the time the App lost its access; none: it has it again. */
   revoked: Map<string, number | undefined>;
   limited: Map<number, Limit>;
+  runs: Map<string, RunAttempt>;
 };
 
 /**
@@ -30,6 +33,7 @@ export function fold(state: State, facts: readonly Fact[]): Changes {
     paused: new Map(),
     revoked: new Map(),
     limited: new Map(),
+    runs: new Map(),
   };
   for (const fact of facts) {
     if (foldOne(state, fact, changes)) changes.facts.push(factRow(fact));
@@ -60,8 +64,14 @@ function standingOf(state: State, fact: Fact): unknown {
   if (fact.kind === "host-drained") return state.drained.has(fact.host);
   if (fact.kind === "orders-paused") return state.paused.has(fact.repo.toLowerCase());
   if (fact.kind === "repository-access") return state.withoutAccess.has(fact.repo.toLowerCase());
+  if (fact.kind === "run-seen" || fact.kind === "run-approved") return state.runs.get(runKeyOf(fact));
   return fact.kind === "github-limited" ? state.limited.get(fact.installation) : undefined;
 }
+
+const runKeyOf = (fact: Extract<Fact, { kind: "run-seen" | "run-approved" }>): string =>
+  fact.kind === "run-seen"
+    ? runKey({ runId: fact.run.id, attempt: fact.run.attempt })
+    : runKey({ runId: fact.run, attempt: fact.attempt });
 
 function noteStanding(changes: Changes, fact: Fact, state: State): true {
   if (fact.kind === "host-drained") changes.drained.set(fact.host, fact.drained ? fact.at : undefined);
@@ -73,12 +83,20 @@ function noteStanding(changes: Changes, fact: Fact, state: State): true {
     const limit = state.limited.get(fact.installation);
     if (limit) changes.limited.set(fact.installation, limit);
   }
+  if (fact.kind === "run-seen" || fact.kind === "run-approved") {
+    const run = state.runs.get(runKeyOf(fact));
+    if (run) changes.runs.set(runKeyOf(fact), run);
+  }
   return true;
 }
 
-/** The jobs that a fact may change, as they were. NB: whose failure a retired machine was, only the reducer knows. */
+/**
+ * The jobs that a fact may change, as they were. NB: whose failure a retired machine was, and which jobs are of one run, only the
+ * reducer knows.
+ */
 function jobsInReach(state: State, fact: Fact): Map<number, Job | undefined> {
   if (fact.kind === "machine-retired") return fact.failure ? new Map(state.jobs) : new Map();
+  if (fact.kind === "run-cancelled" || fact.kind === "run-approved") return new Map(state.jobs);
   if (fact.kind === "github-limited") return new Map(state.jobs);
   if (!("job" in fact)) return new Map();
   const id = typeof fact.job === "number" ? fact.job : fact.job.id;

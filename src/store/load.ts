@@ -1,8 +1,9 @@
 import type { Kysely } from "kysely";
 import { emptyState, type State } from "../core/facts.ts";
-import type { Job, Machine } from "../core/types.ts";
+import { runKey } from "../core/runs.ts";
+import type { Job, Machine, RunAttempt } from "../core/types.ts";
 import { SetupError } from "../ports.ts";
-import { pastJob, pastLimit, pastMachine } from "./past.ts";
+import { pastJob, pastLimit, pastMachine, pastRun } from "./past.ts";
 import type { Tables } from "./tables.ts";
 
 /** How long a closed job is remembered. NB: GitHub keeps webhooks for a redelivery for 3 days, a GitHub Enterprise Server for 7. */
@@ -41,6 +42,11 @@ export async function load(db: Kysely<Tables>, now: number): Promise<State> {
   for (const { name } of revoked) state.withoutAccess.add(name);
   const limited = await db.selectFrom("limited_installation").selectAll().execute();
   for (const { id, at, until } of limited) state.limited.set(id, pastLimit({ at, until }, now));
+  const runs = await db.selectFrom("run").select("doc").execute();
+  for (const { doc } of runs) {
+    const run = pastRun(JSON.parse(doc) as RunAttempt, now);
+    state.runs.set(runKey({ runId: run.id, attempt: run.attempt }), run);
+  }
   return state;
 }
 

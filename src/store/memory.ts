@@ -1,4 +1,5 @@
-import { apply, emptyState, type Fact, type State } from "../core/facts.ts";
+import { apply } from "../core/apply.ts";
+import { emptyState, type Fact, type State } from "../core/facts.ts";
 import type { ClosedJob, Delivery, PastMachine, Store } from "../ports.ts";
 import { subjectsOf } from "./subjects.ts";
 
@@ -79,6 +80,8 @@ export function memoryStore(onFact?: (fact: Fact, before: State) => void): Store
       for (const fact of facts) {
         if (fact.kind === "job-closed" && fact.at < before) state.closed.delete(fact.job);
       }
+      const open = new Set(Array.from(state.jobs.values(), ({ runId }) => runId));
+      for (const [key, { id, at }] of state.runs) if (at < before && !open.has(id)) state.runs.delete(key);
       closedJobs = closedJobs.filter(({ closedAt }) => closedAt >= rows);
       pastMachines = pastMachines.filter(({ forgottenAt }) => forgottenAt >= rows);
       facts = facts.filter((fact) => fact.at >= before || isOpen(fact));

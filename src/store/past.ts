@@ -1,5 +1,5 @@
 import type { Limit } from "../core/facts.ts";
-import type { Job, Machine } from "../core/types.ts";
+import type { Job, Machine, RunAttempt } from "../core/types.ts";
 
 /**
  * What a store holds has happened, so none of it lies ahead. NB: the clock may have been stepped back while the controller was
@@ -42,6 +42,11 @@ const JOB_TIMES = [
   "runCancelledAt",
   "runForcedAt",
 ] as const satisfies readonly (keyof Job)[];
+
+export const pastRun = ({ approved, ...run }: RunAttempt, now: number): RunAttempt => ({
+  ...past(run, now),
+  ...(approved && { approved: past(approved, now) }),
+});
 
 /** NB: its end may well lie ahead, but no further than when it began. */
 export function pastLimit({ at, until }: Limit, now: number): Limit {

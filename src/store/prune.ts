@@ -10,7 +10,8 @@ const DAY_MS = 24 * 3_600_000;
 
 /**
  * Deletes facts and webhooks older than `facts`, closed jobs and forgotten machines older than `rows`. What is open keeps its whole
- * history, and closed jobs are remembered for a week at least. Jobs that were none of ours, and logs, go with the facts.
+ * history, and closed jobs are remembered for a week at least, as is what was learnt of runs. Jobs that were none of ours, and logs, go
+ * with the facts.
  */
 export async function prune(
   db: Kysely<Tables>,
@@ -32,6 +33,18 @@ export async function prune(
     await repeat(db, failureTails(from, to));
   }
   await forgetClosed(db, state, remembered);
+  await pruneRuns(db, state, Math.min(facts, remembered));
+}
+
+/** NB: jobs of a run may come late, after others of it; one that comes later still asks again. */
+async function pruneRuns(db: Kysely<Tables>, { jobs, runs }: State, before: number): Promise<void> {
+  const open = new Set(Array.from(jobs.values(), ({ runId }) => runId));
+  const old = Array.from(runs).filter(([, { id, at }]) => at < before && !open.has(id));
+  for (const some of inParts(old)) {
+    const ids = some.map(([, { id }]) => id);
+    await db.deleteFrom("run").where("id", "in", ids).where("at", "<", before).execute();
+    for (const [key] of some) runs.delete(key);
+  }
 }
 
 const oldFacts = (before: number) => sql`

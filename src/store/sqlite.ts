@@ -1,6 +1,7 @@
 import { Kysely } from "kysely";
 import type { Logger } from "pino";
-import { apply, emptyState, type Fact, type State } from "../core/facts.ts";
+import { apply } from "../core/apply.ts";
+import { emptyState, type Fact, type State } from "../core/facts.ts";
 import type { Delivery, Store } from "../ports.ts";
 import { makePrivateFile, openDatabase } from "./database.ts";
 import { sqliteDialect } from "./dialect.ts";
@@ -151,5 +152,6 @@ const copyOf = (state: State): State => ({
   paused: new Set(state.paused),
   withoutAccess: new Set(state.withoutAccess),
   limited: new Map(state.limited),
+  runs: new Map(state.runs),
   streaks: new Map(state.streaks),
 });

@@ -12,6 +12,8 @@ export function subjectsOf(fact: Fact): Subjects {
     case "job-given-up":
     case "job-retried":
     case "run-cancelled":
+    case "run-seen":
+    case "run-approved":
     case "job-closed":
     case "check-published":
       return { job: fact.job, machine: undefined };

@@ -15,6 +15,7 @@ export type Tables = {
   /** Repositories, in lower case, on which the App is not installed, or suspended. */
   revoked_repository: { name: string; at: number };
   limited_installation: { id: number; at: number; until: number };
+  run: RunRow;
   meta: { key: string; value: string };
 };
 
@@ -35,6 +36,9 @@ export type MachineRow = {
   forgotten_at: number | null;
   doc: string;
 };
+
+/** One attempt of a run. */
+export type RunRow = { id: number; attempt: number; at: number; doc: string };
 
 export type FactRow = { at: number; kind: string; job: number | null; machine: string | null; doc: string };
 

@@ -90,6 +90,15 @@ export async function writeChanges(transaction: Transaction<Tables>, changes: Ch
       .onConflict((conflict) => conflict.column("id").doUpdateSet(limit))
       .execute();
   }
+  for (const run of changes.runs.values()) {
+    const { id, attempt, at } = run;
+    const doc = JSON.stringify(run);
+    await transaction
+      .insertInto("run")
+      .values({ id, attempt, at, doc })
+      .onConflict((conflict) => conflict.columns(["id", "attempt"]).doUpdateSet({ at, doc }))
+      .execute();
+  }
 }
 
 /** A name that is in the table since then; none: it is not in it any more. */

@@ -12,6 +12,9 @@ const STANDS: Record<Story["is"], [string, Look]> = {
   "given-up": ["given up", "bad"],
   unserved: ["not served", "quiet"],
   "no-access": ["no access", "bad"],
+  "looked-at": ["looked at", "waiting"],
+  refused: ["refused", "bad"],
+  unapproved: ["to be approved", "waiting"],
   done: ["done", "quiet"],
 };
 

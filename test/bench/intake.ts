@@ -76,6 +76,7 @@ const CATALOGUE: Catalogue = {
       hot: {},
       registration: "jit",
       onGiveUp: "wait",
+      forks: "allow",
     },
   ],
 };
@@ -108,7 +109,9 @@ const easyGitHub: GitHub = {
   register: async () => "taken",
   remove: async () => "removed",
   job: async () => "gone",
+  run: async () => "gone",
   cancelRun: async () => {},
+  rerunRun: async () => "refused",
   rerunJob: async () => "refused",
   mayWrite: async () => false,
   isMember: async () => false,

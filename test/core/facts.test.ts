@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { apply, emptyState, type Fact, poolKey, type State } from "../../src/core/facts.ts";
+import { apply } from "../../src/core/apply.ts";
+import { emptyState, type Fact, poolKey, type State } from "../../src/core/facts.ts";
 import type { Failure, JobSeen, Why } from "../../src/core/types.ts";
 import { ago, aJobSeen, M1, M2, minutes, NOW, REPO, seconds } from "../support/build.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { apply } from "../../src/core/facts.ts";
+import { apply } from "../../src/core/apply.ts";
 import { DEFAULT_PATIENCE, LAST_WRITE_MS, LATE_EVENT_MS, UNTOLD_MS } from "../../src/core/patience.ts";
 import { plan } from "../../src/core/plan.ts";
 import type { Machine } from "../../src/core/types.ts";

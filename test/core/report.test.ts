@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { lexer, type Token, walkTokens } from "marked";
 import { describe, expect, test } from "vitest";
-import { apply, type Fact } from "../../src/core/facts.ts";
+import { apply } from "../../src/core/apply.ts";
+import type { Fact } from "../../src/core/facts.ts";
 import { plan } from "../../src/core/plan.ts";
 import { type CheckRun, digestOf, report, worthOf } from "../../src/core/report.ts";
 import type { Story } from "../../src/core/story.ts";

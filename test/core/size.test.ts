@@ -176,6 +176,15 @@ describe("a job that its guest has begun and GitHub has not told of", () => {
 
     expect(ordered(parts)).toBe(1);
   });
+
+  test("counts no more once that job was told and closed, so the next one keeps its machine", () => {
+    const machines = [ended({ job: 9 }), booting({ name: M2 })];
+    const { facts } = plan(aWorld({ jobs: someJobs(1), machines, seen: { [M2]: VM_UP } }));
+
+    expect(facts.filter((fact) => "machine" in fact && fact.machine === M2)).toMatchObject([
+      { kind: "vm-up" },
+    ]);
+  });
 });
 
 describe("a registration", () => {

@@ -85,6 +85,20 @@ describe("the open jobs", () => {
     ]);
   });
 
+  test.for([true, false])(
+    "say whether everybody may see their repository: private is %s",
+    async (isPrivate) => {
+      const { gh, github } = await startPort();
+      const repo = "SpinW/other";
+      gh.addRepository(repo, { private: isPrivate });
+      gh.queueRun(repo, { jobs: [order("test")] });
+
+      const [job] = await github.openJobs(repo, NO_LIMIT);
+
+      expect(job?.isPublic).toBe(!isPrivate);
+    },
+  );
+
   test("are read to the last page of runs and of jobs", async () => {
     const { gh, github } = await startPort();
     const big = gh.queueRun(REPO, { jobs: Array.from({ length: 101 }, (_, index) => order(`job ${index}`)) });

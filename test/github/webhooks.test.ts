@@ -47,6 +47,16 @@ describe("a workflow_job webhook", () => {
     });
   });
 
+  test.for([
+    [{ private: true }, false],
+    [{ private: false }, true],
+    [{}, undefined],
+  ] as const)("of a repository that says %j is public: %s", ([says, expected]) => {
+    const payload = { ...webhook("queued", {}), repository: { full_name: "SpinW/spinw", ...says } };
+
+    expect(jobFromWebhook(payload).isPublic).toBe(expected);
+  });
+
   test("is read in each of GitHub's own examples", () => {
     const jobs = EXAMPLES.map((example) => jobFromWebhook(example));
 
@@ -110,6 +120,8 @@ describe("a workflow_job webhook", () => {
   });
 });
 
+const button = (identifier: string) => ({ action: "requested_action", requested_action: { identifier } });
+
 /** A click on a check run, with what matters in its place. */
 const clickOn = (check: object, more: object = { action: "rerequested" }) => ({
   check_run: { external_id: "42", conclusion: "neutral", ...check },
@@ -138,18 +150,21 @@ describe("a click on a check run", () => {
   });
 
   test.for([
-    ["Retry", { action: "requested_action", requested_action: { identifier: "retry" } }, "failure", true],
-    ["Re-run of a check run that failed", { action: "rerequested" }, "failure", true],
-    ["Re-run of one that did not", { action: "rerequested" }, "success", false],
-  ] as const)("on %s is a retry, or is none", ([, action, conclusion, expected]) => {
-    expect(clickFromWebhook(clickOn({ conclusion }, action))?.isRetry).toBe(expected);
+    ["Retry", button("retry"), "failure", "retry"],
+    ["Approve", button("approve"), "action_required", "approve"],
+    ["Re-run of a check run that failed", { action: "rerequested" }, "failure", "retry"],
+    ["Re-run of one that waits for approval", { action: "rerequested" }, "action_required", "look"],
+    ["Re-run of one that did not fail", { action: "rerequested" }, "success", "look"],
+  ] as const)("on %s says what is wanted", ([, action, conclusion, expected]) => {
+    expect(clickFromWebhook(clickOn({ conclusion }, action))?.wants).toBe(expected);
   });
 
-  test("on a button that is none of ours means nothing", () => {
-    const button = { action: "requested_action", requested_action: { identifier: "deploy" } };
-
-    expect(clickFromWebhook(clickOn({}, button))).toBeUndefined();
-  });
+  test.for(["deploy", "constructor"])(
+    "on a button %s, which is none of ours, means nothing",
+    (identifier) => {
+      expect(clickFromWebhook(clickOn({}, button(identifier)))).toBeUndefined();
+    },
+  );
 
   test("without a person is refused", () => {
     expect(() => clickFromWebhook(clickOn({}, { action: "rerequested", sender: null }))).toThrow();

@@ -284,7 +284,6 @@ describe("a run", () => {
   });
 
   it("of a fork's pull request is told apart by its head repository and its event only", async () => {
-    github.addRepository("mallory/spinw", { installed: false, owner: "User" });
     const jobs = [{ name: "build", labels: ["spinw"], script: "true" }];
     const order = { event: "pull_request", headRepository: "mallory/spinw", actor: "mallory", jobs };
 
@@ -293,6 +292,17 @@ describe("a run", () => {
     const { data } = await octokit.rest.actions.getWorkflowRun({ ...spinw, run_id: runId });
     expect(data).toMatchObject({ event: "pull_request", head_repository: { full_name: "mallory/spinw" } });
     expect(data.repository.full_name).toBe(REPO);
+    expect(github.violations).toEqual([]);
+  });
+
+  it("of a fork that was deleted has no head repository any more", async () => {
+    const jobs = [{ name: "build", labels: ["spinw"], script: "true" }];
+
+    const { runId } = github.queueRun(REPO, { event: "pull_request", headRepository: null, jobs });
+
+    const { data } = await octokit.rest.actions.getWorkflowRun({ ...spinw, run_id: runId });
+    expect(data.head_repository).toBeNull();
+    expect(github.violations).toEqual([]);
   });
 });
 

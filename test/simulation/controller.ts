@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import { actor } from "../../src/act.ts";
-import { apply, emptyState, type Fact, type State } from "../../src/core/facts.ts";
+import { apply } from "../../src/core/apply.ts";
+import { emptyState, type Fact, type State } from "../../src/core/facts.ts";
 import { machineName } from "../../src/core/name.ts";
 import type { JobSeen } from "../../src/core/types.ts";
 import { sweepJobs } from "../../src/intake/sweep.ts";
@@ -20,6 +21,8 @@ export type Controller = {
   deliver: (job: JobSeen) => void;
   /** Somebody pressed Retry on the job's check run. */
   retry: (job: number) => void;
+  /** Somebody pressed Approve on the job's check run. False: nobody was there to hear it. */
+  approve: (job: JobSeen, attempt: number) => boolean;
   listener: Listener;
   kills: () => number;
 };
@@ -157,8 +160,10 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
         remove: effect(mine, github.remove),
         job: question(mine, github.job),
         openJobs: question(mine, github.openJobs),
+        run: question(mine, github.run),
         cancelRun: effect(mine, github.cancelRun),
         rerunJob: effect(mine, github.rerunJob),
+        rerunRun: effect(mine, github.rerunRun),
         mayWrite: question(mine, github.mayWrite),
         isMember: question(mine, github.isMember),
         publish: effect(mine, github.publish),
@@ -238,6 +243,13 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
       apply(state, { kind: "job-retried", at: clock.now(), job, by: "mona" });
       life.ring();
     },
+    approve: ({ id: job, runId: run, headSha: sha }, attempt) => {
+      if (!life) return false;
+      sim.tell(`approval of attempt ${attempt} of run ${run}`);
+      apply(state, { kind: "run-approved", at: clock.now(), job, run, attempt, sha, by: "mona" });
+      life.ring();
+      return true;
+    },
     listener: {
       // NB: a claim that is cut off by a kill while it is written never answers; the guest's own time limit ends it.
       claim: (name, tokenHash) => {
@@ -245,6 +257,7 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
         return Promise.race([claim(name, tokenHash), cutOff(mine)]);
       },
       repoOf: (name) => state.machines.get(name)?.repo,
+      jobOf: (name) => state.machines.get(name)?.forJob,
       hangUp: (name) => life?.polls.get(name)?.("down"),
       report: (fact) => {
         if (!life) return;

@@ -1,4 +1,4 @@
-import { isLastDigest } from "../../src/core/report.ts";
+import { APPROVE, isLastDigest } from "../../src/core/report.ts";
 import type { JobSeen } from "../../src/core/types.ts";
 import { type GitHub, GitHubUnavailable, type RunnerSeen } from "../../src/ports.ts";
 import { CATALOGUE, callOver, REPOS, type Sim } from "./sim.ts";
@@ -6,6 +6,7 @@ import { CATALOGUE, callOver, REPOS, type Sim } from "./sim.ts";
 export type SimJob = {
   seen: JobSeen;
   runMs: number;
+  isFork: boolean;
   runnerId?: number | undefined;
   /** GitHub gave it to a runner that has not taken it yet. */
   isAssigned: boolean;
@@ -24,7 +25,15 @@ export type SimRunner = {
   onGone: () => void;
 };
 
-export type SimCheck = { id: number; job: number; digest: string; digests: string[]; isCompleted: boolean };
+export type SimCheck = {
+  id: number;
+  job: number;
+  digest: string;
+  digests: string[];
+  isCompleted: boolean;
+  /** It has the button Approve. */
+  canApprove: boolean;
+};
 
 /** GitHub as Mayfly sees it: jobs, runners, check runs, and webhooks that may be lost, doubled, late and out of order. */
 export type SimGitHub = {
@@ -34,7 +43,13 @@ export type SimGitHub = {
   checks: Map<number, SimCheck>;
   /** Repositories that have removed the App just now. */
   removed: Set<string>;
-  queue: (repo: number, image: number, runMs: number) => SimJob;
+  queue: (order: { repo: number; image: number; runMs: number; isFork?: boolean | undefined }) => SimJob;
+  /** Runs a job again that has ended, as the next attempt of its run. */
+  rerun: (job: SimJob) => void;
+  /** A person lets this attempt of the job's run go. */
+  approve: (job: SimJob, attempt: number) => void;
+  /** It is no fork's, or forks are allowed there, or somebody approved it. */
+  mayRun: (job: SimJob) => boolean;
   cancel: (job: SimJob, conclusion?: string) => void;
   hold: (job: SimJob, forMs: number) => void;
   /** The guest's runner connects. False: its registration is gone. */
@@ -45,12 +60,19 @@ export type SimGitHub = {
   disconnect: (id: number) => void;
 };
 
-export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub {
+export type SimController = {
+  deliver: (job: JobSeen) => void;
+  /** It knows that the job waits. */
+  knows: (job: number) => boolean;
+};
+
+export function simGitHub(sim: Sim, { deliver, knows }: SimController): SimGitHub {
   const { clock, dice, scenario } = sim;
   const jobs = new Map<number, SimJob>();
   const runners = new Map<number, SimRunner>();
   const checks = new Map<number, SimCheck>();
   const removed = new Set<string>();
+  const approved = new Set<string>();
   let nextId = 100;
   const newId = () => (nextId += 1);
 
@@ -73,7 +95,7 @@ export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub 
     send(job);
   }
 
-  function queue(repo: number, image: number, runMs: number): SimJob {
+  const queue: SimGitHub["queue"] = ({ repo, image, runMs, isFork = false }) => {
     const id = newId();
     const labels = CATALOGUE.images[image]?.labels ?? [];
     const seen: JobSeen = {
@@ -87,14 +109,43 @@ export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub 
       labels,
       headSha: "0".repeat(40),
       url: "https://github.invalid",
+      isPublic: scenario.isPublic,
       status: "queued",
       queuedAt: clock.now(),
     };
-    const job: SimJob = { seen, runMs, isAssigned: false };
-    jobs.set(id, job);
+    return begin({ seen, runMs, isFork, isAssigned: false });
+  };
+
+  function begin(job: SimJob): SimJob {
+    jobs.set(job.seen.id, job);
     change(job, {});
     clock.at(clock.now() + dice.between(100, 1000), handOut);
     return job;
+  }
+
+  function rerun({ seen, runMs, isFork }: SimJob): void {
+    const again = { ...seen, id: newId(), attempt: seen.attempt + 1, queuedAt: clock.now() };
+    const isRunAgain = [...jobs.values()].some(
+      (other) => other.seen.runId === seen.runId && other.seen.attempt === again.attempt,
+    );
+    if (isRunAgain) return;
+    const fresh = { status: "queued" as const, conclusion: undefined, doneAt: undefined };
+    begin({ seen: { ...again, ...fresh }, runMs, isFork, isAssigned: false });
+  }
+
+  function mayRun({ isFork, seen }: SimJob): boolean {
+    if (!isFork) return true;
+    return seen.repo === REPOS[0] ? approved.has(`${seen.runId}/${seen.attempt}`) : !scenario.isPublic;
+  }
+
+  /** NB: what GitHub has queued and not told yet nobody can heed. */
+  function checkQueue(repo: string, labels: readonly string[]): void {
+    for (const job of jobs.values()) {
+      const { seen } = job;
+      const isLurking = seen.repo === repo && seen.status === "queued" && !job.isAssigned && !mayRun(job);
+      if (isLurking && knows(seen.id) && seen.labels.every((label) => labels.includes(label)))
+        sim.violations.push(`a runner was asked for while job ${seen.id} waits, which may not have it`);
+    }
   }
 
   const isFree = (runner: SimRunner) => runner.isOnline && !runner.isGone && !runner.job;
@@ -215,8 +266,10 @@ export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub 
       inRepo(repo, signal, () =>
         listed([...runners.values()].filter((runner) => runner.repo === repo).map(seenRunner)),
       ),
-    register: ({ name: repo }, name, labels, signal) =>
-      inRepo(repo, signal, () => register(name, repo, labels)),
+    register: ({ name: repo }, name, labels, signal) => {
+      checkQueue(repo, labels);
+      return inRepo(repo, signal, () => register(name, repo, labels));
+    },
     remove: (repo, id, signal) => inRepo(repo, signal, () => remove(id)),
     job: (repo, id, signal) => inRepo(repo, signal, () => jobs.get(id)?.seen ?? "gone"),
     openJobs: (repo, signal) =>
@@ -227,14 +280,23 @@ export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub 
             .filter((seen) => seen.repo === repo && seen.status !== "done"),
         ),
       ),
+    run: (repo, id, signal) =>
+      inRepo(repo, signal, () => {
+        const job = [...jobs.values()].findLast(({ seen }) => seen.runId === id);
+        if (!job) return "gone";
+        const head = job.isFork ? "stranger/fork" : repo;
+        const { isPublic } = scenario;
+        return { id, attempt: job.seen.attempt, repo, head, event: "pull_request", isPublic };
+      }),
     cancelRun: (repo, runId, _isForced, signal) =>
       inRepo(repo, signal, () => {
         for (const job of jobs.values()) if (job.seen.runId === runId) cancel(job);
       }),
     rerunJob: async () => "refused",
+    rerunRun: async () => "refused",
     mayWrite: async () => true,
     isMember: async () => true,
-    publish: (job, { digest, status }, known, signal) =>
+    publish: (job, { digest, status, actions }, known, signal) =>
       inRepo(job.repo, signal, () => {
         const found =
           known === "find" ? [...checks.values()].find((check) => check.job === job.id)?.id : undefined;
@@ -243,7 +305,9 @@ export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub 
         const before = checks.get(id)?.digest ?? "";
         if (isLastDigest(before) && before !== digest)
           sim.violations.push(`check run of job ${job.id} changed after its end`);
-        checks.set(id, { id, job: job.id, digest, digests, isCompleted: status === "completed" });
+        const canApprove = actions.some(({ identifier }) => identifier === APPROVE);
+        const isCompleted = status === "completed";
+        checks.set(id, { id, job: job.id, digest, digests, isCompleted, canApprove });
         sim.tell(`github: check of job ${job.id} says ${digest}`);
         return id;
       }),
@@ -265,6 +329,9 @@ export function simGitHub(sim: Sim, deliver: (job: JobSeen) => void): SimGitHub 
     runners,
     checks,
     queue,
+    rerun,
+    approve: ({ seen }, attempt) => void approved.add(`${seen.runId}/${attempt}`),
+    mayRun,
     cancel,
     hold,
     connect: (id, on) => {

@@ -25,6 +25,8 @@ export type Listener = {
   hangUp: (name: string) => void;
   report: (fact: Fact & { machine: string }) => void;
   repoOf: (name: string) => string | undefined;
+  /** The job that it was made for. */
+  jobOf: (name: string) => number | undefined;
 };
 
 export type SimHosts = {
@@ -63,6 +65,9 @@ export function simHosts(sim: Sim, github: SimGitHub, listener: Listener): SimHo
     };
     vms.set(name, vm);
     checkCaps(sim, vms);
+    const madeFor = github.jobs.get(listener.jobOf(name) ?? 0);
+    if (madeFor && !github.mayRun(madeFor))
+      sim.violations.push(`a VM was made for job ${madeFor.seen.id}, which may not run`);
     void live(vm, hashToken(seed.token), seed.lifeSeconds);
   }
 
@@ -188,12 +193,12 @@ function checkCaps({ violations, scenario }: Sim, vms: ReadonlyMap<string, SimVm
   }
 }
 
-/** A running job may only lose its VM to the image's time limit. */
+/** A running job may only lose its VM to the image's time limit, unless it is a fork's that got in before it was known. */
 function checkDestroy({ clock, violations }: Sim, vm: SimVm, github: SimGitHub): void {
   if (vm.state !== "up" || vm.runnerId === undefined) return;
   const running = github.runners.get(vm.runnerId)?.job;
   // NB: where the App is gone the guest's word is all there is, and it may not have come yet.
-  if (running && github.removed.has(running.seen.repo)) return;
+  if (running && (github.removed.has(running.seen.repo) || !github.mayRun(running))) return;
   const limit = CATALOGUE.images.find(({ name }) => name === vm.image)?.limits.jobMs ?? 0;
   const isOverdue = clock.now() - vm.startedAt >= limit;
   if (running?.seen.status === "running" && !isOverdue)

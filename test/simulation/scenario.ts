@@ -15,6 +15,8 @@ export type Scenario = {
   randomHandOut: boolean;
   /** A person presses Retry on each job that is given up, once. */
   retries: boolean;
+  /** Everybody may see the repositories. */
+  isPublic: boolean;
   /** A repository removes the App, and installs it again this much later. */
   uninstall?: { repo: number; atMs: number; forMs: number } | undefined;
 };
@@ -28,6 +30,10 @@ export type PlannedJob = {
   cancelAfterMs?: number | undefined;
   /** GitHub holds it back this long after it was queued, and then lets it go. */
   holdAfterMs?: number | undefined;
+  /** It comes from a fork's pull request. */
+  isFork?: boolean | undefined;
+  /** A person presses Approve this long after the button was first there. */
+  approveAfterMs?: number | undefined;
 };
 
 /** Probabilities, but for `webhookLateMs`. They end after FAULTS_MS; then everything must come to rest. */
@@ -83,6 +89,8 @@ export function makeScenario(seed: number): Scenario {
   const isCalm = dice.chance(0.1);
   const fault = (most: number) => (!isCalm && dice.chance(0.35) ? dice.next() * most : 0);
   const count = dice.between(1, 7);
+  const forks = random(seed ^ 0xf0f0);
+  const hasForks = forks.chance(0.5);
   return {
     seed,
     jobs: Array.from({ length: count }, () => ({
@@ -92,6 +100,8 @@ export function makeScenario(seed: number): Scenario {
       runMs: dice.between(1000, 3 * MINUTE),
       cancelAfterMs: dice.chance(0.2) ? dice.between(0, 4 * MINUTE) : undefined,
       holdAfterMs: !isCalm && dice.chance(0.15) ? dice.between(0, MINUTE) : undefined,
+      isFork: hasForks && forks.chance(0.4),
+      approveAfterMs: forks.chance(0.6) ? forks.between(0, 6 * MINUTE) : undefined,
     })),
     faults: {
       webhookLost: dice.chance(0.05) && !isCalm ? 1 : fault(0.6),
@@ -119,6 +129,7 @@ export function makeScenario(seed: number): Scenario {
     wipe: !isCalm && dice.chance(0.1),
     randomHandOut: !isCalm && dice.chance(0.5),
     retries: dice.chance(0.5),
+    isPublic: forks.chance(0.7),
     uninstall:
       !isCalm && dice.chance(0.15)
         ? {

@@ -28,10 +28,11 @@ function* smallerOnes(scenario: Scenario): Generator<Scenario> {
   if (scenario.wipe) yield { ...scenario, wipe: false };
   if (scenario.uninstall) yield { ...scenario, uninstall: undefined };
   if (scenario.retries) yield { ...scenario, retries: false };
+  if (scenario.isPublic) yield { ...scenario, isPublic: false };
   if (scenario.randomHandOut) yield { ...scenario, randomHandOut: false };
   for (const [index, job] of scenario.jobs.entries()) {
-    for (const key of ["cancelAfterMs", "holdAfterMs"] as const) {
-      if (job[key] !== undefined)
+    for (const key of ["cancelAfterMs", "holdAfterMs", "isFork", "approveAfterMs"] as const) {
+      if (job[key] !== undefined && job[key] !== false)
         yield { ...scenario, jobs: scenario.jobs.with(index, { ...job, [key]: undefined }) };
     }
   }

@@ -49,7 +49,7 @@ const host = (name: string, machines: number) => ({
   guestUrl: "https://guests.invalid",
 });
 
-/** Small on purpose: every cap is met often. */
+/** Small on purpose: every cap is met often. Forks are approved in the first repository, and refused in the second if it is public. */
 export const CATALOGUE: Catalogue = {
   controller: "sim",
   hosts: [host("lab1", 2), host("lab2", 1)],
@@ -61,6 +61,7 @@ export const CATALOGUE: Catalogue = {
     hot: {},
     registration: "jit" as const,
     onGiveUp: index === 0 ? ("wait" as const) : ("cancel" as const),
+    ...(index === 0 ? { forks: "approve" as const } : {}),
   })),
 };
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Fact } from "../../src/core/facts.ts";
 import type { Store } from "../../src/ports.ts";
 import { hours, M1, M2, M3, minutes, NOW, REPO, seconds } from "../support/build.ts";
-import { created, delivery, drained, failed, seen } from "../support/facts.ts";
+import { approvedRun, created, delivery, drained, failed, seen, seenRun } from "../support/facts.ts";
 
 /** What every store does, whatever it keeps its things in. `open` answers an empty one. */
 export function describeStore(name: string, open: () => Promise<Store>): void {
@@ -151,6 +151,30 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
       await store.record([drained("lab1", true), drained("lab2", true), drained("lab1", false)]);
 
       expect([...store.state.drained]).toEqual(["lab2"]);
+    });
+
+    test("remembers where runs come from and who let them run, whatever comes first, and tells it of their job", async () => {
+      const store = await open();
+      const facts = [approvedRun(7), seen(1, { runId: 7 }), seenRun(7, NOW + 1)];
+
+      await store.record(facts);
+      await store.record([approvedRun(7)]);
+
+      expect(store.state.runs.get("7/1")).toMatchObject({
+        seen: { id: 7, head: "stranger/spinw" },
+        approved: { by: "mona" },
+      });
+      expect((await store.history({ job: 1 })).map(({ kind }) => kind)).toContain("run-approved");
+    });
+
+    test("notes of all jobs of a run that it was cancelled", async () => {
+      const store = await open();
+      await store.record([seen(1, { runId: 7 }), seen(2, { runId: 7 }), seen(3, { runId: 8 })]);
+
+      await store.record([{ kind: "run-cancelled", at: NOW, job: 1 }]);
+
+      const times = Array.from(store.state.jobs.values(), ({ runCancelledAt }) => runCancelledAt);
+      expect(times).toEqual([NOW, NOW, undefined]);
     });
 
     test("remembers what is paused, and until when a machine is held", async () => {

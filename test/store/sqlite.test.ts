@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { Fact, State } from "../../src/core/facts.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { aJobSeen, hours, M1, M2, NOW, REPO } from "../support/build.ts";
-import { created, delivery, drained, failed, seen } from "../support/facts.ts";
+import { approvedRun, created, delivery, drained, failed, seen, seenRun } from "../support/facts.ts";
 import { describeStore } from "./contract.ts";
 import { storeFolder } from "./folder.ts";
 
@@ -51,6 +51,7 @@ describe("a store that is opened again", () => {
       { kind: "machine-retired", at: NOW + 3, machine: M1, why: "surplus" },
       { kind: "job-given-up", at: NOW + 4, job: 1, cause: "" },
       { kind: "github-limited", at: NOW, installation: 7, until: NOW + hours(1) },
+      approvedRun(7),
     ]);
     await first.close();
     const stepped = NOW - hours(24 * 400);
@@ -69,6 +70,7 @@ describe("a store that is opened again", () => {
       gaveUpAt: stepped,
     });
     expect(state.limited.get(7)).toEqual({ at: stepped, until: stepped + hours(1) });
+    expect(state.runs.get("7/1")).toMatchObject({ at: stepped, approved: { at: stepped, by: "mona" } });
   });
 
   test("knows its webhooks, and which of them were read", async () => {
@@ -96,6 +98,21 @@ describe("a store that is opened again", () => {
 
     expect([...second.state.closed]).toEqual([1]);
     expect(first.state.closed).toEqual(second.state.closed);
+  });
+
+  test("remembers for a week what it learnt of a run, and as long as a job of it is open", async () => {
+    const { open } = storeFolder();
+    const first = await open();
+    const old = NOW - hours(7 * 24 + 1);
+    await first.record([seenRun(7, old), seenRun(8, old), approvedRun(9, NOW - hours(7 * 24 - 1))]);
+    await first.record([seen(1, { runId: 8 })]);
+    await first.prune({ facts: NOW, rows: NOW });
+    await first.close();
+
+    const second = await open();
+
+    expect([...second.state.runs.keys()]).toEqual(["8/1", "9/1"]);
+    expect(first.state.runs).toEqual(second.state.runs);
   });
 });
 
@@ -298,6 +315,8 @@ function anyFact(): fc.Arbitrary<Fact> {
     fc.record({ kind: fc.constant("job-given-up"), at, job, cause: fc.string() }),
     fc.record({ kind: fc.constant("job-retried"), at, job, by: fc.string() }),
     fc.record({ kind: fc.constant("github-limited"), at, installation: fc.constantFrom(77, 78), until: at }),
+    fc.tuple(fc.nat(2), at).map(([run, when]) => seenRun(run, when)),
+    fc.tuple(fc.nat(2), at).map(([run, when]) => approvedRun(run, when)),
     fc.record({ kind: fc.constant("repository-access"), at, repo: fc.constant(REPO), granted: fc.boolean() }),
     fc.record({
       kind: fc.constant("orders-paused"),

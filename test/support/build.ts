@@ -1,6 +1,7 @@
 import { emptyState, type State, type Streak } from "../../src/core/facts.ts";
 import { DEFAULT_PATIENCE } from "../../src/core/patience.ts";
 import { plan } from "../../src/core/plan.ts";
+import { runKey } from "../../src/core/runs.ts";
 import type {
   Catalogue,
   Host,
@@ -10,6 +11,8 @@ import type {
   Machine,
   Patience,
   Repository,
+  RunAttempt,
+  RunSeen,
   Seen,
   Stranger,
 } from "../../src/core/types.ts";
@@ -152,8 +155,26 @@ export const aRepository = (changes: Partial<Repository> = {}): Repository => ({
   hot: {},
   registration: "jit",
   onGiveUp: "wait",
+  forks: "allow",
   ...changes,
 });
+
+/** A run of `aJob`, as GitHub shows it: of a fork, unless it is told where from. */
+export const aRunSeen = (changes: Partial<RunSeen> = {}): RunSeen => ({
+  id: 100,
+  attempt: 1,
+  repo: REPO,
+  head: "stranger/spinw",
+  event: "pull_request",
+  isPublic: true,
+  ...changes,
+});
+
+/** The same, after it was looked up. */
+export const aRun = (changes: Partial<RunSeen> = {}, approved?: RunAttempt["approved"]): RunAttempt => {
+  const seen = aRunSeen(changes);
+  return { id: seen.id, attempt: seen.attempt, at: NOW, seen, approved };
+};
 
 /** One machine of a pool has just failed to boot. */
 export const aStreak = (changes: Partial<Streak> = {}): Streak => {
@@ -178,6 +199,7 @@ export type WorldParts = {
   patience?: Partial<Patience>;
   streaks?: Record<string, Streak>;
   drained?: string[];
+  runs?: RunAttempt[];
   paused?: string[];
   /** Repositories without the App. */
   withoutAccess?: string[];
@@ -194,6 +216,7 @@ export function aWorld(parts: WorldParts = {}): World {
     jobs: new Map(parts.jobs?.map((job) => [job.id, job])),
     machines: new Map(parts.machines?.map((machine) => [machine.name, machine])),
     drained: new Set(parts.drained),
+    runs: new Map(parts.runs?.map((run) => [runKey({ runId: run.id, attempt: run.attempt }), run])),
     paused: new Set(parts.paused),
     withoutAccess: new Set(parts.withoutAccess),
     streaks: new Map(Object.entries(parts.streaks ?? {})),

@@ -1,7 +1,7 @@
 import type { Fact } from "../../src/core/facts.ts";
 import type { JobSeen } from "../../src/core/types.ts";
 import type { Delivery } from "../../src/ports.ts";
-import { aJobSeen, NOW, REPO } from "./build.ts";
+import { aJobSeen, aRunSeen, NOW, REPO } from "./build.ts";
 
 /** Facts and webhooks in few words. */
 
@@ -44,4 +44,23 @@ export const delivery = (id: string): Delivery => ({
   event: "workflow_job",
   payload: `{"delivery":"${id}"}`,
   receivedAt: NOW,
+});
+
+/** A run of a fork was looked up for job 1. */
+export const seenRun = (run: number, at = NOW): Fact => ({
+  kind: "run-seen",
+  at,
+  job: 1,
+  run: aRunSeen({ id: run }),
+});
+
+/** Its first attempt may run. */
+export const approvedRun = (run: number, at = NOW): Fact => ({
+  kind: "run-approved",
+  at,
+  job: 1,
+  run,
+  attempt: 1,
+  sha: "a".repeat(40),
+  by: "mona",
 });

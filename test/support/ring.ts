@@ -2,7 +2,7 @@ import { pino } from "pino";
 import { type Actor, actor } from "../../src/act.ts";
 import { DEFAULT_PATIENCE } from "../../src/core/patience.ts";
 import type { CheckRun } from "../../src/core/report.ts";
-import type { Catalogue, JobSeen, Machine, MachineName } from "../../src/core/types.ts";
+import type { Catalogue, JobSeen, Machine, MachineName, RunSeen } from "../../src/core/types.ts";
 import { type Observer, observer } from "../../src/observe.ts";
 import type {
   DeliveryEntry,
@@ -172,7 +172,7 @@ export function fakeHost(): FakeHost {
 
 type GitHubVerb =
   | ("installed" | "isInstalled" | "runners" | "register" | "remove" | "job" | "openJobs" | "publish")
-  | ("cancelRun" | "rerunJob" | "mayWrite" | "isMember")
+  | ("run" | "cancelRun" | "rerunJob" | "rerunRun" | "mayWrite" | "isMember")
   | ("openChecks" | "closeCheck" | "deliveries" | "delivery");
 
 export type FakeGitHub = Troubles<GitHubVerb> & {
@@ -180,6 +180,7 @@ export type FakeGitHub = Troubles<GitHubVerb> & {
   /** In every repository, if none is named. */
   runners: Map<number, RunnerSeen & { repo?: string }>;
   jobs: Map<number, JobSeen>;
+  runsSeen: Map<number, RunSeen>;
   /** What each check run said, the newest last. */
   checks: Map<number, CheckRun[]>;
   /** Runs that were cancelled. */
@@ -202,6 +203,7 @@ export function fakeGitHub(now = () => NOW): FakeGitHub {
   const trouble = troubles<GitHubVerb>();
   const runners: FakeGitHub["runners"] = new Map();
   const jobs = new Map<number, JobSeen>();
+  const runsSeen = new Map<number, RunSeen>();
   const checks = new Map<number, CheckRun[]>();
   const checkOf = new Map<number, number>();
   const cancelled = new Set<number>();
@@ -253,12 +255,20 @@ export function fakeGitHub(now = () => NOW): FakeGitHub {
       await call("openJobs");
       return [...jobs.values()].filter(({ status }) => status !== "done");
     },
+    async run(_repo, id) {
+      await call("run");
+      return runsSeen.get(id) ?? "gone";
+    },
     async cancelRun(_repo, runId) {
       await call("cancelRun");
       cancelled.add(runId);
     },
     async rerunJob() {
       await call("rerunJob");
+      return "queued";
+    },
+    async rerunRun() {
+      await call("rerunRun");
       return "queued";
     },
     async isMember() {
@@ -301,6 +311,7 @@ export function fakeGitHub(now = () => NOW): FakeGitHub {
     port,
     runners,
     jobs,
+    runsSeen,
     checks,
     cancelled,
     ...{ installed, inTruth, openChecks, deliveryLog, gone },

@@ -23,6 +23,7 @@ const CONTEXT: TurnContext = {
   job: undefined,
   hostDrained: false,
   hasAccess: true,
+  isIntruder: false,
   seen: aSeen(),
 };
 

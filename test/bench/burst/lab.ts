@@ -88,7 +88,7 @@ export async function openLab({ machines, scale, checkRuns, pace }: LabParts): P
   const folder = await mkdtemp(join(tmpdir(), "mayfly-burst-"));
   const store = await openStore({ file: join(folder, "mayfly.db"), controller, now: Date.now, log });
   const github = await startGitHub({ limits: { scale } });
-  github.addRepository(LAB_REPO);
+  github.addRepository(LAB_REPO, { private: true });
   const { app, apiUrl } = github;
   // NB: jobs are dated by the machine's clock, in whole seconds, and must not seem older than the process: hence so late, and the wait.
   const clock = fastClock(scale);

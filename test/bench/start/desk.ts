@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import { systemClock } from "../../../src/clock.ts";
-import { apply, emptyState, type Fact } from "../../../src/core/facts.ts";
+import { apply } from "../../../src/core/apply.ts";
+import { emptyState, type Fact } from "../../../src/core/facts.ts";
 import { openAuthority } from "../../../src/guest/authority.ts";
 import { startGuestListener } from "../../../src/guest/listener.ts";
 import type { Registration, Seed } from "../../../src/ports.ts";

@@ -21,8 +21,8 @@ export type RunOrder = {
   event?: string | undefined;
   headSha?: string | undefined;
   headBranch?: string | undefined;
-  /** `owner/name` of the fork a pull request comes from. */
-  headRepository?: string | undefined;
+  /** `owner/name` of the fork a pull request comes from, which nobody need have added. Null: it was deleted. */
+  headRepository?: string | null | undefined;
   actor?: string | undefined;
   jobs: readonly JobOrder[];
 };
@@ -39,7 +39,7 @@ export function queueRun(world: World, fullName: string, order: RunOrder): Run {
     event: order.event ?? "push",
     headSha: order.headSha ?? newSha(),
     headBranch: order.headBranch ?? "main",
-    headRepository: order.headRepository ?? repo.fullName,
+    headRepository: order.headRepository === undefined ? repo.fullName : order.headRepository,
     actor: order.actor ?? OCTOCAT,
     attempt: 1,
     createdAt: now,

@@ -50,8 +50,8 @@ export type Run = {
   event: string;
   headSha: string;
   headBranch: string;
-  /** `owner/name` of the repository the commit comes from; another one than `repo` for a fork's pull request. */
-  headRepository: string;
+  /** `owner/name` of the repository the commit comes from; another one than `repo` for a fork's pull request. Null: it was deleted. */
+  headRepository: string | null;
   actor: string;
   attempt: number;
   createdAt: number;

@@ -147,13 +147,15 @@ function tree(node: unknown): Tree {
 }
 
 /**
- * NB: in this one list GitHub's description asks for an account that is a user and an enterprise at once, which its own example is not
- * either. The list's entries are what "Get an installation" answers.
+ * NB: in one list GitHub's description asks for an account that is a user and an enterprise at once, which its own example is not
+ * either. The list's entries are what "Get an installation" answers. And it has no run whose head repository was deleted.
  */
 function corrected(description: Tree): Tree {
   const listing = tree(tree(tree(description.paths)["/app/installations"]).get);
   const content = tree(tree(resolve(tree(listing.responses)[200]).content)["application/json"]);
   content.schema = { type: "array", items: { $ref: "rest.json#/components/schemas/installation" } };
+  const run = tree(tree(tree(tree(description.components).schemas)["workflow-run"]).properties);
+  run.head_repository = { anyOf: [{ type: "null" }, run.head_repository] };
   return description;
 }
 

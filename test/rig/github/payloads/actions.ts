@@ -84,7 +84,7 @@ function stepsOf(job: Job): NonNullable<Schema<"job">["steps"]> {
 export function runPayload(world: World, run: Run): Schema<"workflow-run"> {
   const api = `${world.apiUrl}/repos/${run.repo.fullName}`;
   const self = `${api}/actions/runs/${run.id}`;
-  const headRepo = world.repos.get(run.headRepository.toLowerCase()) ?? run.repo;
+  const head = headRepository(world, run);
   return {
     id: run.id,
     name: run.name,
@@ -125,10 +125,21 @@ export function runPayload(world: World, run: Run): Schema<"workflow-run"> {
       committer: { name: run.actor, email: `${run.actor}@users.noreply.github.com` },
     },
     repository: minimalRepository(world, run.repo),
-    head_repository: minimalRepository(world, headRepo),
-    head_repository_id: headRepo.id,
+    // NB: the types of GitHub's description have no null here, see schemas.ts.
+    head_repository: head as Schema<"minimal-repository">,
+    ...(head && { head_repository_id: head.id }),
     display_title: `A commit on ${run.headBranch}`,
   };
+}
+
+/** Where a run's commit comes from. Null: that repository was deleted. A fork that nobody added is as good as any other. */
+function headRepository(world: World, run: Run): Schema<"minimal-repository"> | null {
+  if (run.headRepository === null) return null;
+  const known = world.repos.get(run.headRepository.toLowerCase());
+  if (known) return minimalRepository(world, known);
+  const [login = "", name = ""] = run.headRepository.split("/");
+  const owner = { id: 1, login, kind: "User" as const };
+  return minimalRepository(world, { ...run.repo, id: 2, owner, name, fullName: run.headRepository });
 }
 
 /** The jobs of a run's newest attempt, or of the attempt given. */
