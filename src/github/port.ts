@@ -83,7 +83,7 @@ const repositoryPage = z
  */
 async function installed(
   client: Client,
-  owners: readonly string[],
+  owners: readonly string[] | "all",
   signal: AbortSignal,
 ): Promise<RepoName[]> {
   const app = await client.as();
@@ -91,10 +91,11 @@ async function installed(
   const installations = await allPages((page) =>
     ask({ send: () => app.apps.listInstallations({ ...page, request }), shape: installationPage }),
   );
-  const wanted = new Set(owners.map((owner) => owner.toLowerCase()));
+  const wanted = owners === "all" ? undefined : new Set(owners.map((owner) => owner.toLowerCase()));
   const names: RepoName[] = [];
   for (const { id, suspended_at, account } of installations) {
-    if (suspended_at || !wanted.has(account?.login?.toLowerCase() ?? "")) continue;
+    const isWanted = wanted?.has(account?.login?.toLowerCase() ?? "") ?? true;
+    if (suspended_at || !isWanted) continue;
     try {
       names.push(...(await repositoriesOf(client, id, signal)));
     } catch (error) {

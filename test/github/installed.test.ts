@@ -68,6 +68,7 @@ describe("where the App is installed", () => {
 
     expect(await github.installed(["octo"], NO_LIMIT)).toEqual([OTHER]);
     expect(calls()).toEqual(["200 apps/list-installations", `200 ${LIST}`]);
+    expect(await github.installed("all", NO_LIMIT)).toEqual([REPO, OTHER]);
   });
 
   test("costs an installation nothing of its hour as long as nothing changes", async () => {

@@ -3,7 +3,7 @@ import { findRepo, installationOf } from "../population.ts";
 import type { Operation } from "../schemas.ts";
 import type { World } from "../world.ts";
 import { type OperationId, type Refusal, refuse } from "./answer.ts";
-import { apps, installations } from "./apps.ts";
+import { apps, installations, newApps } from "./apps.ts";
 import { allows, type Caller } from "./auth.ts";
 import { checks } from "./checks.ts";
 import { contents } from "./contents.ts";
@@ -14,13 +14,19 @@ import { repos } from "./repos.ts";
 import { runners } from "./runners.ts";
 import { runs } from "./runs.ts";
 
+const ofAnybody: Table = { ...newApps };
 const ofApp: Table = { ...apps, ...deliveries };
 const ofInstallation: Table = { ...installations, ...teams };
 const ofUser: Table = { ...users };
 const ofRepository: Table = { ...repos, ...contents, ...runners, ...runs, ...checks };
 
 /** Ids of all operations that have a handler. */
-export const HANDLED: readonly string[] = [ofApp, ofInstallation, ofUser, ofRepository].flatMap(Object.keys);
+export const HANDLED: readonly string[] = [ofAnybody, ofApp, ofInstallation, ofUser, ofRepository].flatMap(
+  Object.keys,
+);
+
+/** Does it need no credential? */
+export const isOpen = (operation: Operation): boolean => operation.id in ofAnybody;
 
 /** The handlers as the dispatcher sees them. NB: what they are given fits their own types, since the gate has checked it. */
 type Table = Record<string, ((call: never) => Outgoing | Promise<Outgoing>) | undefined>;
@@ -35,6 +41,8 @@ export function access(
   caller: Caller,
   path: Record<string, string>,
 ): Allowed | Refusal {
+  const open = ofAnybody[operation.id];
+  if (open) return { handle: open, more: {} };
   const own = ofApp[operation.id];
   if (own) {
     return caller.kind === "app"
