@@ -19,7 +19,8 @@ export function tryRunsOn(text: string, repo: RepoName, catalogue: Catalogue): T
   const { labels } = read;
   const { image } = matchLabels(labels, repo, catalogue);
   const repository = findRepository(repo, catalogue);
-  const fitting = repository && image ? imagesOf(repository, catalogue).filter((one) => fits(labels, one)) : [];
+  const fitting =
+    repository && image ? imagesOf(repository, catalogue).filter((one) => fits(labels, one)) : [];
   return {
     labels,
     image,

@@ -77,7 +77,10 @@ function machinesFaults({ machines, images = {} }: Settings, bounds: Bounds): Se
   const hot = Object.values(images).reduce((sum, one) => sum + (one.hot ?? 0), 0);
   if (machines === undefined || hot <= machines) return [];
   return [
-    { path, text: `${hot} hot machines are asked for, and at most ${machines} machines may be there at a time.` },
+    {
+      path,
+      text: `${hot} hot machines are asked for, and at most ${machines} machines may be there at a time.`,
+    },
   ];
 }
 

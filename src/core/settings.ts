@@ -75,14 +75,14 @@ function settle(catalogue: Catalogue, all: AllSettings): Catalogue {
 }
 
 /** NB: the operator's bounds may have become narrower since the settings were made, so they are kept here, too. */
-export function settleOne(repository: Repository, { images = {}, machines, forks, paused }: Settings): Repository {
+export function settleOne(
+  repository: Repository,
+  { images = {}, machines, forks, paused }: Settings,
+): Repository {
   const given = givenOf(repository);
   const bounds = boundsOf(given);
   const mine = given.images.map((name) => [name, images[name] ?? {}] as const);
-  const hot = mine.map(([name, one]) => [
-    name,
-    Math.min(one.hot ?? hotOf(given, name), bounds.hot(name)),
-  ]);
+  const hot = mine.map(([name, one]) => [name, Math.min(one.hot ?? hotOf(given, name), bounds.hot(name))]);
   return {
     ...given,
     given,

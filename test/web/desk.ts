@@ -19,11 +19,14 @@ export type DeskOptions = {
   operators?: string[];
   isSignInSet?: boolean;
   files?: Record<string, string>;
+  /** Ids of webhooks that failed every try. */
+  setAside?: string[];
 };
 
 /** The pages, an emulated GitHub to sign in with, and browsers that keep cookies. */
 export async function startDesk(options: DeskOptions = {}) {
-  const { facts = [], operators = ["octocat", "octo/admins"], isSignInSet = true, files = {} } = options;
+  const { facts = [], operators = ["octocat", "octo/admins"], isSignInSet = true } = options;
+  const { files = {}, setAside = [] } = options;
   const github = await startGitHub({ callbacks: [`${WEB}/sign-in/callback`] });
   github.addRepository("octo/spinw", { private: true });
   github.addRepository("octo/secret", { private: true });
@@ -60,6 +63,7 @@ export async function startDesk(options: DeskOptions = {}) {
     publicUrl: isSignInSet ? WEB : undefined,
     relay: undefined,
     standing: () => [],
+    setAside: () => setAside,
     filesOf: async () => files,
     ring: () => {},
   });

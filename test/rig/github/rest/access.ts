@@ -6,6 +6,7 @@ import { type OperationId, type Refusal, refuse } from "./answer.ts";
 import { apps, installations, newApps } from "./apps.ts";
 import { allows, type Caller } from "./auth.ts";
 import { checks } from "./checks.ts";
+import { contents } from "./contents.ts";
 import { deliveries } from "./deliveries.ts";
 import { NEEDED } from "./handlers.ts";
 import { teams, users } from "./people.ts";
@@ -17,7 +18,7 @@ const ofAnybody: Table = { ...newApps };
 const ofApp: Table = { ...apps, ...deliveries };
 const ofInstallation: Table = { ...installations, ...teams };
 const ofUser: Table = { ...users };
-const ofRepository: Table = { ...repos, ...runners, ...runs, ...checks };
+const ofRepository: Table = { ...repos, ...contents, ...runners, ...runs, ...checks };
 
 /** Ids of all operations that have a handler. */
 export const HANDLED: readonly string[] = [ofAnybody, ofApp, ofInstallation, ofUser, ofRepository].flatMap(
