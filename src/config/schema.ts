@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LABEL_PATTERN } from "../core/labels.ts";
 import { CONTROLLER_PATTERN, IMAGE_PATTERN } from "../core/name.ts";
 import { LOG_LEVELS } from "../log.ts";
 import { ADDRESS, DURATION, LISTEN, SIZE } from "./units.ts";
@@ -30,9 +31,8 @@ const operator = text(
   /^[A-Za-z0-9][\w-]{0,38}(?:\/[\w-]{1,100})?$/,
   "must be a login at GitHub, or a team as organisation/team",
 );
-/** See: docs.github.com, "Using labels with self-hosted runners": 256 characters at most. The runner splits them at commas. */
 export const label = text(
-  /^(?! )[^,\p{Cc}]{1,256}(?<! )$/u,
+  LABEL_PATTERN,
   "must be a label: 1 to 256 characters, without a comma, a line break, or a space at its ends",
 );
 export const oneOf = <const T extends readonly [string, ...string[]]>(words: T) =>
@@ -152,6 +152,12 @@ const repository = z.strictObject(
       .record(z.string(), whole(0, 1000), { error: "must be a mapping of image names to numbers" })
       .default({})
       .describe("VMs by image that are kept booted and waiting, so that a job starts in seconds."),
+    mostHot: z
+      .record(z.string(), whole(0, 1000), { error: "must be a mapping of image names to numbers" })
+      .default({})
+      .describe(
+        "Most hot VMs by image that the repository's admins may ask for in its settings. Left out: as many as `hot` says.",
+      ),
     registration: oneOf(["jit", "token"])
       .default("jit")
       .describe("`token` is for GitHub servers that have no just-in-time configuration."),

@@ -21,6 +21,9 @@ export const GENERIC_LABELS: ReadonlySet<string> = new Set([
   "arm",
 ]);
 
+/** See: docs.github.com, "Using labels with self-hosted runners": 256 characters at most. The runner splits them at commas. */
+export const LABEL_PATTERN = /^(?! )[^,\p{Cc}]{1,256}(?<! )$/u;
+
 /**
  * Picks the image for a job: all labels asked for must be the image's, in any case; of several images the one with the
  * fewest labels wins, so that a plain job does not take the special machine.
@@ -45,8 +48,15 @@ export const findRepository = (repo: RepoName, catalogue: Catalogue): Repository
 export const fits = (asked: readonly string[], image: Image): boolean =>
   asked.every((label) => hasLabel(image, label.toLowerCase()));
 
+/** The images that a repository's jobs may use, with the labels that they have there. */
 export const imagesOf = (repository: Repository, catalogue: Catalogue): Image[] =>
-  repository.images.flatMap((name) => catalogue.images.find((image) => image.name === name) ?? []);
+  repository.images.flatMap((name) => {
+    const image = catalogue.images.find((one) => one.name === name);
+    return image ? withLabels(image, repository.labels?.[name] ?? []) : [];
+  });
+
+const withLabels = (image: Image, added: readonly string[]): Image =>
+  added.length === 0 ? image : { ...image, labels: [...image.labels, ...added] };
 
 const hasLabel = (image: Image, asked: string): boolean =>
   image.labels.some((label) => label.toLowerCase() === asked);
