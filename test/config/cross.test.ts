@@ -109,7 +109,7 @@ const SIZES: FaultRow[] = [
     "no more machines are kept hot than admins may ask for",
     "  - name: SpinW/spinw",
     "  - name: SpinW/spinw\n    mostHot: { linux: 1 }\n    hot: { linux: 2 }",
-    'mayfly.yml:20:23: SpinW/spinw has 2 hot machines of linux by "hot", and mostHot allows 1.',
+    'mayfly.yml:19:23: SpinW/spinw has 2 hot machines of linux by "hot", and mostHot allows 1.',
   ],
   [
     "admins may ask for hot machines of the repository's images only",
