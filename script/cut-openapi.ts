@@ -22,6 +22,7 @@ const OPERATIONS = new Set([
   "actions/re-run-job-for-workflow-run",
   "actions/re-run-workflow-failed-jobs",
   "apps/create-installation-access-token",
+  "apps/delete-token",
   "apps/get-authenticated",
   "apps/get-installation",
   "apps/get-repo-installation",

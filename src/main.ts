@@ -313,16 +313,16 @@ async function startWeb(site: Site, { taking, ...parts }: WebParts): Promise<Web
   routes.route("/", healthRoutes({ ...asked, sweepMs: config.sweepMs }));
   routes.route("/", metricsRoutes(asked));
   // NB: the pages answer every address, so they come last.
-  routes.route("/", pageRoutes({ ...asked, ...(await signingIn(config)) }));
+  routes.route("/", pageRoutes({ ...asked, ...(await signingIn(site)) }));
   const web = await startWebListener({ listen: config.web, routes });
   onClose(web.close);
   return web;
 }
 
 /** Who may sign in, and with what. */
-async function signingIn({ github, publicUrl, operators, data }: Config) {
+async function signingIn({ config: { github, publicUrl, operators, data }, log }: Site) {
   const key = await openKey(join(data, "web.key"));
-  const signIn = github.signIn && githubSignIn({ ...github, ...github.signIn });
+  const signIn = github.signIn && githubSignIn({ ...github, ...github.signIn, log });
   return { key, signIn, publicUrl, operators };
 }
 

@@ -43,7 +43,7 @@ export async function startDesk(options: DeskOptions = {}) {
   const world = () => ({ ...aWorld({ catalogue, now: clock.now() }), state: store.state });
   const closing = new AbortController();
   const { clientId, clientSecret } = github.app;
-  const signIn = githubSignIn({ clientId, clientSecret, webUrl: github.url, apiUrl: github.apiUrl });
+  const signIn = githubSignIn({ clientId, clientSecret, webUrl: github.url, apiUrl: github.apiUrl, log });
   let isDown = false;
   const asked = async <T>(answer: () => T): Promise<T> => {
     if (isDown) throw new GitHubUnavailable("down");

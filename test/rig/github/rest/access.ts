@@ -8,18 +8,21 @@ import { allows, type Caller } from "./auth.ts";
 import { checks } from "./checks.ts";
 import { deliveries } from "./deliveries.ts";
 import { NEEDED } from "./handlers.ts";
-import { teams, users } from "./people.ts";
+import { clients, teams, users } from "./people.ts";
 import { repos } from "./repos.ts";
 import { runners } from "./runners.ts";
 import { runs } from "./runs.ts";
 
 const ofApp: Table = { ...apps, ...deliveries };
+const ofClient: Table = { ...clients };
 const ofInstallation: Table = { ...installations, ...teams };
 const ofUser: Table = { ...users };
 const ofRepository: Table = { ...repos, ...runners, ...runs, ...checks };
 
 /** Ids of all operations that have a handler. */
-export const HANDLED: readonly string[] = [ofApp, ofInstallation, ofUser, ofRepository].flatMap(Object.keys);
+export const HANDLED: readonly string[] = [ofApp, ofClient, ofInstallation, ofUser, ofRepository].flatMap(
+  Object.keys,
+);
 
 /** The handlers as the dispatcher sees them. NB: what they are given fits their own types, since the gate has checked it. */
 type Table = Record<string, ((call: never) => Outgoing | Promise<Outgoing>) | undefined>;
@@ -39,6 +42,10 @@ export function access(
     return caller.kind === "app"
       ? { handle: own, more: {} }
       : refuse(401, "A JSON web token could not be decoded");
+  }
+  const signing = ofClient[operation.id];
+  if (signing) {
+    return caller.kind === "client" ? { handle: signing, more: {} } : refuse(401, "Requires authentication");
   }
   const personal = ofUser[operation.id];
   if (personal && caller.kind === "user") return { handle: personal, more: { login: caller.login } };

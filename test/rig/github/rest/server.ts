@@ -121,7 +121,7 @@ const accountFor = (operation: Operation, caller: Caller): Account => ({
 
 function whoPays(caller: Caller): Account["who"] {
   if (caller.kind === "user") return `user ${caller.login}`;
-  return caller.kind === "app" ? "app" : caller.token.installation.id;
+  return caller.kind === "installation" ? caller.token.installation.id : "app";
 }
 
 type Incoming = { c: Context; caller: Caller; noted: Noted };
