@@ -21,6 +21,7 @@ const OPERATIONS = new Set([
   "actions/list-workflow-runs-for-repo",
   "actions/re-run-job-for-workflow-run",
   "actions/re-run-workflow-failed-jobs",
+  "apps/create-from-manifest",
   "apps/create-installation-access-token",
   "apps/delete-token",
   "apps/get-authenticated",

@@ -15,6 +15,7 @@ Examples:
   mayfly demo --driver fake                try it: no hypervisor, no GitHub, some seconds
   mayfly check                             what mayfly.yml means, and what is missing
   mayfly check --runs-on "[self-hosted, spinw-linux]" --repo SpinW/spinw
+  mayfly setup                             make the GitHub App, in the browser
   mayfly start                             run the controller
   mayfly doctor                            what is wrong here and at GitHub, and what to do
   mayfly ps --watch                        hosts, machines and jobs, as they change
@@ -23,7 +24,8 @@ Examples:
   mayfly logs -f 12345678                  what the machine of a job says, as it says it
   mayfly report --month 2026-11            what each repository used
 
-Secrets are read from the environment, and from a file .env beside mayfly.yml:
+The GitHub App is the one that mayfly setup made, whose credentials are in the data folder; or what the environment says, or a file
+.env beside mayfly.yml:
   APP_ID, PRIVATE_KEY_PATH (or PRIVATE_KEY), WEBHOOK_SECRET (and WEBHOOK_SECRET_OLD while it is changed),
   RELAY_URL if GitHub cannot reach this machine, CLIENT_ID and CLIENT_SECRET if people are to sign in to the pages.
 
@@ -104,11 +106,23 @@ function newProgram(answer: (code: number) => void): Command {
     .action(async (_, command: Command) =>
       answer(await (await import("./cli/doctor.ts")).doctor(command.optsWithGlobals())),
     );
+  addSetup(program, answer);
   addRelay(program);
   addQuestions(program);
   addReports(program);
   addOrders(program);
   return program;
+}
+
+function addSetup(program: Command, answer: (code: number) => void): void {
+  program
+    .command("setup")
+    .description(
+      "make the GitHub App in the browser, step by step, and keep its credentials; mayfly start does it, too",
+    )
+    .action(async (_, command: Command) =>
+      answer(await (await import("./cli/setup.ts")).setup(command.optsWithGlobals())),
+    );
 }
 
 /** NB: it needs no catalogue, and may run where there is none. */

@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
+import { appFileIn, readAppFile } from "./config/app-file.ts";
 import { toCatalogue, toPatience } from "./config/catalogue.ts";
 import { crossFaults } from "./config/cross.ts";
 import { readEntries } from "./config/entries.ts";
@@ -50,7 +51,7 @@ type Where = { file: string; env: Env };
 /** Throws `SetupError` with every fault of the file and of the environment, one sentence each. */
 export function readConfig({ file, env }: Where): Config {
   const { settings, relayUrl, faults, intake } = readFile(file, env);
-  const { secrets, faults: secretFaults } = readSecrets(env, intake);
+  const { secrets, faults: secretFaults } = readSecrets(env, intake, settings && appFileIn(settings.data));
   const sentences = [...faults, ...secretFaults.map((text) => `environment: ${text}`)];
   if (!settings || sentences.length > 0) throw new SetupError(sentences.join("\n"));
   return deepFreeze({ ...settings, github: { ...settings.github, ...secrets }, relayUrl });
@@ -92,8 +93,19 @@ function readFile(file: string, env: Env): FileRead {
   const faults = [...schemaFaults(source), ...crossFaults(entries, source, folder)];
   const parsed = CATALOGUE_SCHEMA.safeParse(source.value);
   if (!parsed.success || faults.length > 0) return { settings: undefined, faults: inOrder(faults), intake };
-  const relayUrl = relayUrlOf(env, parsed.data.relay.url);
+  const kept = keptRelayUrl(resolve(folder, parsed.data.data));
+  const relayUrl = relayUrlOf(env, parsed.data.relay.url, kept);
   return { settings: toSettings(parsed.data, folder, env, relayUrl), relayUrl, faults: [], intake };
+}
+
+/** NB: what is wrong with the file is told where the App's credentials are read from it. */
+function keptRelayUrl(data: string): string | undefined {
+  try {
+    return readAppFile(appFileIn(data))?.relayUrl;
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    return undefined;
+  }
 }
 
 /** Who does without webhooks has to ask more often. */

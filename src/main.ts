@@ -61,6 +61,7 @@ type Site = {
   changes: Changes;
   meters: Meters;
   signs: Signs;
+  open: WebListener | undefined;
 };
 
 /** Adds something to be ended when Mayfly closes; the last that was added ends first. */
@@ -75,9 +76,15 @@ const GRACE_MS = 30_000;
 
 /**
  * Puts everything together and starts it: the only place where the abstract meets the concrete.
+ * `open`: a web listener that is open already, and serves Mayfly's own routes from then on.
  * Throws `SetupError` when an address, the store or a key cannot be had.
  */
-export async function startMayfly(config: Config, log: Logger, clock = clockOf(log)): Promise<Mayfly> {
+export async function startMayfly(
+  config: Config,
+  log: Logger,
+  clock = clockOf(log),
+  open?: WebListener,
+): Promise<Mayfly> {
   const opened: (() => unknown)[] = [];
   const closing = new AbortController();
   const close = async () => {
@@ -96,6 +103,7 @@ export async function startMayfly(config: Config, log: Logger, clock = clockOf(l
     changes: changesOf(clock),
     meters: newMeters(config.catalogue),
     signs: newSigns(clock),
+    open,
   };
   try {
     const store = await openStore({
@@ -314,7 +322,8 @@ async function startWeb(site: Site, { taking, ...parts }: WebParts): Promise<Web
   routes.route("/", metricsRoutes(asked));
   // NB: the pages answer every address, so they come last.
   routes.route("/", pageRoutes({ ...asked, ...(await signingIn(site)) }));
-  const web = await startWebListener({ listen: config.web, routes });
+  const web = site.open ?? (await startWebListener({ listen: config.web, routes }));
+  web.serve(routes);
   onClose(web.close);
   return web;
 }

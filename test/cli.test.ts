@@ -10,7 +10,7 @@ describe("mayfly --help", () => {
 
     expect(code).toBe(0);
     for (const command of [
-      ...["start", "demo", "check", "doctor", "relay", "ps", "why", "logs", "history", "report"],
+      ...["setup", "start", "demo", "check", "doctor", "relay", "ps", "why", "logs", "history", "report"],
       ...["destroy", "drain"],
     ]) {
       expect(stdout).toMatch(new RegExp(`^ {2}${command}\\b`, "m"));
@@ -54,9 +54,7 @@ describe("a set-up with faults", () => {
       expect.stringMatching(/^mayfly\.yml:1:1: images is missing; /),
       expect.stringMatching(/^mayfly\.yml:1:1: repositories is missing; /),
       expect.stringMatching(/^mayfly\.yml:1:13: controller must have /),
-      expect.stringMatching(/^environment: APP_ID is not set\. /),
-      expect.stringMatching(/^environment: PRIVATE_KEY_PATH is not set\. /),
-      expect.stringMatching(/^environment: WEBHOOK_SECRET is not set\. /),
+      expect.stringMatching(/^environment: There is no GitHub App yet: .* mayfly setup makes one/),
     ]);
   });
 

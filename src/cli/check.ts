@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
 import { systemClock, withLimit } from "../clock.ts";
+import { appFileIn } from "../config/app-file.ts";
 import { readSecrets } from "../config/secrets.ts";
 import { readSettings, type Settings } from "../config.ts";
 import { CommandFailed } from "../control/client.ts";
@@ -28,7 +29,7 @@ export async function check({ config: file, runsOn, repo, json }: CheckOptions):
   await refuseOtherUser(settings.data);
   if (!json) console.log(`${safe(meaningOf(settings))}\n`);
   const hosts = await Promise.all(settings.catalogue.hosts.map((host) => checkHost(host, settings)));
-  const environment = readSecrets(process.env, settings.intake).faults;
+  const environment = readSecrets(process.env, settings.intake, appFileIn(settings.data)).faults;
   if (json) console.log(JSON.stringify({ settings, hosts, environment }, undefined, 2));
   else console.log(safe(findingsOf(hosts, environment)));
   const count = environment.length + hosts.reduce((sum, { faults }) => sum + faults.length, 0);

@@ -1,8 +1,5 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { parse } from "yaml";
-import { z } from "zod";
 import type { RepoName } from "../core/types.ts";
+import { type Wanted, wantedOf } from "../github/app-manifest.ts";
 import { Refused } from "../github/errors.ts";
 import type { AppSeen, AppSetup, InstallationSeen } from "../ports.ts";
 
@@ -24,14 +21,13 @@ export type GitHubParts = {
 };
 
 type Rights = Readonly<Record<string, string>>;
-type Wanted = { permissions: Rights; events: readonly string[] };
 
 /** GitHub's docs allow a token a minute; half of it is left for what else may be late. */
 const CLOCK_MS = 30_000;
 
 /** What is wrong with the App at GitHub, in sentences that say what to do. */
 export async function examineGitHub(parts: GitHubParts): Promise<Section[]> {
-  const wanted = readManifest(parts);
+  const wanted = wantedOf(parts.project, parts.operators);
   const askedAt = parts.now();
   let app: AppSeen;
   try {
@@ -56,22 +52,6 @@ export async function examineGitHub(parts: GitHubParts): Promise<Section[]> {
     { name: "Clock", faults: clockFaults(app.at, (askedAt + parts.now()) / 2) },
     ...repositories,
   ];
-}
-
-const manifestShape = z.object({
-  default_permissions: z.record(z.string(), z.string()),
-  default_events: z.array(z.string()),
-});
-
-/** NB: who is in a team is asked only where one operates. */
-function readManifest({ project, operators }: GitHubParts): Wanted {
-  const manifest = manifestShape.parse(parse(readFileSync(join(project, "app.yml"), "utf8")));
-  const { members, ...others } = manifest.default_permissions;
-  const hasTeams = operators.some((operator) => operator.includes("/"));
-  return {
-    permissions: { ...others, ...(hasTeams && members !== undefined && { members }) },
-    events: manifest.default_events,
-  };
 }
 
 /** See: docs.github.com, "Modifying a GitHub App registration", for where these pages are. */

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { systemClock, withLimit } from "../clock.ts";
+import { appFileIn } from "../config/app-file.ts";
 import { readSecrets } from "../config/secrets.ts";
 import { readRelayUrl, readSettings, type Settings } from "../config.ts";
 import { githubPort } from "../github/port.ts";
@@ -35,7 +36,7 @@ export async function doctor({ config: file, json }: { config: string; json?: bo
 
 /** NB: without the App's credentials GitHub cannot be asked for anything. */
 async function examineOutside(settings: Settings, relayUrl: string | undefined): Promise<Section[]> {
-  const { secrets, faults } = readSecrets(process.env, settings.intake);
+  const { secrets, faults } = readSecrets(process.env, settings.intake, appFileIn(settings.data));
   const environment = { name: "Environment", faults };
   if (secrets.appId === 0 || secrets.privateKey === "") return [environment];
   const log = newLog({ level: "error", to: process.stderr, secrets: [secrets.privateKey] });

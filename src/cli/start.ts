@@ -7,6 +7,8 @@ import { type Config, readConfig } from "../config.ts";
 import { newLog } from "../log.ts";
 import { startMayfly } from "../main.ts";
 import { SetupError } from "../ports.ts";
+import type { WebListener } from "../web/listener.ts";
+import { needsApp, setUpFirst } from "./setup.ts";
 
 /** Longer than what is under way may take when Mayfly ends, and shorter than script/mayfly.service waits. */
 const END_MS = 45_000;
@@ -15,12 +17,23 @@ const LINGER_MS = 1000;
 
 const SHORTEST_CHANNEL = 8;
 
-/** `mayfly start`: runs until it is told to end. */
+/** `mayfly start`: runs until it is told to end. Without an App it has one made first. */
 export async function start({ config: file }: { config: string }): Promise<void> {
-  const config = readConfig({ file, env: process.env });
+  const where = { file, env: process.env };
+  const settings = needsApp(where);
+  const open = settings && (await setUpFirst(settings, where));
+  if (open === "ended") return;
+  try {
+    await run(readConfig(where), open);
+  } finally {
+    await open?.close();
+  }
+}
+
+async function run(config: Config, open: WebListener | undefined): Promise<void> {
   const log = newLog({ level: config.logLevel, secrets: secretsOf(config) });
   const told = whenToldToEnd(log);
-  const mayfly = await startMayfly(config, log);
+  const mayfly = await startMayfly(config, log, undefined, open);
   try {
     await Promise.race([mayfly.ended, told]);
   } finally {

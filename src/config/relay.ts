@@ -14,9 +14,13 @@ export function relayFault(url: string): string | undefined {
     : undefined;
 }
 
-/** RELAY_URL, if it is set and right, else what the file says. */
-export function relayUrlOf({ RELAY_URL }: Env, fileUrl: string | undefined): string | undefined {
-  return RELAY_URL && relayFault(RELAY_URL) === undefined ? RELAY_URL : fileUrl;
+/** RELAY_URL, if it is set and right; else what the file says; else the one that was chosen when the App was made. */
+export function relayUrlOf(
+  { RELAY_URL }: Env,
+  fileUrl: string | undefined,
+  keptUrl: string | undefined,
+): string | undefined {
+  return RELAY_URL && relayFault(RELAY_URL) === undefined ? RELAY_URL : (fileUrl ?? keptUrl);
 }
 
 /** The part of a relay's address that is secret. */

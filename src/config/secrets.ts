@@ -1,12 +1,13 @@
 import { createPrivateKey } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { SetupError } from "../ports.ts";
+import { type KeptApp, SetupError } from "../ports.ts";
 import { signatureCheck } from "../webhook/signature.ts";
+import { isAppKept, readAppFile } from "./app-file.ts";
 import { relayFault } from "./relay.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** What only the environment may say. Never logged, never shown. */
+/** What only the environment may say, or the file that `mayfly setup` wrote. Never logged, never shown. */
 export type Secrets = {
   appId: number;
   /** PEM. */
@@ -17,11 +18,82 @@ export type Secrets = {
   signIn: { clientId: string; clientSecret: string } | undefined;
 };
 
-/** Reads the secrets, or answers what is wrong with them, one sentence each. With the intake `poll` no webhook secret is wanted. */
-export function readSecrets(
-  env: Env,
-  intake: "webhook" | "poll" | undefined,
-): { secrets: Secrets; faults: string[] } {
+type Intake = "webhook" | "poll" | undefined;
+
+/** The App's own variables. NB: WEBHOOK_SECRET_OLD and RELAY_URL may stand beside the file. */
+const OF_APP = [
+  "APP_ID",
+  "PRIVATE_KEY",
+  "PRIVATE_KEY_PATH",
+  "WEBHOOK_SECRET",
+  "CLIENT_ID",
+  "CLIENT_SECRET",
+] as const;
+
+/** Is there anything of an App, right or wrong? If not, `mayfly setup` makes one. `file`: where that would keep it. */
+export const isAppGiven = (env: Env, file: string): boolean => setIn(env).length > 0 || isAppKept(file);
+
+/** Which of the App's variables the environment sets. */
+export const setIn = (env: Env): string[] => OF_APP.filter((variable) => env[variable]);
+
+/**
+ * Reads the secrets, or answers what is wrong with them, one sentence each. With the intake `poll` no webhook secret is wanted.
+ * `file`: what the environment does not say is in there, all of it or nothing.
+ */
+export function readSecrets(env: Env, intake: Intake, file?: string): { secrets: Secrets; faults: string[] } {
+  const found = withFile(env, intake, file);
+  if (typeof found !== "string") return readVariables(found, intake);
+  return { secrets: NONE, faults: [found, ...relayFaults(env)] };
+}
+
+const NONE: Secrets = { appId: 0, privateKey: "", webhookSecrets: [], signIn: undefined };
+
+const NO_APP =
+  "There is no GitHub App yet: APP_ID is not set. mayfly setup makes one in the browser, and keeps its credentials.";
+
+/** The environment, with what the file holds if it says nothing of the App itself; or what is wrong. */
+function withFile(env: Env, intake: Intake, file: string | undefined): Env | string {
+  const set = setIn(env);
+  const isKept = file !== undefined && isAppKept(file);
+  if (set.length === 0 && !isKept) return NO_APP;
+  if (!isKept || isWhole(env, intake)) return env;
+  if (set.length > 0) {
+    return `${set.join(", ")} ${set.length === 1 ? "is" : "are"} set, and there is an App in ${file}, too. Take one of them: unset what is set, or set APP_ID, PRIVATE_KEY_PATH and WEBHOOK_SECRET, and what is in the file is not used.`;
+  }
+  try {
+    return { ...env, ...variablesFrom(readAppFile(file), intake, file) };
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    return error.message;
+  }
+}
+
+const isWhole = (env: Env, intake: Intake): boolean =>
+  Boolean(
+    env.APP_ID && (env.PRIVATE_KEY || env.PRIVATE_KEY_PATH) && (intake === "poll" || env.WEBHOOK_SECRET),
+  );
+
+function variablesFrom(app: KeptApp | undefined, intake: Intake, file: string): Env {
+  if (app?.webhookSecret === undefined && intake !== "poll") {
+    throw new SetupError(
+      `The App in ${file} was made without a webhook. Give it one on its settings page at GitHub, with a secret of its own (openssl rand -hex 32), and write that into the file as "webhookSecret"; or set intake: poll.`,
+    );
+  }
+  return {
+    APP_ID: String(app?.appId),
+    PRIVATE_KEY: app?.privateKey,
+    WEBHOOK_SECRET: app?.webhookSecret,
+    CLIENT_ID: app?.clientId,
+    CLIENT_SECRET: app?.clientSecret,
+  };
+}
+
+function relayFaults({ RELAY_URL }: Env): string[] {
+  const fault = RELAY_URL ? relayFault(RELAY_URL) : undefined;
+  return fault === undefined ? [] : [`RELAY_URL ${fault}`];
+}
+
+function readVariables(env: Env, intake: Intake): { secrets: Secrets; faults: string[] } {
   const faults: string[] = [];
   const attempt = <T>(read: (env: Env) => T, otherwise: T): T => {
     try {
@@ -40,12 +112,10 @@ export function readSecrets(
     ),
     signIn: attempt(readSignIn, undefined),
   };
-  const relay = env.RELAY_URL ? relayFault(env.RELAY_URL) : undefined;
-  if (relay !== undefined) faults.push(`RELAY_URL ${relay}`);
-  return { secrets, faults };
+  return { secrets, faults: [...faults, ...relayFaults(env)] };
 }
 
-function variablesOf(env: Env, intake: "webhook" | "poll" | undefined): string[] {
+function variablesOf(env: Env, intake: Intake): string[] {
   if (intake === "poll") return [];
   return env.WEBHOOK_SECRET_OLD ? ["WEBHOOK_SECRET", "WEBHOOK_SECRET_OLD"] : ["WEBHOOK_SECRET"];
 }

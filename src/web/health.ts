@@ -64,6 +64,17 @@ export function healthRoutes(parts: HealthParts): Hono<{ Bindings: HttpBindings 
   return routes;
 }
 
+/** The same while there is no App yet: nothing is wrong with the process, but it serves no job. */
+export function healthBeforeSetup(): Hono {
+  const routes = new Hono();
+  const checks = [
+    { name: "setup", ok: false, text: "there is no GitHub App yet: the log says how to make one" },
+  ];
+  routes.get("/healthz", (c) => c.text("alive\n"));
+  routes.get("/readyz", (c) => c.json({ ready: false, checks }, 503));
+  return routes;
+}
+
 function checksOf({ signs, world, relay, answeredAt, sweepMs, closing, clock }: HealthParts): Check[] {
   const { catalogue, reachable } = world();
   const answerLateMs = Math.max(ANSWER_LATE_MS, 2 * sweepMs);

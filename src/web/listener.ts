@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import type { Hono } from "hono";
 import { SetupError } from "../ports.ts";
@@ -12,19 +12,24 @@ const GRACE_MS = 5_000;
 export type WebListener = {
   /** Base address, with the port that was given by the system if 0 was asked for. */
   url: string;
+  /** Answers by these routes from now on. */
+  serve(routes: Routes): void;
   /** Stops accepting, lets answers end, cuts what is left after 5 s. */
   close(): Promise<void>;
 };
 
+type Routes = Hono<{ Bindings: HttpBindings }>;
+
 /** Opens the web listener. Throws `SetupError` if the address cannot be had. */
 export async function startWebListener(options: {
   listen: { host: string; port: number };
-  routes: Hono<{ Bindings: HttpBindings }>;
+  routes: Routes;
 }): Promise<WebListener> {
   const { host, port } = options.listen;
+  let { routes } = options;
   const server = createServer(
     { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS },
-    getRequestListener(options.routes.fetch),
+    getRequestListener((request, bindings) => routes.fetch(request, bindings as HttpBindings)),
   );
   server.listen(port, host);
   try {
@@ -36,14 +41,20 @@ export async function startWebListener(options: {
   }
   const address = server.address();
   const openPort = typeof address === "object" && address ? address.port : port;
+  let closed: Promise<void> | undefined;
   return {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${openPort}`,
-    async close() {
-      const closed = once(server, "close");
-      server.close();
-      const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
-      await closed;
-      clearTimeout(cut);
+    serve(others) {
+      routes = others;
     },
+    close: () => (closed ??= close(server)),
   };
+}
+
+async function close(server: Server): Promise<void> {
+  const closed = once(server, "close");
+  server.close();
+  const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+  await closed;
+  clearTimeout(cut);
 }

@@ -10,13 +10,12 @@ import { type Html, layout, link, type Viewer, wordPage } from "./layout.ts";
 import { liveStreams } from "./live.ts";
 import { machinePage } from "./machine.ts";
 import type { PagesParts } from "./parts.ts";
+import { LARGEST_FORM, PAGE_POLICY } from "./policy.ts";
 import { rights as newRights } from "./rights.ts";
 import { sessions as newSessions, type Session } from "./session.ts";
 import { signInRoutes } from "./sign-in.ts";
 import { statusBody } from "./status.ts";
 
-/** No form of ours comes near this. */
-const LARGEST_FORM = 64 * 1024;
 /** Guesses and ages grow old. */
 const STATUS_EVERY_MS = 15_000;
 /** A log grows without a fact. */
@@ -92,22 +91,10 @@ export function pageRoutes(parts: PagesParts): Hono {
   return routes;
 }
 
-/** NB: the policy lets in nothing but our own files: what a job or a label is called cannot become a script. */
 function protect(routes: Hono, isSecure: boolean, publicUrl: string | undefined): void {
-  const [none, own] = [["'none'"], ["'self'"]];
   routes.use(
     secureHeaders({
-      contentSecurityPolicy: {
-        defaultSrc: none,
-        baseUri: none,
-        scriptSrc: own,
-        styleSrc: own,
-        connectSrc: own,
-        // Pico CSS has its little arrows as data.
-        imgSrc: ["data:"],
-        formAction: own,
-        frameAncestors: none,
-      },
+      contentSecurityPolicy: PAGE_POLICY,
       // NB: with no-referrer browsers hide the origin of forms, too.
       referrerPolicy: "same-origin",
       strictTransportSecurity: isSecure ? "max-age=15552000" : false,

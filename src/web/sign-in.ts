@@ -1,10 +1,11 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { html } from "hono/html";
 import { findRepository } from "../core/labels.ts";
 import { GitHubUnavailable, type Person } from "../ports.ts";
 import { type Html, layout, link, wordPage } from "./layout.ts";
 import type { PagesParts } from "./parts.ts";
+import { isSame } from "./same.ts";
 import { type Begun, type Sessions, SIGN_IN_MS } from "./session.ts";
 
 const GITHUB_MS = 30_000;
@@ -120,9 +121,6 @@ function faultOf(begun: Begun | undefined, c: Context, now: number): Fault | und
   if (c.req.query("error") === "access_denied") return DENIED;
   return c.req.query("code") ? undefined : NOT_GOOD;
 }
-
-const isSame = (a: string, b: string): boolean =>
-  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 
 function failed(c: Context, { status, title, sentence }: Fault): Response | Promise<Response> {
   return c.html(layout({ title, body: wordPage(title, [sentence], signInLink("/")) }), status);

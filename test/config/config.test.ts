@@ -159,7 +159,7 @@ describe("a configuration", () => {
   test("tells the faults of the file and of the environment at once", () => {
     const file = catalogueFile(changed("machines: 4", "machines: 0"));
 
-    expect(() => readConfig({ file, env: {} })).toThrow(
+    expect(() => readConfig({ file, env: { CLIENT_ID: "a", CLIENT_SECRET: "b" } })).toThrow(
       /^mayfly\.yml:5:15: .*\nenvironment: APP_ID .*\nenvironment: PRIVATE_KEY_PATH .*\nenvironment: WEBHOOK_SECRET .*$/,
     );
   });

@@ -38,9 +38,10 @@ describe("the private key", () => {
 });
 
 test.each([
+  ["nothing is set", {}, ["There is no GitHub App yet"]],
   [
-    "nothing is set",
-    {},
+    "only one thing is set",
+    { CLIENT_ID: "Iv23abc", CLIENT_SECRET: "x" },
     ["APP_ID is not set.", "PRIVATE_KEY_PATH is not set.", "WEBHOOK_SECRET is not set."],
   ],
   ["the client id is taken for the App's id", { ...ENV, APP_ID: "Iv1.abc" }, ["APP_ID is not a number."]],

@@ -6,6 +6,7 @@ import { html } from "hono/html";
 import type { Page } from "playwright-core";
 import { openBrowser } from "./browser.ts";
 import { takePages } from "./picture-pages.ts";
+import { takeSetup } from "./setup-pages.ts";
 
 /**
  * `npm run pictures -- --driver vagrant`: runs the demo, and takes the pictures that README.md shows. `--pages`: only those of Mayfly's own
@@ -19,6 +20,7 @@ const images = join(project, "docs/images");
 
 const browser = await openBrowser();
 try {
+  await takeSetup(browser, images);
   await takePages(browser, images);
   if (!values.pages) await takeDemo(values.driver);
 } finally {

@@ -36,6 +36,8 @@ export type SiteOptions = {
   env?: Record<string, string> | undefined;
   /** Webhooks go through a relay, and no other way. */
   relay?: boolean | undefined;
+  /** There is no App yet: the controller has one made first, and logs where. Nothing is installed, and no webhook is sent. */
+  isNew?: boolean | undefined;
   /** Secondary limits of the emulated GitHub. */
   limits?: GitHubOptions["limits"];
   /** Each line that the controller logs. */
@@ -78,6 +80,8 @@ const PROJECT = resolve(import.meta.dirname, "../..");
 export const SITE_REPO = "octo/spinw";
 export const SITE_LABELS = ["self-hosted", "linux", "x64", "spinw-linux"];
 const IMAGE = "linux";
+/** What a controller logs when it runs, or waits for its App. */
+const READY = /^Mayfly is running|^there is no GitHub App yet/;
 /** How long a controller that was told to stop may take. */
 const STOP_MS = 60_000;
 
@@ -103,9 +107,9 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     limits,
     times,
     callbacks,
-    webhook: isPolling ? undefined : webhook,
+    webhook: isPolling || options.isNew ? undefined : webhook,
   });
-  github.addRepository(SITE_REPO, { private: true });
+  github.addRepository(SITE_REPO, { private: true, installed: !options.isNew });
   await writeFile(
     config,
     stringify(catalogue(options, { host, webPort, guestPort, data, apiUrl: github.apiUrl, url: github.url })),
@@ -113,13 +117,12 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const env = {
     PATH: process.env.PATH ?? "",
     HOME: process.env.HOME ?? "/root",
-    APP_ID: String(github.app.id),
-    PRIVATE_KEY: github.app.privateKey,
-    CLIENT_ID: github.app.clientId,
-    CLIENT_SECRET: github.app.clientSecret,
-    ...(isPolling ? {} : { WEBHOOK_SECRET: webhookSecret }),
-    ...(relay && { RELAY_URL: relay.url }),
     NODE_ENV: "production",
+    ...(!options.isNew && {
+      ...appIn(github),
+      ...(isPolling ? {} : { WEBHOOK_SECRET: webhookSecret }),
+      ...(relay && { RELAY_URL: relay.url }),
+    }),
   };
   const log = join(folder, "mayfly.log");
   const controller = keepRunning({ ...options, config, env: { ...env, ...options.env }, log });
@@ -153,6 +156,13 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     },
   };
 }
+
+const appIn = ({ app }: EmulatedGitHub) => ({
+  APP_ID: String(app.id),
+  PRIVATE_KEY: app.privateKey,
+  CLIENT_ID: app.clientId,
+  CLIENT_SECRET: app.clientSecret,
+});
 
 /** The host's address on the VMs' network. See: vagrant/libvirt/network.xml. */
 const GATEWAY = "10.77.0.1";
@@ -256,7 +266,7 @@ function keepRunning({ config, env, log, onLog, onDeath }: KeeperParts): Keeper 
       file.write(`${line}\n`);
       const entry = parseEntry(line);
       if (!entry) return void said.push(line);
-      if (entry.msg === "Mayfly is running") resolveReady();
+      if (READY.test(entry.msg ?? "")) resolveReady();
       onLog?.(entry);
     });
     started.once("exit", (code) => {

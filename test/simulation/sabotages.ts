@@ -143,19 +143,19 @@ export const SABOTAGES: readonly Sabotage[] = [
   },
   {
     name: "a job's status goes back",
-    file: "src/core/facts.ts",
+    file: "src/core/apply.ts",
     find: "const ahead = RANK[seen.status] >= RANK[known.status];",
     replace: "const ahead = RANK[seen.status] >= 0;",
   },
   {
     name: "a late webhook opens a closed job again",
-    file: "src/core/facts.ts",
+    file: "src/core/apply.ts",
     find: "state.closed.add(fact.job);",
     replace: "state.closed.delete(fact.job);",
   },
   {
     name: "failed machines are not counted as tries",
-    file: "src/core/facts.ts",
+    file: "src/core/apply.ts",
     find: "tries: madeFor.tries + 1 });",
     replace: "tries: madeFor.tries });",
   },
@@ -234,7 +234,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   },
   {
     name: "a guest that asks ends a row of failures that came after that",
-    file: "src/core/facts.ts",
+    file: "src/core/apply.ts",
     find: "endStreak(state, fact.machine, (streak) => !streak.hadBooted);",
     replace: "endStreak(state, fact.machine, () => true);",
   },

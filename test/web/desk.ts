@@ -83,7 +83,7 @@ export type Desk = Awaited<ReturnType<typeof startDesk>>;
 type Send = (path: string, init?: RequestInit) => Response | Promise<Response>;
 
 /** What a browser does, as far as it matters here: it keeps cookies, and says where its forms come from. */
-function newBrowser(send: Send, github: EmulatedGitHub) {
+export function newBrowser(send: Send, github: EmulatedGitHub) {
   const cookies = new Map<string, string>();
 
   async function go(path: string, init: RequestInit = {}): Promise<Response> {

@@ -200,12 +200,15 @@ export type Times = {
   /** From the person's consent to the token. */
   signInCodeMs: number;
   userTokenMs: number;
+  /** From the making of an App to the handing out of its key. */
+  manifestCodeMs: number;
 };
 
 /**
  * See: docs.github.com, "Self-hosted runners reference" (60 s routing, 1 and 14 days, 24 h in the queue), "Best practices for using
  * webhooks" (10 s), "Generating an installation access token" (1 h), REST "Create a registration token" (1 h),
- * "Canceling a workflow" (5 minutes), "Generating a user access token for a GitHub App" (10 minutes, 8 h). The two silences are not documented: guesses.
+ * "Canceling a workflow" (5 minutes), "Generating a user access token for a GitHub App" (10 minutes, 8 h),
+ * "Registering a GitHub App from a manifest" (1 h). The two silences are not documented: guesses.
  */
 export const GITHUB_TIMES: Times = {
   giveBackMs: 60_000,
@@ -220,4 +223,5 @@ export const GITHUB_TIMES: Times = {
   registrationTokenMs: 3_600_000,
   signInCodeMs: 600_000,
   userTokenMs: 28_800_000,
+  manifestCodeMs: 3_600_000,
 };

@@ -23,7 +23,7 @@ export function addRepository(world: World, fullName: string, settings: Reposito
   if (world.repos.has(fullName.toLowerCase())) throw new Error(`${fullName} is there already`);
   const repo: Repo = {
     id: world.newId("repo"),
-    owner: accountOf(world, login, settings.owner ?? "Organization"),
+    owner: accountNamed(world, login, settings.owner ?? "Organization"),
     name,
     fullName,
     private: settings.private ?? false,
@@ -98,7 +98,7 @@ export function repoNamed(world: World, fullName: string): Repo {
   return repo;
 }
 
-function accountOf(world: World, login: string, kind: Account["kind"]): Account {
+export function accountNamed(world: World, login: string, kind: Account["kind"]): Account {
   const known = world.accounts.get(login.toLowerCase());
   const account = known ?? { id: world.newId("account"), login, kind };
   world.accounts.set(login.toLowerCase(), account);

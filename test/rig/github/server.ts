@@ -156,6 +156,9 @@ function appOf({ app, permissions, callbacks = [] }: GitHubOptions): World["app"
   return {
     id: app?.id ?? 123_456,
     slug: "mayfly",
+    name: "Mayfly",
+    owner: { id: 90_000_000, login: "mayfly-operators", kind: "Organization" },
+    events: ["check_run", "push", "workflow_job"],
     privateKey: app?.privateKey ?? ownKey(),
     permissions: permissions ?? PERMISSIONS,
     clientId: `Iv23${randomBytes(8).toString("hex")}`,

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { type Faults, noFaults } from "./faults.ts";
+import type { ManifestCode } from "./manifest.ts";
 import {
   type Account,
   type Call,
@@ -21,13 +22,18 @@ import type { SignInCode, UserToken } from "./oauth.ts";
 export type AppCredentials = {
   id: number;
   slug: string;
+  name: string;
+  owner: Account;
   privateKey: string;
   permissions: Permissions;
+  events: readonly string[];
   /** For people who sign in. */
   clientId: string;
   clientSecret: string;
   /** Addresses that a browser may be sent back to. */
   callbacks: string[];
+  /** Where a browser goes when the App has been installed. */
+  setupUrl?: string | undefined;
 };
 
 /** Everything the emulated GitHub knows. Changed in place; whoever changes it calls `changed`. */
@@ -64,6 +70,7 @@ export type World = {
   registrationTokens: Map<string, { repo: Repo; expiresAt: number }>;
   signInCodes: Map<string, SignInCode>;
   userTokens: Map<string, UserToken>;
+  manifestCodes: Map<string, ManifestCode>;
   /** Logins by team, `org/team` in lower case. */
   teams: Map<string, Set<string>>;
   /** Accounts without any right. */
@@ -125,6 +132,7 @@ export function createWorld(settings: WorldSettings): World {
     registrationTokens: new Map(),
     signInCodes: new Map(),
     userTokens: new Map(),
+    manifestCodes: new Map(),
     teams: new Map(),
     strangers: new Set(),
     calls: [],
@@ -217,10 +225,20 @@ export function describe(world: World): string {
   ].join("\n");
 }
 
-export type IdKind = "account" | "repo" | "installation" | "run" | "job" | "runner" | "delivery" | "token";
+export type IdKind =
+  | "app"
+  | "account"
+  | "repo"
+  | "installation"
+  | "run"
+  | "job"
+  | "runner"
+  | "delivery"
+  | "token";
 
 /** NB: GitHub's ids of jobs passed 2^32 long ago, and those of deliveries 2^53. A job and its check run have one id. */
 const FIRST_ID: Record<IdKind, number> = {
+  app: 1_200_001,
   account: 90_000_001,
   repo: 700_000_001,
   installation: 50_000_001,

@@ -9,6 +9,7 @@ import { findRepo } from "../population.ts";
 import type { World } from "../world.ts";
 import { commitPage } from "./commit.ts";
 import { frontPage } from "./front.ts";
+import { manifestPages } from "./manifest.ts";
 import { signInPages } from "./sign-in.ts";
 
 /** What people look at, under the addresses that GitHub uses. */
@@ -16,6 +17,7 @@ export function pages(world: World): Hono {
   const site = new Hono();
   // NB: these have a policy of their own.
   site.route("/", signInPages(world));
+  site.route("/", manifestPages(world));
   const none = ["'none'"];
   const own = ["'self'"];
   site.use(

@@ -77,15 +77,15 @@ export function appPayload(world: World): NonNullable<Schema<"integration">> {
     id: world.app.id,
     slug: world.app.slug,
     node_id: nodeId("A", world.app.id),
-    owner: accountPayload(world, APP_OWNER),
-    name: "Mayfly",
+    owner: accountPayload(world, world.app.owner),
+    name: world.app.name,
     description: "A throw-away virtual machine for every job",
     external_url: `${world.url}/apps/${world.app.slug}`,
     html_url: `${world.url}/apps/${world.app.slug}`,
     created_at: "2026-01-01T00:00:00Z",
     updated_at: "2026-01-01T00:00:00Z",
     permissions: { ...world.app.permissions },
-    events: [...SUBSCRIBED],
+    events: [...world.app.events],
     installations_count: world.installations.size,
   };
 }
@@ -94,10 +94,6 @@ export function appPayload(world: World): NonNullable<Schema<"integration">> {
 export function actionsAppPayload(world: World): NonNullable<Schema<"integration">> {
   return { ...appPayload(world), id: 15368, slug: "github-actions", name: "GitHub Actions", events: [] };
 }
-
-const APP_OWNER: Account = { id: 90_000_000, login: "mayfly-operators", kind: "Organization" };
-
-const SUBSCRIBED = ["check_run", "push", "workflow_job"] as const;
 
 /** The App on one account. */
 export function installationPayload(world: World, installation: Installation): Schema<"installation"> {
@@ -114,7 +110,7 @@ export function installationPayload(world: World, installation: Installation): S
     target_id: account.id,
     target_type: account.kind,
     permissions: { ...installation.permissions },
-    events: [...SUBSCRIBED],
+    events: [...world.app.events] as Schema<"installation">["events"],
     created_at: isoTime(installation.createdAt),
     updated_at: isoTime(installation.updatedAt),
     single_file_name: null,

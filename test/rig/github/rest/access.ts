@@ -3,7 +3,7 @@ import { findRepo, installationOf } from "../population.ts";
 import type { Operation } from "../schemas.ts";
 import type { World } from "../world.ts";
 import { type OperationId, type Refusal, refuse } from "./answer.ts";
-import { apps, installations } from "./apps.ts";
+import { apps, installations, newApps } from "./apps.ts";
 import { allows, type Caller } from "./auth.ts";
 import { checks } from "./checks.ts";
 import { deliveries } from "./deliveries.ts";
@@ -13,6 +13,7 @@ import { repos } from "./repos.ts";
 import { runners } from "./runners.ts";
 import { runs } from "./runs.ts";
 
+const ofAnybody: Table = { ...newApps };
 const ofApp: Table = { ...apps, ...deliveries };
 const ofClient: Table = { ...clients };
 const ofInstallation: Table = { ...installations, ...teams };
@@ -20,9 +21,17 @@ const ofUser: Table = { ...users };
 const ofRepository: Table = { ...repos, ...runners, ...runs, ...checks };
 
 /** Ids of all operations that have a handler. */
-export const HANDLED: readonly string[] = [ofApp, ofClient, ofInstallation, ofUser, ofRepository].flatMap(
-  Object.keys,
-);
+export const HANDLED: readonly string[] = [
+  ofAnybody,
+  ofApp,
+  ofClient,
+  ofInstallation,
+  ofUser,
+  ofRepository,
+].flatMap(Object.keys);
+
+/** Does it need no credential? */
+export const isOpen = (operation: Operation): boolean => operation.id in ofAnybody;
 
 /** The handlers as the dispatcher sees them. NB: what they are given fits their own types, since the gate has checked it. */
 type Table = Record<string, ((call: never) => Outgoing | Promise<Outgoing>) | undefined>;
@@ -37,6 +46,8 @@ export function access(
   caller: Caller,
   path: Record<string, string>,
 ): Allowed | Refusal {
+  const open = ofAnybody[operation.id];
+  if (open) return { handle: open, more: {} };
   const own = ofApp[operation.id];
   if (own) {
     return caller.kind === "app"

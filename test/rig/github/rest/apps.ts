@@ -1,4 +1,5 @@
 import type { operations } from "@octokit/openapi-types";
+import { redeemManifest } from "../manifest.ts";
 import type { Permissions, Repo } from "../model.ts";
 import { appPayload, installationPayload } from "../payloads/people.ts";
 import { repositoryPayload } from "../payloads/repository.ts";
@@ -51,6 +52,14 @@ export const apps = {
     }
     const issued = issueToken(world, installation, { permissions, repos: wanted });
     return { status: 201, body: { ...issued, repository_selection: "selected" } };
+  },
+} satisfies AppHandlers;
+
+/** What needs no credential: the code is one. */
+export const newApps = {
+  "apps/create-from-manifest": ({ world, path }) => {
+    const answer = redeemManifest(world, path.code);
+    return answer ? { status: 201, body: answer } : notFound();
   },
 } satisfies AppHandlers;
 

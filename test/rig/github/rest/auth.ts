@@ -5,14 +5,15 @@ import { changed, type InstallationToken, isoTime, newSecret, type World } from 
 import { type Refusal, refuse } from "./answer.ts";
 
 /**
- * Who calls: the App itself (its JWT, or what it signs people in with), the App on one account (an installation token), or the App for a
- * person (a user token).
+ * Who calls: the App itself (its JWT, or what it signs people in with), the App on one account (an installation token), the App for a
+ * person (a user token), or anybody.
  */
 export type Caller =
   | { kind: "app" }
   | { kind: "client" }
   | { kind: "installation"; token: InstallationToken }
-  | { kind: "user"; login: string };
+  | { kind: "user"; login: string }
+  | { kind: "anybody" };
 
 /**
  * Finds out who calls. A JWT must be signed by the App's key, be in force, and last for ten minutes at most.

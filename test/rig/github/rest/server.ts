@@ -5,7 +5,7 @@ import type { Call } from "../model.ts";
 import { connectionOf } from "../node.ts";
 import { loadOperations, type Operation } from "../schemas.ts";
 import { changed, later, type World } from "../world.ts";
-import { access, type Outgoing } from "./access.ts";
+import { access, isOpen, type Outgoing } from "./access.ts";
 import { isRefusal, type Refusal, type RefusalStatus, refuse } from "./answer.ts";
 import { authenticate, type Caller } from "./auth.ts";
 import { beginCall, limitNow, secondaryLimit } from "./limits.ts";
@@ -94,7 +94,9 @@ async function answerOf(world: World, operation: Operation, c: Context, noted: N
       refuse(403, "Request forbidden by administrative rules. A User-Agent header is needed."),
     );
   }
-  const caller = authenticate(world, c.req.header("authorization"));
+  const caller: Caller | Refusal = isOpen(operation)
+    ? { kind: "anybody" }
+    : authenticate(world, c.req.header("authorization"));
   if ("status" in caller) return caller;
   const account = accountFor(operation, caller);
   if (isExhausted(world, account)) {
