@@ -5,8 +5,14 @@ import { assetUrl } from "./assets.ts";
 /** NB: `html` escapes whatever is put into it: names and logs come from outside. */
 export type Html = ReturnType<typeof html>;
 
-/** Who looks at a page. */
-export type Viewer = { login: string; isOperator: boolean; sees: (repo: string) => boolean };
+/** Who looks at a page. NB: what is shown to them may be a minute old; what they do is asked for anew. */
+export type Viewer = {
+  login: string;
+  isOperator: boolean;
+  sees: (repo: string) => boolean;
+  /** False, too, if GitHub cannot be asked. */
+  writes: (repo: string) => Promise<boolean>;
+};
 
 export type Page = {
   title: string;

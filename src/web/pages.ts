@@ -3,6 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import { csrf } from "hono/csrf";
 import { HTTPException } from "hono/http-exception";
 import { secureHeaders } from "hono/secure-headers";
+import { GitHubUnavailable } from "../ports.ts";
 import { actionRoutes } from "./actions.ts";
 import { assetRoutes } from "./assets.ts";
 import { jobPage } from "./job.ts";
@@ -40,6 +41,11 @@ export function pageRoutes(parts: PagesParts): Hono {
     login,
     sees,
     isOperator: await rights.looksLikeOperator(login),
+    writes: (repo) =>
+      rights.looksLikeWriter(repo, login).catch((error: unknown) => {
+        if (error instanceof GitHubUnavailable) return false;
+        throw error;
+      }),
   });
   const viewerOf = async (c: Context) => {
     const session = await sessions.read(c);

@@ -1,13 +1,13 @@
 import type { VerbParts } from "../control/verbs.ts";
 import type { MachineName } from "../core/types.ts";
-import type { RelayHealth, SignIn, Standing, Store } from "../ports.ts";
+import type { GitHub, RelayHealth, SignIn, Standing, Store } from "../ports.ts";
 import type { Changes } from "./changes.ts";
 import type { RightsParts } from "./rights.ts";
 
 /** What the pages are made from. */
 export type PagesParts = VerbParts & {
   store: Pick<Store, "record" | "state" | "history" | "findJob" | "findMachine" | "lately">;
-  github: RightsParts["github"];
+  github: RightsParts["github"] & Pick<GitHub, "job" | "run" | "rerunRun">;
   /** Left out: nobody can sign in. */
   signIn: SignIn | undefined;
   /** Where people's browsers find the pages. */

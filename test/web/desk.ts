@@ -1,4 +1,5 @@
 import type { Fact } from "../../src/core/facts.ts";
+import type { Repository, RunSeen } from "../../src/core/types.ts";
 import { githubSignIn } from "../../src/github/sign-in.ts";
 import { GitHubUnavailable } from "../../src/ports.ts";
 import { memoryStore } from "../../src/store/memory.ts";
@@ -19,11 +20,19 @@ export type DeskOptions = {
   operators?: string[];
   isSignInSet?: boolean;
   files?: Record<string, string>;
+  /** Laid over octo/spinw of the catalogue. */
+  repository?: Partial<Repository>;
 };
 
 /** The pages, an emulated GitHub to sign in with, and browsers that keep cookies. */
 export async function startDesk(options: DeskOptions = {}) {
-  const { facts = [], operators = ["octocat", "octo/admins"], isSignInSet = true, files = {} } = options;
+  const {
+    facts = [],
+    operators = ["octocat", "octo/admins"],
+    isSignInSet = true,
+    files = {},
+    repository = {},
+  } = options;
   const github = await startGitHub({ callbacks: [`${WEB}/sign-in/callback`] });
   github.addRepository("octo/spinw", { private: true });
   github.addRepository("octo/secret", { private: true });
@@ -34,7 +43,7 @@ export async function startDesk(options: DeskOptions = {}) {
   const store = memoryStore(changes.note);
   await store.record(facts);
   const { log, lines, text } = keptLog();
-  const repositories = [aRepository(), aRepository({ name: "octo/secret" })];
+  const repositories = [aRepository(repository), aRepository({ name: "octo/secret" })];
   const catalogue = {
     hosts: [aHost({ cpus: 8 }), aHost({ name: "lab2" })],
     images: [anImage()],
@@ -45,6 +54,10 @@ export async function startDesk(options: DeskOptions = {}) {
   const { clientId, clientSecret } = github.app;
   const signIn = githubSignIn({ clientId, clientSecret, webUrl: github.url, apiUrl: github.apiUrl, log });
   let isDown = false;
+  const runs = new Map<number, RunSeen>();
+  const rerunRuns: number[] = [];
+  const right = (repo: string, login: string) =>
+    github.world.repos.get(repo.toLowerCase())?.collaborators.get(login);
   const asked = async <T>(answer: () => T): Promise<T> => {
     if (isDown) throw new GitHubUnavailable("down");
     return answer();
@@ -53,8 +66,15 @@ export async function startDesk(options: DeskOptions = {}) {
     ...{ store, world, changes, clock, log, operators, key: KEY, closing: closing.signal },
     github: {
       isMember: (_, team, login) => asked(() => github.world.teams.get(`octo/${team}`)?.has(login) ?? false),
-      mayWrite: (repo, login) =>
-        asked(() => github.world.repos.get(repo)?.collaborators.get(login) === "write"),
+      mayWrite: (repo, login) => asked(() => ["admin", "write"].includes(right(repo, login) ?? "")),
+      administers: (repo, login) => asked(() => right(repo, login) === "admin"),
+      job: (_, id) => asked(() => store.state.jobs.get(id) ?? "gone"),
+      run: (_, id) => asked(() => runs.get(id) ?? "gone"),
+      rerunRun: (_, id) =>
+        asked(() => {
+          rerunRuns.push(id);
+          return "queued";
+        }),
     },
     signIn: isSignInSet ? signIn : undefined,
     publicUrl: isSignInSet ? WEB : undefined,
@@ -70,6 +90,9 @@ export async function startDesk(options: DeskOptions = {}) {
     lines,
     logged: text,
     closing,
+    /** Runs as GitHub's REST side tells of them, and those that were run again. */
+    runs,
+    rerunRuns,
     /** GitHub's REST side does not answer from now on. */
     goDown: () => {
       isDown = true;
