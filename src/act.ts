@@ -1,9 +1,10 @@
 import type { Logger } from "pino";
 import { withLimit } from "./clock.ts";
 import type { Fact } from "./core/facts.ts";
-import { findRepository } from "./core/labels.ts";
+import { findRepository, imagesOf } from "./core/labels.ts";
 import { YOUNG_MS } from "./core/patience.ts";
 import { report } from "./core/report.ts";
+import { settler } from "./core/settings.ts";
 import type { Catalogue, Failure, Host, Image, Machine, MachineName, Why } from "./core/types.ts";
 import type { Effect } from "./core/world.ts";
 import type { Observer } from "./observe.ts";
@@ -40,6 +41,7 @@ const LIFE_MARGIN_MS = 30 * 60_000;
 export function actor(parts: ActorParts): Actor {
   const { store, clock, github, guests, observer, log } = parts;
   const since = clock.now();
+  const settle = settler(parts.catalogue);
   /**
    * Jobs whose check run may be there although it is not written down: an earlier process may have made it, or a call whose answer
    * was lost. NB: that a job is older than this process does not say it by itself: GitHub has another clock.
@@ -76,10 +78,11 @@ export function actor(parts: ActorParts): Actor {
   /** Registers a runner for a guest that asks, and hands it over. NB: a registration that cannot be handed over is taken back. */
   async function configure(machine: Machine): Promise<"done" | "not-yet"> {
     const { name } = machine;
-    const repository = findRepository(machine.repo, parts.catalogue);
-    const place = placeOf(machine, parts.catalogue);
-    if (!guests.polling().has(name) || !repository || !place) return "not-yet";
-    const { labels } = place.image;
+    const catalogue = settle(store.state.settings);
+    const repository = findRepository(machine.repo, catalogue);
+    const image = repository && imagesOf(repository, catalogue).find((one) => one.name === machine.image);
+    if (!guests.polling().has(name) || !repository || !image) return "not-yet";
+    const { labels } = image;
     const registration = await onGitHub((signal) => github.register(repository, name, labels, signal));
     if (registration === "taken") {
       log.warn({ machine: name }, "a runner of that name is listed already, it will be removed first");

@@ -260,6 +260,9 @@ export type Lately = { jobs: Job[]; machines: Machine[]; rest: Fact[] };
 export type ClosedJob = Job & { closedAt: number };
 export type PastMachine = Machine & { forgottenAt: number };
 
+/** A change of a repository's settings, on the page or by its file. */
+export type SettingsFact = Extract<Fact, { kind: "settings-saved" | "settings-file" }>;
+
 export type Store = {
   /** What is open now; a live view, changed only by `record`. */
   readonly state: State;
@@ -267,6 +270,8 @@ export type Store = {
   record(facts: readonly Fact[]): Promise<void>;
   /** All facts about one job or machine, oldest first, also long after it was closed. */
   history(about: { job: number } | { machine: MachineName }): Promise<Fact[]>;
+  /** What was changed in a repository's settings, so many at most, the newest first. Kept for ever. */
+  settingsHistory(repo: RepoName, most: number): Promise<SettingsFact[]>;
   /** A job or a machine as it was last known, also long after it was closed. */
   findJob(id: number): Promise<Job | undefined>;
   findMachine(name: MachineName): Promise<Machine | undefined>;

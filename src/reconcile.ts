@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Actor } from "./act.ts";
 import type { Fact } from "./core/facts.ts";
 import { plan } from "./core/plan.ts";
+import { settler } from "./core/settings.ts";
 import type { Catalogue, MachineName, Patience } from "./core/types.ts";
 import type { Effect, Plan, World } from "./core/world.ts";
 import type { Observer } from "./observe.ts";
@@ -51,10 +52,11 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
   /** By machine or job, and by what is to be done: that GitHub limits us must not keep a VM from being destroyed. */
   const resting = new Map<string, Map<Effect["do"], { until: number; tries: number }>>();
   const publishes = publishing(store);
+  const settle = settler(parts.catalogue);
 
   const world = (): World => ({
     state: store.state,
-    catalogue: parts.catalogue,
+    catalogue: settle(store.state.settings),
     patience: parts.patience,
     now: clock.now(),
     since,

@@ -140,9 +140,18 @@ export function factWords(fact: Fact): string {
       return `${fact.repo === ALL ? "all repositories were" : `${fact.repo} was`} ${fact.paused ? "paused" : "resumed"}${byWords(fact)}`;
     case "repository-access":
       return `the App was ${fact.granted ? "installed on" : "removed from, or suspended on,"} ${fact.repo}`;
+    case "settings-saved":
+      return `${fact.by} changed the settings of ${fact.repo}`;
+    case "settings-file":
+      return `the settings file of ${fact.repo} ${settingsFileWords(fact)}`;
     case "github-limited":
       return `GitHub refuses calls until ${new Date(fact.until).toISOString()}`;
   }
+}
+
+function settingsFileWords({ sha, settings, faults }: Extract<Fact, { kind: "settings-file" }>): string {
+  if (faults) return `has faults since commit ${sha.slice(0, 7)}, so it is not in force`;
+  return settings ? `is in force as of commit ${sha.slice(0, 7)}` : "is gone";
 }
 
 const byWords = ({ by }: { by?: string | undefined }): string => (by === undefined ? "" : ` by ${by}`);

@@ -1,3 +1,4 @@
+import { changeSettings } from "./apply-settings.ts";
 import { type Fact, poolKey, type State, type Streak } from "./facts.ts";
 import { approveRun, cancelRun, seeRun } from "./runs.ts";
 import type { Job, JobSeen, Machine, MachineName, Why } from "./types.ts";
@@ -49,6 +50,10 @@ export function apply(state: State, fact: Fact): void {
     case "repository-access":
       if (fact.granted) state.withoutAccess.delete(fact.repo.toLowerCase());
       else state.withoutAccess.add(fact.repo.toLowerCase());
+      return;
+    case "settings-saved":
+    case "settings-file":
+      state.settings = changeSettings(state.settings, fact);
       return;
     case "github-limited":
       return limit(state, fact);

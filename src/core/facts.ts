@@ -1,3 +1,4 @@
+import { type AllSettings, type FileFault, noSettings, type Settings } from "./settings.ts";
 import type {
   Failure,
   Job,
@@ -63,6 +64,16 @@ export type Fact = { at: number } & (
   | { kind: "orders-paused"; repo: RepoName | typeof ALL; paused: boolean; by: string }
   /** The App was installed on a repository of the catalogue, or removed or suspended there. */
   | { kind: "repository-access"; repo: RepoName; granted: boolean }
+  /** An admin changed a repository's settings on their page. `version`: one more than that of the settings they were made from. */
+  | { kind: "settings-saved"; repo: RepoName; settings: Settings; version: number; by: string }
+  /** What the settings file of a repository comes to, or that there is none any more. `sha`: the commit that brought it. */
+  | {
+      kind: "settings-file";
+      repo: RepoName;
+      sha: string;
+      settings?: Settings | undefined;
+      faults?: readonly FileFault[] | undefined;
+    }
   /** GitHub refuses all calls for an installation until then: a secondary limit. */
   | { kind: "github-limited"; installation: number; until: number }
 );
@@ -83,6 +94,8 @@ export type State = {
   paused: Set<string>;
   /** Repositories, in lower case, on which the App is not installed, or suspended. */
   withoutAccess: Set<string>;
+  /** What admins set for their repositories. */
+  settings: AllSettings;
   /** By installation: the last time that GitHub refused all calls for it. */
   limited: Map<number, Limit>;
   /** By run and attempt (see `runKey`): those that the rule for forks asked about. */
@@ -110,6 +123,7 @@ export const emptyState = (): State => ({
   drained: new Set(),
   paused: new Set(),
   withoutAccess: new Set(),
+  settings: noSettings,
   limited: new Map(),
   runs: new Map(),
   streaks: new Map(),

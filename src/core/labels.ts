@@ -45,8 +45,15 @@ export const findRepository = (repo: RepoName, catalogue: Catalogue): Repository
 export const fits = (asked: readonly string[], image: Image): boolean =>
   asked.every((label) => hasLabel(image, label.toLowerCase()));
 
+/** The images that a repository's jobs may use, with the labels that they have there. */
 export const imagesOf = (repository: Repository, catalogue: Catalogue): Image[] =>
-  repository.images.flatMap((name) => catalogue.images.find((image) => image.name === name) ?? []);
+  repository.images.flatMap((name) => {
+    const image = catalogue.images.find((one) => one.name === name);
+    return image ? withLabels(image, repository.labels?.[name] ?? []) : [];
+  });
+
+const withLabels = (image: Image, added: readonly string[]): Image =>
+  added.length === 0 ? image : { ...image, labels: [...image.labels, ...added] };
 
 const hasLabel = (image: Image, asked: string): boolean =>
   image.labels.some((label) => label.toLowerCase() === asked);

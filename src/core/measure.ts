@@ -1,5 +1,6 @@
 import type { Fact, State } from "./facts.ts";
 import { matchLabels } from "./labels.ts";
+import { settler } from "./settings.ts";
 import { FAILURES } from "./turn.ts";
 import type { Catalogue, Job, JobSeen, Machine } from "./types.ts";
 
@@ -46,6 +47,7 @@ export const CONCLUSIONS: readonly string[] = [
 export type Measurer = (fact: Fact, before: State) => Measure[];
 
 export function measurer(catalogue: Catalogue): Measurer {
+  const settle = settler(catalogue);
   const known = new Set(catalogue.images.map(({ name }) => name));
   const bounded = (image: string) => (known.has(image) ? image : OTHER);
 
@@ -56,9 +58,9 @@ export function measurer(catalogue: Catalogue): Measurer {
       case "machine-adopted":
         return before.machines.has(fact.machine) ? [] : [count("machine-adopted", bounded(fact.image))];
       case "job-seen":
-        return measureJob(fact.job, before, catalogue);
+        return measureJob(fact.job, before, settle(before.settings));
       case "job-given-up":
-        return measureGivenUp(before.jobs.get(fact.job), catalogue);
+        return measureGivenUp(before.jobs.get(fact.job), settle(before.settings));
       case "check-published":
         return measureCheck(before.jobs.get(fact.job), fact.digest);
       case "machine-started":

@@ -64,6 +64,7 @@ export type Place = Pick<Machine, "repo" | "image" | "host">;
 export function findRoom(room: Room, repository: Repository, image: Image): Host | Blocked {
   const paused = [ALL, repository.name].find((name) => room.state.paused.has(name.toLowerCase()));
   if (paused !== undefined) return { why: "paused", repo: paused };
+  if (repository.isPaused) return { why: "paused", repo: repository.name };
   const waitUntil = backoffUntil(room, { repo: repository.name, image: image.name });
   if (waitUntil !== undefined && room.now < waitUntil.until) return { why: "backoff", ...waitUntil };
   const ofImage = room.taken.ofImage.get(image.name) ?? 0;

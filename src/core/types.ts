@@ -265,6 +265,11 @@ export type Repository = {
   onGiveUp: "wait" | "cancel";
   /** What becomes of jobs of a fork's pull request. Left out: refused if the repository is public, else allowed. */
   forks?: ForkRule | undefined;
+  /** Most hot machines of an image that its admins may ask for. Left out: as many as `hot` says. */
+  mostHot?: Readonly<Record<string, number>> | undefined;
+  /** By its admins' settings (see settings.ts): labels by image on top of the image's own, and that no machine is ordered. */
+  labels?: Readonly<Record<string, readonly string[]>> | undefined;
+  isPaused?: boolean | undefined;
 };
 
 export type ForkRule = "refuse" | "approve" | "allow";

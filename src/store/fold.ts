@@ -1,8 +1,10 @@
 import { apply } from "../core/apply.ts";
 import type { Fact, Limit, State } from "../core/facts.ts";
 import { runKey } from "../core/runs.ts";
+import type { RepoSettings } from "../core/settings.ts";
 import type { Job, Machine, MachineName, RunAttempt } from "../core/types.ts";
-import { subjectsOf } from "./subjects.ts";
+import type { SettingsFact } from "../ports.ts";
+import { isAboutSettings, subjectsOf } from "./subjects.ts";
 import type { FactRow, JobRow, MachineRow } from "./tables.ts";
 
 /** The rows that facts change: the newest of each, and the facts themselves. */
@@ -18,6 +20,8 @@ export type Changes = {
   revoked: Map<string, number | undefined>;
   limited: Map<number, Limit>;
   runs: Map<string, RunAttempt>;
+  settings: Map<string, RepoSettings>;
+  settingsFacts: SettingsFact[];
 };
 
 /**
@@ -34,6 +38,8 @@ export function fold(state: State, facts: readonly Fact[]): Changes {
     revoked: new Map(),
     limited: new Map(),
     runs: new Map(),
+    settings: new Map(),
+    settingsFacts: [],
   };
   for (const fact of facts) {
     if (foldOne(state, fact, changes)) changes.facts.push(factRow(fact));
@@ -65,6 +71,7 @@ function standingOf(state: State, fact: Fact): unknown {
   if (fact.kind === "orders-paused") return state.paused.has(fact.repo.toLowerCase());
   if (fact.kind === "repository-access") return state.withoutAccess.has(fact.repo.toLowerCase());
   if (fact.kind === "run-seen" || fact.kind === "run-approved") return state.runs.get(runKeyOf(fact));
+  if (isAboutSettings(fact)) return state.settings.get(fact.repo.toLowerCase());
   return fact.kind === "github-limited" ? state.limited.get(fact.installation) : undefined;
 }
 
@@ -86,6 +93,11 @@ function noteStanding(changes: Changes, fact: Fact, state: State): true {
   if (fact.kind === "run-seen" || fact.kind === "run-approved") {
     const run = state.runs.get(runKeyOf(fact));
     if (run) changes.runs.set(runKeyOf(fact), run);
+  }
+  if (isAboutSettings(fact)) {
+    const repo = fact.repo.toLowerCase();
+    changes.settings.set(repo, state.settings.get(repo) ?? {});
+    changes.settingsFacts.push(fact);
   }
   return true;
 }

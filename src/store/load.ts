@@ -1,9 +1,10 @@
 import type { Kysely } from "kysely";
 import { emptyState, type State } from "../core/facts.ts";
 import { runKey } from "../core/runs.ts";
+import type { RepoSettings } from "../core/settings.ts";
 import type { Job, Machine, RunAttempt } from "../core/types.ts";
 import { SetupError } from "../ports.ts";
-import { pastJob, pastLimit, pastMachine, pastRun } from "./past.ts";
+import { pastJob, pastLimit, pastMachine, pastRun, pastSettings } from "./past.ts";
 import type { Tables } from "./tables.ts";
 
 /** How long a closed job is remembered. NB: GitHub keeps webhooks for a redelivery for 3 days, a GitHub Enterprise Server for 7. */
@@ -47,6 +48,10 @@ export async function load(db: Kysely<Tables>, now: number): Promise<State> {
     const run = pastRun(JSON.parse(doc) as RunAttempt, now);
     state.runs.set(runKey({ runId: run.id, attempt: run.attempt }), run);
   }
+  const settings = await db.selectFrom("settings").selectAll().execute();
+  state.settings = new Map(
+    settings.map(({ repo, doc }) => [repo, pastSettings(JSON.parse(doc) as RepoSettings, now)]),
+  );
   return state;
 }
 

@@ -1,7 +1,7 @@
 import { apply } from "../core/apply.ts";
 import { emptyState, type Fact, type State } from "../core/facts.ts";
-import type { ClosedJob, Delivery, PastMachine, Store } from "../ports.ts";
-import { subjectsOf } from "./subjects.ts";
+import type { ClosedJob, Delivery, PastMachine, SettingsFact, Store } from "../ports.ts";
+import { isAboutSettings, subjectsOf } from "./subjects.ts";
 
 const isAboutNone = (fact: Fact): boolean => {
   const { job, machine } = subjectsOf(fact);
@@ -12,6 +12,7 @@ const isAboutNone = (fact: Fact): boolean => {
 export function memoryStore(onFact?: (fact: Fact, before: State) => void): Store {
   const state = emptyState();
   let facts: Fact[] = [];
+  const changes: SettingsFact[] = [];
   let closedJobs: ClosedJob[] = [];
   let pastMachines: PastMachine[] = [];
   const deliveries = new Map<string, Delivery & { isRead: boolean }>();
@@ -26,7 +27,9 @@ export function memoryStore(onFact?: (fact: Fact, before: State) => void): Store
         const machine = fact.kind === "machine-forgotten" ? state.machines.get(fact.machine) : undefined;
         if (job) closedJobs.push({ ...job, closedAt: fact.at });
         if (machine) pastMachines.push({ ...machine, forgottenAt: fact.at });
+        const { settings } = state;
         apply(state, fact);
+        if (isAboutSettings(fact) && state.settings !== settings) changes.push(fact);
         facts.push(fact);
       }
     },
@@ -35,6 +38,11 @@ export function memoryStore(onFact?: (fact: Fact, before: State) => void): Store
         "job" in about ? subjectsOf(fact).job === about.job : subjectsOf(fact).machine === about.machine;
       return facts.filter(isAbout).toSorted((a, b) => a.at - b.at);
     },
+    settingsHistory: async (repo, most) =>
+      changes
+        .filter((fact) => fact.repo.toLowerCase() === repo.toLowerCase())
+        .reverse()
+        .slice(0, most),
     findJob: async (id) => state.jobs.get(id) ?? closedJobs.find((job) => job.id === id),
     findMachine: async (name) =>
       state.machines.get(name) ?? pastMachines.find((machine) => machine.name === name),

@@ -5,6 +5,7 @@ import { first } from "./migrations/0001-first.ts";
 import { access } from "./migrations/0002-access.ts";
 import { pages } from "./migrations/0003-pages.ts";
 import { runs } from "./migrations/0004-runs.ts";
+import { settings } from "./migrations/0005-settings.ts";
 import type { Tables } from "./tables.ts";
 
 /** In order of their names. Add a line for each new one; the names are in every operator's file, so they never change. */
@@ -13,6 +14,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0002-access": access,
   "0003-pages": pages,
   "0004-runs": runs,
+  "0005-settings": settings,
 };
 
 /**

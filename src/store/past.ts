@@ -1,4 +1,5 @@
 import type { Limit } from "../core/facts.ts";
+import type { RepoSettings } from "../core/settings.ts";
 import type { Job, Machine, RunAttempt } from "../core/types.ts";
 
 /**
@@ -46,6 +47,11 @@ const JOB_TIMES = [
 export const pastRun = ({ approved, ...run }: RunAttempt, now: number): RunAttempt => ({
   ...past(run, now),
   ...(approved && { approved: past(approved, now) }),
+});
+
+export const pastSettings = ({ page, file }: RepoSettings, now: number): RepoSettings => ({
+  ...(page && { page: past(page, now) }),
+  ...(file && { file: past(file, now) }),
 });
 
 /** NB: its end may well lie ahead, but no further than when it began. */

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import type { Fact } from "../core/facts.ts";
-import type { Job, Machine, MachineName } from "../core/types.ts";
-import type { ClosedJob, Delivery, Lately, PastMachine, Store } from "../ports.ts";
+import type { Job, Machine, MachineName, RepoName } from "../core/types.ts";
+import type { ClosedJob, Delivery, Lately, PastMachine, SettingsFact, Store } from "../ports.ts";
 import { inParts, LOG_POSITION, type Tables } from "./tables.ts";
 
 /** All facts about one job or machine, oldest first. */
@@ -15,6 +15,22 @@ export async function factsAbout(
       ? await query.where("job", "=", about.job).execute()
       : await query.where("machine", "=", about.machine).execute();
   return rows.map(({ doc }) => JSON.parse(doc) as Fact);
+}
+
+/** What was changed in a repository's settings, so many at most, the newest first. */
+export async function readSettingsHistory(
+  db: Kysely<Tables>,
+  repo: RepoName,
+  most: number,
+): Promise<SettingsFact[]> {
+  const rows = await db
+    .selectFrom("settings_change")
+    .select("doc")
+    .where("repo", "=", repo.toLowerCase())
+    .orderBy("seq", "desc")
+    .limit(most)
+    .execute();
+  return rows.map(({ doc }) => JSON.parse(doc) as SettingsFact);
 }
 
 export async function findJob(db: Kysely<Tables>, id: number): Promise<Job | undefined> {

@@ -20,6 +20,7 @@ import {
   readLately,
   readLogPosition,
   readPastMachines,
+  readSettingsHistory,
   unreadDeliveries,
 } from "./read.ts";
 import type { Tables } from "./tables.ts";
@@ -126,6 +127,7 @@ function storeOn({ db, state, now, log, onFact, onCommit, close }: Parts): Store
     history: (about) => factsAbout(db, about),
     findJob: (id) => findJob(db, id),
     findMachine: (name) => findMachine(db, name),
+    settingsHistory: (repo, most) => readSettingsHistory(db, repo, most),
     lately: (most) => readLately(db, most),
     closedJobs: (which) => readClosedJobs(db, which),
     pastMachines: (which) => readPastMachines(db, which),
@@ -151,6 +153,7 @@ const copyOf = (state: State): State => ({
   drained: new Set(state.drained),
   paused: new Set(state.paused),
   withoutAccess: new Set(state.withoutAccess),
+  settings: state.settings,
   limited: new Map(state.limited),
   runs: new Map(state.runs),
   streaks: new Map(state.streaks),

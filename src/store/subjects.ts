@@ -1,5 +1,9 @@
 import type { Fact } from "../core/facts.ts";
 import type { MachineName } from "../core/types.ts";
+import type { SettingsFact } from "../ports.ts";
+
+export const isAboutSettings = (fact: Fact): fact is SettingsFact =>
+  fact.kind === "settings-saved" || fact.kind === "settings-file";
 
 /** The job and the machine that a fact tells of. One made for a job, and a job that ran somewhere, have both. */
 export type Subjects = { job: number | undefined; machine: MachineName | undefined };
@@ -22,6 +26,8 @@ export function subjectsOf(fact: Fact): Subjects {
     case "host-drained":
     case "orders-paused":
     case "repository-access":
+    case "settings-saved":
+    case "settings-file":
     case "github-limited":
       return { job: undefined, machine: undefined };
     default:

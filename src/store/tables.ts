@@ -16,6 +16,10 @@ export type Tables = {
   revoked_repository: { name: string; at: number };
   limited_installation: { id: number; at: number; until: number };
   run: RunRow;
+  /** Repositories in lower case. */
+  settings: { repo: string; doc: string };
+  /** The facts about settings once more, since these are never deleted. */
+  settings_change: { seq: Generated<number>; repo: string; doc: string };
   meta: { key: string; value: string };
 };
 

@@ -99,6 +99,18 @@ export async function writeChanges(transaction: Transaction<Tables>, changes: Ch
       .onConflict((conflict) => conflict.columns(["id", "attempt"]).doUpdateSet({ at, doc }))
       .execute();
   }
+  for (const [repo, after] of changes.settings) {
+    const doc = JSON.stringify(after);
+    await transaction
+      .insertInto("settings")
+      .values({ repo, doc })
+      .onConflict((conflict) => conflict.column("repo").doUpdateSet({ doc }))
+      .execute();
+  }
+  for (const fact of changes.settingsFacts) {
+    const change = { repo: fact.repo.toLowerCase(), doc: JSON.stringify(fact) };
+    await transaction.insertInto("settings_change").values(change).execute();
+  }
 }
 
 /** A name that is in the table since then; none: it is not in it any more. */

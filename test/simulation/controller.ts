@@ -284,6 +284,7 @@ function simStore(state: () => State, record: Store["record"]): Store {
     history: unused,
     findJob: unused,
     findMachine: unused,
+    settingsHistory: unused,
     lately: unused,
     closedJobs: unused,
     pastMachines: unused,

@@ -84,7 +84,13 @@ describe("migrating", () => {
   test("runs nothing the second time", async () => {
     const db = new Kysely<Tables>({ dialect: sqliteDialect(new Database(":memory:")) });
 
-    expect(await migrate(db, "a file")).toEqual(["0001-first", "0002-access", "0003-pages", "0004-runs"]);
+    expect(await migrate(db, "a file")).toEqual([
+      "0001-first",
+      "0002-access",
+      "0003-pages",
+      "0004-runs",
+      "0005-settings",
+    ]);
     expect(await migrate(db, "a file")).toEqual([]);
 
     await db.destroy();
