@@ -44,6 +44,8 @@ const OPERATIONS = new Set([
   "rate-limit/get",
   "repos/get",
   "repos/get-collaborator-permission-level",
+  "repos/get-content",
+  "repos/list-commits",
   "teams/get-membership-for-user-in-org",
   "users/get-authenticated",
 ]);
@@ -60,6 +62,8 @@ const WEBHOOKS = new Set([
   "installation-repositories-removed",
   "installation-suspend",
   "installation-unsuspend",
+  "push",
+  "repository-edited",
   "workflow-job-completed",
   "workflow-job-in-progress",
   "workflow-job-queued",

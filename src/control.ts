@@ -7,20 +7,16 @@ import { z } from "zod";
 import { answerWhy, answerWhyRun } from "./control/answer.ts";
 import { answerHistory, answerReport } from "./control/history.ts";
 import { answerJobLogs, answerMachineLogs, type LogParts } from "./control/logs.ts";
-import { overviewOf } from "./control/overview.ts";
+import { type OutsideParts, outsideOf, overviewOf } from "./control/overview.ts";
 import { destroyMachine, drainHost, type Told, unknownWords } from "./control/verbs.ts";
 import type { World } from "./core/world.ts";
-import { type Clock, type RelayHealth, type Ring, SetupError, type Standing, type Store } from "./ports.ts";
+import { type Clock, type Ring, SetupError, type Store } from "./ports.ts";
 
-export type ControlParts = {
+export type ControlParts = OutsideParts & {
   /** Path of the Unix socket. Its folder belongs to us alone. */
   path: string;
   store: Pick<Store, "record" | "history" | "closedJobs" | "pastMachines" | "state">;
   world: () => World;
-  /** How the relay is, if there is one. */
-  relay?: (() => RelayHealth) | undefined;
-  /** How the installations stand with GitHub's limits. */
-  standing: () => Standing[];
   filesOf: LogParts["filesOf"];
   /** For how long closed jobs and past machines are known. */
   historyMs: number;
@@ -68,7 +64,7 @@ const drainBody = z.object({ drained: z.boolean() });
 function controlRoutes(parts: ControlParts): Hono {
   const { store, world, standing } = parts;
   const routes = new Hono();
-  routes.get("/ps", (c) => c.json(overviewOf(world(), standing(), parts.relay?.())));
+  routes.get("/ps", (c) => c.json(overviewOf(world(), outsideOf(parts))));
   routes.get("/why/:job{[0-9]{1,16}}", async (c) => {
     const id = Number(c.req.param("job"));
     const answer = answerWhy(id, world(), await store.history({ job: id }), standing());

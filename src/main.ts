@@ -21,7 +21,7 @@ import { openAuthority } from "./guest/authority.ts";
 import { type GuestListener, startGuestListener } from "./guest/listener.ts";
 import { watchDeliveries } from "./intake/delivery-log.ts";
 import { closeOrphans } from "./intake/orphans.ts";
-import { startReader } from "./intake/reader.ts";
+import { type Reader, startReader } from "./intake/reader.ts";
 import { followRelay, type Relay } from "./intake/relay.ts";
 import { sweepJobs } from "./intake/sweep.ts";
 import { type WebhookOptions, webhookRoutes } from "./intake/webhook.ts";
@@ -123,9 +123,9 @@ export async function startMayfly(
     rings = makeRing(site, { store, github, guests: listener.guests, ca, kept, drivers });
     const filesOf = fileReader({ drivers, kept, clock });
     const parts = { ...port, store, filesOf, world: rings.world };
-    const { web, relay, rounds } = await startIntake(site, parts);
+    const { web, relay, rounds, setAside } = await startIntake(site, parts);
     const path = join(config.data, "control.sock");
-    const asked = { relay: relay?.health, standing };
+    const asked = { relay: relay?.health, standing, setAside };
     const historyMs = config.historyDays * DAY_MS;
     const control = await startControl({ path, store, filesOf, historyMs, ...asked, ...site, ...rings });
     site.onClose(control.close);
@@ -269,33 +269,36 @@ type IntakeParts = {
   world: () => World;
 };
 
+type Intake = {
+  web: WebListener;
+  relay: Relay | undefined;
+  rounds: Promise<unknown>;
+  setAside: Reader["setAside"];
+};
+
 /** From the webhook's arrival, or from the look for what did not arrive, to the facts that Probot's handlers make of it. */
-async function startIntake(
-  site: Site,
-  { store, github, probot, ...asked }: IntakeParts,
-): Promise<{ web: WebListener; relay: Relay | undefined; rounds: Promise<unknown> }> {
+async function startIntake(site: Site, { store, github, probot, ...asked }: IntakeParts): Promise<Intake> {
   const { config, clock, log, ring, onClose, closing: signal, meters } = site;
   const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
   const parts = { github, repositories: repositoriesOf(site), state: () => store.state, clock, ring, log };
   const { record } = store;
-  // NB: only a store that was lost leaves check runs behind, and the look for them costs a call for each commit of a day.
   const isNew = (await store.logPosition()) === undefined;
   const sweep = sweepJobs({ ...parts, record, everyMs: config.sweepMs }, signal);
   const sweepSoon = sweep.soon;
   await probot.load(mayflyApp({ record, ring, sweepSoon, github, serves, clock, log }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   onClose(reader.close);
-  const { wake } = reader;
+  const { wake, setAside } = reader;
   const onFetched = meters.noteFetched;
   const deliveries = watchDeliveries({ github, store, wake, onFetched, clock, log }, signal);
-  const tidied = Promise.all([sweep.first, deliveries.first]).then(() =>
-    isNew ? closeOrphans(parts, signal) : undefined,
+  const tidied = Promise.all([sweep.first, deliveries.first]).then(
+    () => closeOrphans({ ...parts, isNew }, signal).ended,
   );
   const rounds = Promise.allSettled([sweep.ended, deliveries.ended, tidied]);
   const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake, clock, log };
   const relay = startRelay(site, taking, deliveries.soon);
-  const web = await startWeb(site, { ...asked, store, github, taking, relay });
-  return { web, relay, rounds };
+  const web = await startWeb(site, { ...asked, store, github, taking, relay, setAside });
+  return { web, relay, rounds, setAside };
 }
 
 function startRelay(
@@ -309,7 +312,7 @@ function startRelay(
   return relay;
 }
 
-type WebParts = Omit<IntakeParts, "probot"> & { taking: WebhookOptions; relay: Relay | undefined };
+type WebParts = Omit<IntakeParts, "probot"> & Pick<Intake, "relay" | "setAside"> & { taking: WebhookOptions };
 
 /** NB: who polls takes no webhooks; the rest of the web listener is for people and for Prometheus. */
 async function startWeb(site: Site, { taking, ...parts }: WebParts): Promise<WebListener> {

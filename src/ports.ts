@@ -78,7 +78,6 @@ export type DeliveryEntry = {
   event: string;
   action: string | undefined;
   at: number;
-  redelivery: boolean;
 };
 
 /** A check run of ours that is not completed. `job`: what it is about. */
@@ -86,8 +85,11 @@ export type OpenCheck = { id: number; job: number };
 
 /** GitHub, for the repositories that installed the app. All verbs throw `GitHubUnavailable` when GitHub could not be asked. */
 export type GitHub = {
-  /** Names of the repositories that have the app installed, and not suspended. */
-  installed(signal: AbortSignal): Promise<RepoName[]>;
+  /**
+   * Names of the repositories of these owners, or of all, that have the app installed, and not suspended. NB: some may be lacking, since an
+   * installation could not be asked.
+   */
+  installed(owners: readonly string[] | "all", signal: AbortSignal): Promise<RepoName[]>;
   /** The same of one repository: for one that the list lacks, which may be a slip of the list, or a repository that was renamed. */
   isInstalled(repo: RepoName, signal: AbortSignal): Promise<boolean>;
   runners(repo: RepoName, signal: AbortSignal): Promise<RunnerSeen[]>;
@@ -151,6 +153,32 @@ export type GitHub = {
   deliveries(since: number, signal: AbortSignal): Promise<{ at: number; entries: DeliveryEntry[] }>;
   /** The webhook that an entry of the delivery log is about. `gone`: GitHub does not have it any more. */
   delivery(id: string, signal: AbortSignal): Promise<Omit<Delivery, "receivedAt"> | "gone">;
+};
+
+/**
+ * What is at a path. `size`: in bytes, which are only there if they are few. `no-file`: a folder, a symlink that leads to no file, or a
+ * submodule.
+ */
+export type FileSeen = { size: number; bytes: Uint8Array } | "none" | "no-file";
+
+/** What is thought of a commit, as a check run says it that is over. `notes`: by the lines of files. */
+export type Verdict = {
+  name: string;
+  conclusion: "success" | "failure";
+  title: string;
+  /** Markdown. */
+  summary: string;
+  notes: readonly { path: string; line: number; text: string }[];
+};
+
+/** Files of repositories. All verbs throw as those of `GitHub` do. */
+export type RepoFiles = {
+  /** The last commit of the default branch that changed what is at this path. `forbidden`: the App has not the right to read files. */
+  lastChange(repo: RepoName, path: string, signal: AbortSignal): Promise<string | "none" | "forbidden">;
+  /** What was at the path after that commit. */
+  fileAt(repo: RepoName, path: string, sha: string, signal: AbortSignal): Promise<FileSeen>;
+  /** Says it on the commit, if that is not what was said there last. */
+  judge(repo: RepoName, sha: string, verdict: Verdict, signal: AbortSignal): Promise<void>;
 };
 
 /** What the App is at GitHub. */

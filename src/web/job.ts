@@ -1,6 +1,6 @@
 import { html } from "hono/html";
 import { answerWhy, factWords } from "../control/answer.ts";
-import { overviewOf } from "../control/overview.ts";
+import { outsideOf, overviewOf } from "../control/overview.ts";
 import type { Fact } from "../core/facts.ts";
 import { clock } from "../core/markdown.ts";
 import { storiesOf } from "../core/plan.ts";
@@ -49,11 +49,12 @@ export async function jobPage(id: number, parts: PagesParts, viewer: Viewer): Pr
   return { title: job.name, body };
 }
 
-async function standing(job: Job, { store, world }: PagesParts): Promise<Html> {
+async function standing(job: Job, parts: PagesParts): Promise<Html> {
+  const { store, world } = parts;
   if (job.status === "done") return html`${ending(job.conclusion)} ${tookWords(job)}`;
   const { machines } = await store.lately(REMEMBERED);
   const known = [...machines, ...store.state.machines.values()];
-  const view = overviewOf(world(), [], undefined, known).jobs.find(({ id }) => id === job.id);
+  const view = overviewOf(world(), outsideOf(parts), known).jobs.find(({ id }) => id === job.id);
   if (!view) return html``;
   const likely = likelyWords(view.likelyMs);
   return html`${stands(view.is)} ${likely === "" ? "" : html`<span class="likely">likely wait: ${likely}</span>`}`;

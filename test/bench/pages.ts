@@ -131,6 +131,7 @@ async function serve() {
     publicUrl: undefined,
     relay: undefined,
     standing: () => [],
+    setAside: () => [],
     filesOf: async () => ({}),
     closing: closing.signal,
     ring: () => {},

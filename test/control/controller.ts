@@ -13,7 +13,11 @@ import { keptLog } from "../support/log.ts";
 
 /** The controller's socket on a store in memory, to be asked as the commands ask it. */
 
-export const STANDING = { installation: 77, repositories: ["octo/spinw"], limitedUntil: NOW + 20_000 };
+export const STANDING = {
+  installation: 77,
+  repositories: ["octo/spinw", "octo/other"],
+  limitedUntil: NOW + 20_000,
+};
 
 type Parts = {
   facts?: Fact[];
@@ -21,6 +25,7 @@ type Parts = {
   isBroken?: boolean;
   world?: WorldParts;
   standing?: Standing[];
+  setAside?: string[];
   /** Logs, by machine and file. */
   files?: Record<string, Record<string, string>>;
 };
@@ -49,7 +54,8 @@ export async function controllerIn(folder: string, parts: Parts = {}) {
   const standing = () => parts.standing ?? [STANDING];
   const clock = { now: () => NOW, until: async () => {} };
   const filesOf = async ({ name }: { name: string }) => files[name] ?? {};
-  const asked = { store, world, standing, filesOf, historyMs: hours(24 * 100) };
+  const setAside = () => parts.setAside ?? [];
+  const asked = { store, world, standing, setAside, filesOf, historyMs: hours(24 * 100) };
   const all = { ...asked, path, ring, clock, log: kept.log };
   const { close } = await startControl(all);
   let isClosed = false;

@@ -260,7 +260,7 @@ export function simGitHub(sim: Sim, { deliver, knows }: SimController): SimGitHu
     });
 
   const port: GitHub = {
-    installed: (signal) => callOver(sim, signal, () => REPOS.filter((repo) => !removed.has(repo))),
+    installed: (_owners, signal) => callOver(sim, signal, () => REPOS.filter((repo) => !removed.has(repo))),
     isInstalled: (repo, signal) => callOver(sim, signal, () => !removed.has(repo)),
     runners: (repo, signal) =>
       inRepo(repo, signal, () =>

@@ -22,17 +22,14 @@ export type DeskOptions = {
   files?: Record<string, string>;
   /** Laid over octo/spinw of the catalogue. */
   repository?: Partial<Repository>;
+  /** Ids of webhooks that failed every try. */
+  setAside?: string[];
 };
 
 /** The pages, an emulated GitHub to sign in with, and browsers that keep cookies. */
 export async function startDesk(options: DeskOptions = {}) {
-  const {
-    facts = [],
-    operators = ["octocat", "octo/admins"],
-    isSignInSet = true,
-    files = {},
-    repository = {},
-  } = options;
+  const { facts = [], operators = ["octocat", "octo/admins"], isSignInSet = true } = options;
+  const { files = {}, setAside = [], repository = {} } = options;
   const github = await startGitHub({ callbacks: [`${WEB}/sign-in/callback`] });
   github.addRepository("octo/spinw", { private: true });
   github.addRepository("octo/secret", { private: true });
@@ -80,6 +77,7 @@ export async function startDesk(options: DeskOptions = {}) {
     publicUrl: isSignInSet ? WEB : undefined,
     relay: undefined,
     standing: () => [],
+    setAside: () => setAside,
     filesOf: async () => files,
     ring: () => {},
   });

@@ -84,6 +84,12 @@ describe("the status page", () => {
     expect(page).toContain("host lab2 was drained by octocat");
   });
 
+  test("tells how many webhooks failed every try", async () => {
+    const browser = await signedIn("octocat", { setAside: ["a", "b"] });
+
+    expect(await browser.text("/")).toContain("set aside until the next start: 2.");
+  });
+
   test("knows who is in a team of operators", async () => {
     desk = await startDesk();
     desk.github.addTeamMember("octo/admins", "mona");

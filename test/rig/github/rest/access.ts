@@ -6,6 +6,7 @@ import { type OperationId, type Refusal, refuse } from "./answer.ts";
 import { apps, installations, newApps } from "./apps.ts";
 import { allows, type Caller } from "./auth.ts";
 import { checks } from "./checks.ts";
+import { contents } from "./contents.ts";
 import { deliveries } from "./deliveries.ts";
 import { NEEDED } from "./handlers.ts";
 import { clients, teams, users } from "./people.ts";
@@ -18,7 +19,7 @@ const ofApp: Table = { ...apps, ...deliveries };
 const ofClient: Table = { ...clients };
 const ofInstallation: Table = { ...installations, ...teams };
 const ofUser: Table = { ...users };
-const ofRepository: Table = { ...repos, ...runners, ...runs, ...checks };
+const ofRepository: Table = { ...repos, ...contents, ...runners, ...runs, ...checks };
 
 /** Ids of all operations that have a handler. */
 export const HANDLED: readonly string[] = [
