@@ -335,7 +335,7 @@ async function startWeb(site: Site, { taking, ...parts }: WebParts): Promise<Web
 async function signingIn({ config: { github, publicUrl, operators, data }, log }: Site) {
   const key = await openKey(join(data, "web.key"));
   const signIn = github.signIn && githubSignIn({ ...github, ...github.signIn, log });
-  return { key, signIn, publicUrl, operators };
+  return { key, signIn, publicUrl, operators, webUrl: github.webUrl };
 }
 
 /** Evidence and history are kept for the set number of days. */

@@ -44,7 +44,7 @@ export function layout({ title, body, viewer, liveAt }: Page): Html {
         <header class="top container">
           <a class="brand" href="/">Mayfly</a>
           ${liveAt === undefined ? "" : html`<span id="line" class="line" role="status"></span>`}
-          ${viewer === undefined ? "" : whoIsThere(viewer)}
+          ${viewer === undefined ? "" : html`<a class="place" href="/settings">Settings</a> ${whoIsThere(viewer)}`}
         </header>
         <main class="container" id="content" ${liveAt === undefined ? "" : html`data-live="${liveAt}"`}>${body}</main>
         ${viewer === undefined ? "" : html`<footer class="container quiet"><small>Times are UTC.</small></footer>`}

@@ -14,6 +14,7 @@ import type { PagesParts } from "./parts.ts";
 import { LARGEST_FORM, PAGE_POLICY } from "./policy.ts";
 import { rights as newRights } from "./rights.ts";
 import { sessions as newSessions, type Session } from "./session.ts";
+import { settingsRoutes } from "./settings/routes.ts";
 import { signInRoutes } from "./sign-in.ts";
 import { statusBody } from "./status.ts";
 
@@ -62,6 +63,7 @@ export function pageRoutes(parts: PagesParts): Hono {
   routes.route("/", assetRoutes());
   routes.route("/", signInRoutes(parts, sessions));
   routes.route("/", actionRoutes({ parts, rights, viewerOf }));
+  routes.route("/", settingsRoutes({ parts, rights, viewerOf }));
 
   function show(path: string, everyMs: number, page: Show): void {
     const liveAt = path === "/" ? "/live" : `${path}/live`;

@@ -8,12 +8,17 @@ import type { RightsParts } from "./rights.ts";
 /** What the pages are made from. */
 export type PagesParts = VerbParts &
   OutsideParts & {
-    store: Pick<Store, "record" | "state" | "history" | "findJob" | "findMachine" | "lately">;
+    store: Pick<
+      Store,
+      "record" | "state" | "history" | "settingsHistory" | "findJob" | "findMachine" | "lately"
+    >;
     github: RightsParts["github"] & Pick<GitHub, "job" | "run" | "rerunRun">;
     /** Left out: nobody can sign in. */
     signIn: SignIn | undefined;
     /** Where people's browsers find the pages. */
     publicUrl: string | undefined;
+    /** Base address of GitHub's pages. */
+    webUrl: string;
     operators: readonly string[];
     /** Signs cookies. */
     key: string;

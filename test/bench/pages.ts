@@ -127,6 +127,7 @@ async function serve() {
   const pages = pageRoutes({
     ...parts,
     operators: ["octocat"],
+    webUrl: "https://github.com",
     signIn: undefined,
     publicUrl: undefined,
     relay: undefined,

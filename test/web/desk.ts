@@ -74,6 +74,7 @@ export async function startDesk(options: DeskOptions = {}) {
         }),
     },
     signIn: isSignInSet ? signIn : undefined,
+    webUrl: github.url,
     publicUrl: isSignInSet ? WEB : undefined,
     relay: undefined,
     standing: () => [],
