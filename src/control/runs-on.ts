@@ -1,4 +1,4 @@
-import { parseDocument } from "yaml";
+import { parseDocument, visit } from "yaml";
 import { explainLabels } from "../core/explain.ts";
 import { findRepository, fits, imagesOf, matchLabels } from "../core/labels.ts";
 import type { Catalogue, Image, RepoName } from "../core/types.ts";
@@ -37,7 +37,7 @@ export function readRunsOn(text: string): { labels: string[] } | { sentence: str
   const value = text.replace(/^\s*runs-on\s*:/, "").trim();
   if (value === "") return { sentence: "Write what stands behind runs-on: in the workflow." };
   const literal = /^\$\{\{\s*fromJSON\(\s*'((?:[^']|'')*)'\s*\)\s*\}\}$/i.exec(value)?.[1];
-  const plain = literal === undefined ? value : literal.replaceAll("''", "'");
+  const plain = literal === undefined ? text.trimEnd() : literal.replaceAll("''", "'");
   if (plain.includes("${{")) {
     return {
       sentence:
@@ -47,7 +47,15 @@ export function readRunsOn(text: string): { labels: string[] } | { sentence: str
   const document = parseDocument(plain, { schema: "failsafe" });
   const [error] = document.errors;
   if (error) return { sentence: `This cannot be read as YAML: ${error.message.split("\n")[0]}` };
-  return labelsIn(document.toJS({ maxAliasCount: 0 }));
+  let hasAlias = false;
+  visit(document, {
+    Alias: () => {
+      hasAlias = true;
+    },
+  });
+  if (hasAlias) return { sentence: "Write the labels themselves in place of aliases." };
+  const read: unknown = document.toJS();
+  return labelsIn(read !== null && typeof read === "object" && "runs-on" in read ? read["runs-on"] : read);
 }
 
 function labelsIn(value: unknown): { labels: string[] } | { sentence: string } {

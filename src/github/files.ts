@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import type { FileSeen, RepoFiles, Verdict } from "../ports.ts";
+import type { FileSeen, RepoFiles, Verdict } from "../ports/files.ts";
 import { shorten } from "./checks.ts";
 import { ask, type Client, type InRepo } from "./client.ts";
 import { Refused } from "./errors.ts";

@@ -5,7 +5,8 @@ import { block, code } from "../core/markdown.ts";
 import { SETTINGS_FILE } from "../core/name.ts";
 import { hasAccess } from "../core/pools.ts";
 import type { RepoName } from "../core/types.ts";
-import { type Clock, type FileSeen, GitHubUnavailable, type RepoFiles, type Verdict } from "../ports.ts";
+import type { FileSeen, RepoFiles, Verdict } from "../ports/files.ts";
+import { type Clock, GitHubUnavailable } from "../ports.ts";
 import { type Rounds, startRounds } from "./rounds.ts";
 
 /** What a file comes to. With faults its settings are of no use. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Verdict } from "../../src/ports.ts";
+import type { Verdict } from "../../src/ports/files.ts";
 import { NO_LIMIT, REPO, startPort } from "./support.ts";
 
 const FILE = ".github/mayfly.yml";

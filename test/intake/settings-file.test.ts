@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { type FileOutcome, followSettingsFiles } from "../../src/intake/settings-file.ts";
-import { type FileSeen, GitHubUnavailable, type RepoFiles, type Verdict } from "../../src/ports.ts";
+import type { FileSeen, RepoFiles, Verdict } from "../../src/ports/files.ts";
+import { GitHubUnavailable } from "../../src/ports.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { minutes, REPO } from "../support/build.ts";
 import { fakeClock, settled } from "../support/clock.ts";

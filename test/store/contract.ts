@@ -3,7 +3,16 @@ import { describe, expect, test } from "vitest";
 import type { Fact } from "../../src/core/facts.ts";
 import type { Store } from "../../src/ports.ts";
 import { hours, M1, M2, M3, minutes, NOW, REPO, seconds } from "../support/build.ts";
-import { approvedRun, created, delivery, drained, failed, seen, seenRun } from "../support/facts.ts";
+import {
+  approvedRun,
+  created,
+  delivery,
+  drained,
+  failed,
+  savedSettings,
+  seen,
+  seenRun,
+} from "../support/facts.ts";
 
 /** What every store does, whatever it keeps its things in. `open` answers an empty one. */
 export function describeStore(name: string, open: () => Promise<Store>): void {
@@ -175,6 +184,34 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
 
       const times = Array.from(store.state.jobs.values(), ({ runCancelledAt }) => runCancelledAt);
       expect(times).toEqual([NOW, NOW, undefined]);
+    });
+
+    test("remembers settings, and who changed them for ever, whatever is told twice", async () => {
+      const store = await open();
+      const saved = savedSettings({ machines: 1 });
+      const file: Fact = {
+        kind: "settings-file",
+        at: NOW,
+        repo: "Octo/SpinW",
+        sha: "a1",
+        settings: { machines: 2 },
+      };
+
+      await store.record([saved, file, saved]);
+      await store.record([file, { ...file, sha: "b2", settings: undefined }]);
+      await store.prune({ facts: NOW + hours(1), rows: NOW + hours(1) });
+
+      expect(store.state.settings.get(REPO)).toEqual({
+        page: { settings: { machines: 1 }, version: 1, at: NOW, by: "mona" },
+      });
+      const history = await store.settingsHistory("octo/SPINW", 9);
+      expect(history.map((fact) => (fact.kind === "settings-file" ? fact.sha : fact.by))).toEqual([
+        "b2",
+        "a1",
+        "mona",
+      ]);
+      expect(await store.settingsHistory(REPO, 1)).toHaveLength(1);
+      expect(await store.settingsHistory("octo/other", 9)).toEqual([]);
     });
 
     test("remembers what is paused, and until when a machine is held", async () => {

@@ -5,7 +5,16 @@ import { describe, expect, test } from "vitest";
 import type { Fact, State } from "../../src/core/facts.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { aJobSeen, hours, M1, M2, NOW, REPO } from "../support/build.ts";
-import { approvedRun, created, delivery, drained, failed, seen, seenRun } from "../support/facts.ts";
+import {
+  approvedRun,
+  created,
+  delivery,
+  drained,
+  failed,
+  savedSettings,
+  seen,
+  seenRun,
+} from "../support/facts.ts";
 import { describeStore } from "./contract.ts";
 import { storeFolder } from "./folder.ts";
 
@@ -52,6 +61,8 @@ describe("a store that is opened again", () => {
       { kind: "job-given-up", at: NOW + 4, job: 1, cause: "" },
       { kind: "github-limited", at: NOW, installation: 7, until: NOW + hours(1) },
       approvedRun(7),
+      savedSettings({ machines: 1 }),
+      { kind: "settings-file", at: NOW, repo: REPO, sha: "a1", settings: {} },
     ]);
     await first.close();
     const stepped = NOW - hours(24 * 400);
@@ -70,6 +81,7 @@ describe("a store that is opened again", () => {
       gaveUpAt: stepped,
     });
     expect(state.limited.get(7)).toEqual({ at: stepped, until: stepped + hours(1) });
+    expect(state.settings.get(REPO)).toMatchObject({ page: { at: stepped }, file: { at: stepped } });
     expect(state.runs.get("7/1")).toMatchObject({ at: stepped, approved: { at: stepped, by: "mona" } });
   });
 
@@ -325,6 +337,15 @@ function anyFact(): fc.Arbitrary<Fact> {
       paused: fc.boolean(),
       by: fc.string(),
     }),
+    fc
+      .record({ machines: fc.nat(3) })
+      .chain((settings) => fc.nat(3).map((version) => savedSettings(settings, version))),
+    fc
+      .record({
+        sha: fc.constantFrom("a", "b"),
+        settings: fc.option(fc.record({ machines: fc.nat(3) }), { nil: undefined }),
+      })
+      .map((file) => ({ kind: "settings-file" as const, at: NOW, repo: REPO, ...file })),
     fc.record({ kind: fc.constant("machine-held"), at, machine, until: at, by: fc.string() }),
     fc.record({ kind: fc.constant("check-published"), at, job, check: fc.nat(9), digest: fc.string() }),
     fc.tuple(machine, fc.option(job, { nil: undefined })).map(([name, forJob]) => created(name, forJob)),

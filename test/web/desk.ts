@@ -1,12 +1,13 @@
 import type { Fact } from "../../src/core/facts.ts";
-import type { Repository, RunSeen } from "../../src/core/types.ts";
+import { settler } from "../../src/core/settings.ts";
+import type { Image, Repository, RunSeen } from "../../src/core/types.ts";
 import { githubSignIn } from "../../src/github/sign-in.ts";
 import { GitHubUnavailable } from "../../src/ports.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { changesOf } from "../../src/web/changes.ts";
 import { pageRoutes } from "../../src/web/pages.ts";
 import { type EmulatedGitHub, startGitHub } from "../rig/github/server.ts";
-import { aHost, anImage, aRepository, aWorld } from "../support/build.ts";
+import { aCatalogue, aHost, anImage, aRepository, aWorld } from "../support/build.ts";
 import { fakeClock } from "../support/clock.ts";
 import { keptLog } from "../support/log.ts";
 import { answerGitHub } from "../support/sign-in.ts";
@@ -22,6 +23,7 @@ export type DeskOptions = {
   files?: Record<string, string>;
   /** Laid over octo/spinw of the catalogue. */
   repository?: Partial<Repository>;
+  images?: readonly Image[];
   /** Ids of webhooks that failed every try. */
   setAside?: string[];
 };
@@ -29,7 +31,7 @@ export type DeskOptions = {
 /** The pages, an emulated GitHub to sign in with, and browsers that keep cookies. */
 export async function startDesk(options: DeskOptions = {}) {
   const { facts = [], operators = ["octocat", "octo/admins"], isSignInSet = true } = options;
-  const { files = {}, setAside = [], repository = {} } = options;
+  const { files = {}, setAside = [], repository = {}, images = [anImage()] } = options;
   const github = await startGitHub({ callbacks: [`${WEB}/sign-in/callback`] });
   github.addRepository("octo/spinw", { private: true });
   github.addRepository("octo/secret", { private: true });
@@ -43,10 +45,15 @@ export async function startDesk(options: DeskOptions = {}) {
   const repositories = [aRepository(repository), aRepository({ name: "octo/secret" })];
   const catalogue = {
     hosts: [aHost({ cpus: 8 }), aHost({ name: "lab2" })],
-    images: [anImage()],
+    images,
     repositories,
   };
-  const world = () => ({ ...aWorld({ catalogue, now: clock.now() }), state: store.state });
+  const settle = settler(aCatalogue(catalogue));
+  const world = () => ({
+    ...aWorld({ now: clock.now() }),
+    catalogue: settle(store.state.settings),
+    state: store.state,
+  });
   const closing = new AbortController();
   const { clientId, clientSecret } = github.app;
   const signIn = githubSignIn({ clientId, clientSecret, webUrl: github.url, apiUrl: github.apiUrl, log });
