@@ -31,26 +31,11 @@ const numberText = (count: number | undefined): string => (count === undefined ?
 
 /** Reads what was sent. NB: a field that is lacking is no empty one: it must not take away what was set. */
 export function readForm(sent: Readonly<Record<string, unknown>>, bounds: Bounds): FormRead {
-  const faults: FieldFault[] = [];
-  const missing: string[] = [];
-  const text = (field: string): string => {
-    const value = sent[field];
-    if (typeof value !== "string") missing.push(field);
-    return typeof value === "string" ? value : "";
-  };
-  const count = (field: string, typed: string): number | undefined => {
-    if (typed.trim() === "") return undefined;
-    if (/^\d{1,6}$/.test(typed.trim())) return Number(typed);
-    faults.push({
-      field,
-      text: `${JSON.stringify(typed.slice(0, 40))} is no whole number. Leave it empty, or give one.`,
-    });
-    return undefined;
-  };
-  const hotOf = (image: string) => (bounds.hot(image) === 0 ? "" : text(hotField(image)));
-  const typed = bounds.images.map(
-    (name) => [name, { labels: text(labelsField(name)), hot: hotOf(name) }] as const,
-  );
+  const { text, count, labels, incomplete, faults } = fieldReader(sent);
+  const typed = bounds.images.map((name) => {
+    const hot = bounds.hot(name) === 0 ? "" : text(hotField(name));
+    return [name, { labels: text(labelsField(name)), hot }] as const;
+  });
   const form: Form = {
     images: Object.fromEntries(typed),
     machines: text("machines"),
@@ -58,18 +43,17 @@ export function readForm(sent: Readonly<Record<string, unknown>>, bounds: Bounds
     paused: sent.paused === "yes",
   };
   const version = text("version");
-  const images = typed.flatMap(([name, one]) => {
-    const image = imageOf(one.labels, count(hotField(name), one.hot));
-    return image ? [[name, image] as const] : [];
-  });
+  if (!/^\d{1,9}$/.test(version)) incomplete();
+  const images = typed.flatMap(([name, one]) =>
+    imageOf(name, labels(labelsField(name), one.labels), count(hotField(name), one.hot)),
+  );
   const machines = count("machines", form.machines);
-  const { rule, isKnown } = ruleOf(form.forks);
-  if (!isKnown) faults.push({ field: "forks", text: "Choose one of these." });
-  if (missing.length > 0 || !/^\d{1,9}$/.test(version)) faults.unshift({ text: INCOMPLETE });
+  if (!Object.hasOwn(RULES, form.forks)) faults.push({ field: "forks", text: "Choose one of these." });
+  const forks = RULES[form.forks];
   const settings: Settings = {
     ...(images.length > 0 && { images: Object.fromEntries(images) }),
     ...(machines !== undefined && { machines }),
-    ...(rule && { forks: rule }),
+    ...(forks && { forks }),
     ...(form.paused && { paused: true }),
   };
   return { form, version: Number(version) || 0, settings, faults };
@@ -80,14 +64,55 @@ const INCOMPLETE =
 
 /** No rule's name. NB: none is chosen on the page if the one that was set is not allowed any more. */
 const NOT_CHOSEN = "none";
+/** As in the file. */
+const MOST_LABELS = 100;
+const LONGEST_QUOTE = 40;
+
+/** Reads single fields, and notes what is wrong with them. */
+function fieldReader(sent: Readonly<Record<string, unknown>>) {
+  const faults: FieldFault[] = [];
+  const add = (field: string, sentence: string): undefined => void faults.push({ field, text: sentence });
+
+  function text(field: string): string {
+    const value = sent[field];
+    if (typeof value === "string") return value;
+    incomplete();
+    return "";
+  }
+
+  function incomplete(): void {
+    if (faults[0]?.text !== INCOMPLETE) faults.unshift({ text: INCOMPLETE });
+  }
+
+  function count(field: string, typed: string): number | undefined {
+    const digits = typed.trim();
+    if (digits === "") return undefined;
+    if (/^\d{1,6}$/.test(digits)) return Number(digits);
+    const quoted = JSON.stringify(typed.slice(0, LONGEST_QUOTE));
+    return add(field, `${quoted} is no whole number. Leave it empty, or give one.`);
+  }
+
+  /** NB: GitHub does not tell `Docs` from `docs`; the first that was typed counts. */
+  function labels(field: string, typed: string): readonly string[] {
+    const each = new Map<string, string>();
+    for (const word of typed.split(/[\s,]+/).filter((one) => one !== ""))
+      each.set(word.toLowerCase(), each.get(word.toLowerCase()) ?? word);
+    if (each.size <= MOST_LABELS) return [...each.values()];
+    add(field, `There are ${each.size} labels. ${MOST_LABELS} are the most.`);
+    return [];
+  }
+
+  return { text, count, labels, incomplete, faults };
+}
 
 /** Nothing: all is left as the operator says. */
-function imageOf(typed: string, hot: number | undefined): ImageSettings | undefined {
-  const each = new Map(typed.split(/[\s,]+/).map((label) => [label.toLowerCase(), label]));
-  each.delete("");
-  const labels = [...each.values()];
-  if (labels.length === 0 && hot === undefined) return undefined;
-  return { ...(labels.length > 0 && { labels }), ...(hot !== undefined && { hot }) };
+function imageOf(
+  name: string,
+  labels: readonly string[],
+  hot: number | undefined,
+): (readonly [string, ImageSettings])[] {
+  if (labels.length === 0 && hot === undefined) return [];
+  return [[name, { ...(labels.length > 0 && { labels }), ...(hot !== undefined && { hot }) }]];
 }
 
 const RULES: Readonly<Record<string, ForkRule | undefined>> = {
@@ -96,5 +121,3 @@ const RULES: Readonly<Record<string, ForkRule | undefined>> = {
   approve: "approve",
   allow: "allow",
 };
-
-const ruleOf = (typed: string) => ({ rule: RULES[typed], isKnown: Object.hasOwn(RULES, typed) });
