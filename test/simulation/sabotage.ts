@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { SABOTAGES, type Sabotage } from "./sabotages.ts";
 import { FORK_SABOTAGES } from "./sabotages-forks.ts";
+import { SETTINGS_SABOTAGES } from "./sabotages-settings.ts";
 
 /**
  * `npm run sabotage`: proves that the simulation and the core's tests bite. Each sabotage is made in a copy of the sources; it
@@ -23,7 +24,9 @@ const LONGEST_MS = 120_000;
 
 type Verdict = { sabotage: Sabotage; by: "simulation" | "unit tests" | "nothing" };
 
-const chosen = [...SABOTAGES, ...FORK_SABOTAGES].filter(({ name }) => name.includes(values.only ?? ""));
+const chosen = [...SABOTAGES, ...FORK_SABOTAGES, ...SETTINGS_SABOTAGES].filter(({ name }) =>
+  name.includes(values.only ?? ""),
+);
 const waiting = [...chosen.entries()];
 const verdicts: Verdict[] = [];
 await rm(folder, { recursive: true, force: true });
