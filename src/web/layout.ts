@@ -106,7 +106,7 @@ export function table(
     [isWide ? "wide" : "", isNumber ? "number" : ""].join(" ").trim();
   return html`<table aria-label="${what}">
     <thead>
-      <tr>${columns.map((column) => html`<th scope="col" class="${classOf(column)}">${column.name}</th>`)}</tr>
+      <tr>${columns.map((column) => (column.name === "" ? html`<td></td>` : html`<th scope="col" class="${classOf(column)}">${column.name}</th>`))}</tr>
     </thead>
     <tbody>
       ${rows.map(

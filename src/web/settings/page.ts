@@ -87,7 +87,7 @@ const faultItem = ({ field, text }: FieldFault): Html =>
 function conflictTable(saved: Settings, mine: Settings): Html {
   const rows = differences(saved, mine).map(({ what, from, to }) => [what, from, to]);
   if (rows.length === 0) return html`<p>Both say the same.</p>`;
-  return table("What differs", [{ name: "" }, { name: "Saved" }, { name: "Yours" }], rows);
+  return table("What differs", [{ name: "Setting" }, { name: "Saved" }, { name: "Yours" }], rows);
 }
 
 /** What is in force, in words. */
