@@ -1,7 +1,9 @@
 import type { Logger } from "pino";
 import type { ApplicationFunction, Probot } from "probot";
 import { approveJob } from "./control/approve.ts";
+import { SETTINGS_FILE } from "./core/name.ts";
 import type { JobSeen, RepoName } from "./core/types.ts";
+import { mayChange, movedDefaultBranch } from "./github/pushes.ts";
 import { type Click, clickFromWebhook, jobFromWebhook, repositoryOf } from "./github/webhooks.ts";
 import type { Clock, Delivery, GitHub, Ring, Store } from "./ports.ts";
 
@@ -13,6 +15,8 @@ export type AppOptions = {
   ring: Ring;
   /** Asks for a look at where the App is installed, and at the open jobs. */
   sweepSoon: Ring;
+  /** Has a look at the repository's settings file, and rejects if there could be none. */
+  readSettings: (repo: RepoName) => Promise<void>;
   github: Pick<GitHub, "job" | "run" | "rerunJob" | "rerunRun" | "mayWrite">;
   /** Is the repository in the catalogue? All others are ignored. */
   serves: (repo: RepoName) => boolean;
@@ -25,7 +29,7 @@ export type AppOptions = {
  * in order, and every handler may run twice for the same webhook.
  */
 export function mayflyApp(options: AppOptions): ApplicationFunction {
-  const { record, ring, sweepSoon, github, serves, clock, log } = options;
+  const { record, ring, sweepSoon, readSettings, github, serves, clock, log } = options;
   return (app) => {
     app.on("workflow_job", async ({ payload }) => {
       if (serves(repositoryOf(payload))) await see(jobFromWebhook(payload));
@@ -46,9 +50,17 @@ export function mayflyApp(options: AppOptions): ApplicationFunction {
       ring();
     });
 
-    // What is pushed is not read in this version. A push is the earliest sign of jobs to come, so a pass looks whether all is in order.
-    app.on("push", ({ payload }) => {
-      if (serves(repositoryOf(payload))) ring();
+    // A push is the earliest sign of jobs to come, so a pass looks whether all is in order.
+    app.on("push", async ({ payload }) => {
+      const repo = repositoryOf(payload);
+      if (!serves(repo)) return;
+      ring();
+      if (mayChange(payload, SETTINGS_FILE)) await readSettings(repo);
+    });
+
+    app.on("repository.edited", async ({ payload }) => {
+      const repo = repositoryOf(payload);
+      if (serves(repo) && movedDefaultBranch(payload)) await readSettings(repo);
     });
   };
 

@@ -22,6 +22,7 @@ type Setup = {
 async function start({ serves = () => true, found = "gone", run = "gone", mayWrite = true }: Setup = {}) {
   const rerun: number[] = [];
   const rerunRuns: number[] = [];
+  const read: string[] = [];
   const facts: Fact[] = [];
   const { log, text } = keptLog();
   const clock = fakeClock();
@@ -36,6 +37,7 @@ async function start({ serves = () => true, found = "gone", run = "gone", mayWri
     sweepSoon: () => {
       swept += 1;
     },
+    readSettings: async (repo) => void read.push(repo),
     github: {
       job: async () => found,
       run: async () => run,
@@ -61,6 +63,7 @@ async function start({ serves = () => true, found = "gone", run = "gone", mayWri
     facts,
     rerun,
     rerunRuns,
+    read,
     rung: () => rung,
     swept: () => swept,
     now: clock.now(),
@@ -77,6 +80,13 @@ const click = (action: string, external_id: string, conclusion = "neutral", iden
   sender: { login: "mona" },
 });
 
+/** What changed the settings file. */
+const push = (repository: object = REPOSITORY) => ({
+  ref: "refs/heads/main",
+  commits: [{ added: [], modified: [".github/mayfly.yml"], removed: [] }],
+  repository: { default_branch: "main", ...repository },
+});
+
 describe("the app", () => {
   test("turns each of GitHub's own workflow_job webhooks into a fact, and rings", async () => {
     const { tell, facts, rung, now } = await start();
@@ -91,12 +101,13 @@ describe("the app", () => {
   });
 
   test("ignores repositories that are not in the catalogue", async () => {
-    const { tell, facts, rung } = await start({ serves: (repo) => repo === "SpinW/spinw" });
+    const { tell, facts, read, rung } = await start({ serves: (repo) => repo === "SpinW/spinw" });
 
     await tell("workflow_job", EXAMPLE ?? {});
-    await tell("push", { repository: { full_name: "other/other" } });
+    await tell("push", push({ full_name: "other/other" }));
 
     expect(facts).toEqual([]);
+    expect(read).toEqual([]);
     expect(rung()).toBe(0);
   });
 
@@ -126,7 +137,7 @@ describe("the app", () => {
   test.for([
     ["installation", { action: "suspend", installation: { id: 1 } }],
     ["installation_repositories", { action: "added", installation: { id: 1 } }],
-    ["push", { ref: "refs/heads/main", repository: REPOSITORY }],
+    ["push", push()],
   ] as const)("has a pass look around after %s", async ([event, payload]) => {
     const { tell, rung } = await start();
 
@@ -145,6 +156,30 @@ describe("the app", () => {
     await tell(event, payload);
 
     expect(swept()).toBe(1);
+  });
+
+  test("reads a repository's settings file anew when a push may have changed it, and else not", async () => {
+    const { tell, read } = await start();
+
+    await tell("push", { ...push(), ref: "refs/heads/next" });
+    expect(read).toEqual([]);
+    await tell("push", push());
+
+    expect(read).toEqual(["SpinW/spinw"]);
+  });
+
+  test("reads it anew when another branch is the default one", async () => {
+    const { tell, read } = await start();
+
+    await tell("repository", { action: "edited", changes: { homepage: {} }, repository: REPOSITORY });
+    expect(read).toEqual([]);
+    await tell("repository", {
+      action: "edited",
+      changes: { default_branch: { from: "main" } },
+      repository: REPOSITORY,
+    });
+
+    expect(read).toEqual(["SpinW/spinw"]);
   });
 
   test("does not sweep for each job", async () => {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { FileFault, Settings } from "../core/settings.ts";
 import { label, list, map, oneOf, whole, yesNo } from "./schema.ts";
 import { schemaFaults } from "./sentences.ts";
 import { type Fault, type Path, parseForeign } from "./source.ts";
@@ -34,20 +35,18 @@ const SCHEMA = z.strictObject(
   { error: map },
 );
 
-/** What `.github/mayfly.yml` says. What it does not say is left as it is. */
-export type RepositoryFile = z.output<typeof SCHEMA>;
-/** Something wrong in it, as a sentence. */
-export type FileFault = { line: number; text: string };
-
-/** `faults`: in the order of the file. With any `file` is of no use. `faultAt`: one that others find, at the line of a value. */
-export type RepositoryFileRead = {
-  file: RepositoryFile;
+/**
+ * What a settings file says. `faults`: in the order of the file; with any, `file` is of no use. `faultAt`: a fault that others find, at the
+ * line of a value.
+ */
+export type RepositoryFile = {
+  file: Settings;
   faults: FileFault[];
   faultAt: (path: Path, text: string) => FileFault;
 };
 
 /** NB: whoever may write to the repository may have meant harm. */
-export function readRepositoryFile(size: number, bytes: Uint8Array): RepositoryFileRead {
+export function readRepositoryFile(size: number, bytes: Uint8Array): RepositoryFile {
   const text = textOf(bytes);
   if (size > MOST_BYTES) return unreadable(`the file has ${size} bytes; ${MOST_BYTES} are the most.`);
   if (text === undefined) return unreadable("the file is not text in UTF-8.");
@@ -61,7 +60,7 @@ export function readRepositoryFile(size: number, bytes: Uint8Array): RepositoryF
   return { file: parsed.data ?? {}, faults, faultAt };
 }
 
-function unreadable(sentence: string): RepositoryFileRead {
+function unreadable(sentence: string): RepositoryFile {
   const fault = { ...TOP, where: "", text: sentence };
   return { file: {}, faults: [shortened(fault)], faultAt: () => shortened(fault) };
 }

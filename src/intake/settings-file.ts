@@ -1,28 +1,36 @@
 import type { Logger } from "pino";
 import { withLimit } from "../clock.ts";
-import type { State } from "../core/facts.ts";
+import { changeSettings } from "../core/apply-settings.ts";
+import type { Fact, State } from "../core/facts.ts";
+import { findRepository } from "../core/labels.ts";
 import { block, code } from "../core/markdown.ts";
 import { SETTINGS_FILE } from "../core/name.ts";
 import { hasAccess } from "../core/pools.ts";
-import type { RepoName } from "../core/types.ts";
+import type { FileFault, Settings } from "../core/settings.ts";
+import { settingsFaults } from "../core/settings-faults.ts";
+import type { Catalogue, RepoName, Repository } from "../core/types.ts";
 import type { FileSeen, RepoFiles, Verdict } from "../ports/files.ts";
-import { type Clock, GitHubUnavailable } from "../ports.ts";
+import { type Clock, GitHubUnavailable, type Ring } from "../ports.ts";
 import { type Rounds, startRounds } from "./rounds.ts";
-
-/** What a file comes to. With faults its settings are of no use. */
-export type FileOutcome = { settings: unknown; faults: readonly { line: number; text: string }[] } | "none";
 
 export type SettingsFileParts = {
   files: RepoFiles;
-  repositories: readonly RepoName[];
+  /** The operator's own: it says how far a file may go. */
+  catalogue: Catalogue;
   state: () => State;
-  /** What a file comes to, for this repository. */
-  read: (repo: RepoName, seen: FileSeen) => FileOutcome;
-  /** Writes down what it came to, if that is news. */
-  note: (repo: RepoName, sha: string | undefined, outcome: FileOutcome) => Promise<void>;
+  record: (facts: readonly Fact[]) => Promise<void>;
+  /** What a file of so many bytes says. `faultAt`: a fault at the line of a value. */
+  parse: (size: number, bytes: Uint8Array) => Parsed;
   everyMs: number;
   clock: Clock;
+  ring: Ring;
   log: Logger;
+};
+
+type Parsed = {
+  file: Settings;
+  faults: readonly FileFault[];
+  faultAt: (path: readonly PropertyKey[], text: string) => FileFault;
 };
 
 export type SettingsFiles = Rounds & {
@@ -34,9 +42,14 @@ export type SettingsFiles = Rounds & {
 const REST_MS = 5_000;
 const LIMIT_MS = 60_000;
 const NAME = "Mayfly settings";
+/** More are of no use to anybody. */
+const MOST_FAULTS = 50;
 
-/** What is known of a file. `isSaid`: its commit says what is thought of it. */
-type Known = { sha: string | undefined; outcome: FileOutcome; isSaid: boolean };
+/** What is known of a file: the last commit that changed it, and what it comes to. `isSaid`: that commit says it, too. */
+type Known = { sha: string | undefined; outcome: Outcome; isSaid: boolean };
+type Outcome = Says | "none";
+/** One of them. */
+type Says = { settings?: Settings; faults?: readonly FileFault[] };
 
 /**
  * Follows the settings file of each repository: at the start, every few minutes, and when a webhook says that it may have changed.
@@ -45,25 +58,24 @@ type Known = { sha: string | undefined; outcome: FileOutcome; isSaid: boolean };
  * the same file, and the process may have ended between a file's reading and its check run.
  */
 export function followSettingsFiles(parts: SettingsFileParts, signal: AbortSignal): SettingsFiles {
-  const { repositories, state, everyMs, clock, log } = parts;
+  const { catalogue, state, everyMs, clock, log } = parts;
   const known = new Map<RepoName, Known>();
   /** One look at a repository at a time, so that an older answer never comes after a newer one. */
   const last = new Map<RepoName, Promise<void>>();
 
   async function look(name: RepoName): Promise<void> {
-    const repo = repositories.find((one) => one.toLowerCase() === name.toLowerCase());
-    if (repo === undefined) return;
-    const next = (last.get(repo) ?? Promise.resolve()).then(() => lookNow(repo));
-    last.set(
-      repo,
-      next.catch(() => undefined),
-    );
+    const repository = findRepository(name, catalogue);
+    if (!repository) return;
+    const next = (last.get(repository.name) ?? Promise.resolve()).then(() => lookNow(repository));
+    const ended = next.catch(() => undefined);
+    last.set(repository.name, ended);
     await next;
   }
 
-  async function lookNow(repo: RepoName): Promise<void> {
+  async function lookNow(repository: Repository): Promise<void> {
+    const { name: repo } = repository;
     if (signal.aborted || !hasAccess({ repo }, state())) return;
-    const found = await lookAt(repo, known.get(repo), parts, signal);
+    const found = await lookAt(repository, known.get(repo), parts, signal);
     known.set(repo, found);
     if (found.isSaid) return;
     await say(repo, found, parts, signal);
@@ -71,7 +83,7 @@ export function followSettingsFiles(parts: SettingsFileParts, signal: AbortSigna
   }
 
   async function round(): Promise<void> {
-    for (const repo of repositories) {
+    for (const { name: repo } of catalogue.repositories) {
       await look(repo).catch((error: unknown) => {
         // NB: of a limit the sweep tells.
         const isLimit = error instanceof GitHubUnavailable && error.retryAt !== undefined;
@@ -87,25 +99,51 @@ export function followSettingsFiles(parts: SettingsFileParts, signal: AbortSigna
 }
 
 async function lookAt(
-  repo: RepoName,
+  repository: Repository,
   known: Known | undefined,
-  { files, read, note, clock, log }: SettingsFileParts,
+  parts: SettingsFileParts,
   signal: AbortSignal,
 ): Promise<Known> {
+  const { files, clock, log } = parts;
+  const { name: repo } = repository;
   const limited = <T>(ask: (both: AbortSignal) => Promise<T>) => withLimit(clock, LIMIT_MS, ask, signal);
   const change = await limited((both) => files.lastChange(repo, SETTINGS_FILE, both));
   const sha = change === "none" || change === "forbidden" ? undefined : change;
   if (known && known.sha === sha) return known;
   if (change === "forbidden")
-    log.warn(
-      { repo },
-      "the App may not read files there, so the settings file does not count; see mayfly doctor",
-    );
+    log.warn({ repo }, "the App may not read files there, so no settings file counts; see mayfly doctor");
   const seen =
     sha === undefined ? "none" : await limited((both) => files.fileAt(repo, SETTINGS_FILE, sha, both));
-  const outcome = read(repo, seen);
-  await note(repo, sha, outcome);
+  const outcome = outcomeOf(seen, repository, parts);
+  await note(repo, { sha, outcome }, parts);
   return { sha, outcome, isSaid: outcome === "none" };
+}
+
+function outcomeOf(seen: FileSeen, repository: Repository, { catalogue, parse }: SettingsFileParts): Outcome {
+  if (seen === "none") return "none";
+  if (seen === "no-file") return { faults: [{ line: 1, text: "there is something else here than a file." }] };
+  const { file, faults, faultAt } = parse(seen.size, seen.bytes);
+  if (faults.length > 0) return { faults };
+  const beyond = settingsFaults(file, repository, catalogue).slice(0, MOST_FAULTS);
+  if (beyond.length === 0) return { settings: file };
+  const found = beyond.map(({ path, text }) => faultAt(path, text));
+  return { faults: found.toSorted((a, b) => a.line - b.line) };
+}
+
+/** NB: only news is written, since each start reads every file. */
+async function note(
+  repo: RepoName,
+  { sha, outcome }: Pick<Known, "sha" | "outcome">,
+  { state, record, clock, ring, log }: SettingsFileParts,
+): Promise<void> {
+  const { settings } = state();
+  const commit = sha ?? settings.get(repo.toLowerCase())?.file?.sha ?? "";
+  const says: Says = outcome === "none" ? {} : outcome;
+  const fact = { kind: "settings-file", at: clock.now(), repo, sha: commit, ...says } as const;
+  if (changeSettings(settings, fact) === settings) return;
+  await record([fact]);
+  log.info({ repo, sha: commit, faults: says.faults?.length ?? 0 }, "the settings file is another one");
+  ring();
 }
 
 async function say(
@@ -115,27 +153,26 @@ async function say(
   signal: AbortSignal,
 ): Promise<void> {
   if (sha === undefined || outcome === "none") return;
-  const verdict = verdictOn(outcome);
+  const verdict = outcome.faults ? failure(outcome.faults) : SUCCESS;
   await withLimit(clock, LIMIT_MS, (both) => files.judge(repo, sha, verdict, both), signal);
 }
 
-function verdictOn({ faults }: Exclude<FileOutcome, "none">): Verdict {
-  if (faults.length === 0) {
-    return {
-      name: NAME,
-      conclusion: "success",
-      title: "The settings are in force",
-      summary: `Mayfly has read ${code(SETTINGS_FILE)}. It goes by what the file says.`,
-      notes: [],
-    };
-  }
+const SUCCESS: Verdict = {
+  name: NAME,
+  conclusion: "success",
+  title: "The settings are in force",
+  summary: `Mayfly has read ${code(SETTINGS_FILE)}, and goes by what it says.`,
+  notes: [],
+};
+
+function failure(faults: readonly FileFault[]): Verdict {
   const lines = faults.map(({ line, text }) => `line ${line}: ${text}`);
   return {
     name: NAME,
     conclusion: "failure",
     title: faults.length === 1 ? "One fault: not in force" : `${faults.length} faults: not in force`,
     summary: [
-      `${code(SETTINGS_FILE)} is not in force. The settings from before this commit go on.`,
+      `${code(SETTINGS_FILE)} is not in force. What was in force before goes on. Mend these lines:`,
       block(lines.join("\n")),
     ].join("\n\n"),
     notes: faults.map((fault) => ({ path: SETTINGS_FILE, ...fault })),

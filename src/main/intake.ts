@@ -3,6 +3,7 @@ import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import type { Probot } from "probot";
 import { mayflyApp, receive } from "../app.ts";
+import { readRepositoryFile } from "../config/repository-file.ts";
 import { findRepository } from "../core/labels.ts";
 import type { World } from "../core/world.ts";
 import { githubSignIn } from "../github/sign-in.ts";
@@ -10,8 +11,10 @@ import { watchDeliveries } from "../intake/delivery-log.ts";
 import { closeOrphans } from "../intake/orphans.ts";
 import { type Reader, startReader } from "../intake/reader.ts";
 import { followRelay, type Relay } from "../intake/relay.ts";
+import { followSettingsFiles, type SettingsFiles } from "../intake/settings-file.ts";
 import { sweepJobs } from "../intake/sweep.ts";
 import { type WebhookOptions, webhookRoutes } from "../intake/webhook.ts";
+import type { RepoFiles } from "../ports/files.ts";
 import type { GitHub, Ring, Standing, Store } from "../ports.ts";
 import { healthRoutes } from "../web/health.ts";
 import { openKey } from "../web/key.ts";
@@ -24,6 +27,7 @@ import { repositoriesOf, type Site } from "./site.ts";
 type IntakeParts = {
   store: Store;
   github: GitHub;
+  files: RepoFiles;
   probot: Probot;
   standing: () => Standing[];
   answeredAt: () => number | undefined;
@@ -41,7 +45,7 @@ type Intake = {
 /** From the webhook's arrival, or from the look for what did not arrive, to the facts that Probot's handlers make of it. */
 export async function startIntake(
   site: Site,
-  { store, github, probot, ...asked }: IntakeParts,
+  { store, github, files, probot, ...asked }: IntakeParts,
 ): Promise<Intake> {
   const { config, clock, log, ring, onClose, closing: signal, meters } = site;
   const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
@@ -49,8 +53,13 @@ export async function startIntake(
   const { record } = store;
   const isNew = (await store.logPosition()) === undefined;
   const sweep = sweepJobs({ ...parts, record, everyMs: config.sweepMs }, signal);
-  const sweepSoon = sweep.soon;
-  await probot.load(mayflyApp({ record, ring, sweepSoon, github, serves, clock, log }));
+  const settings = followSettings(site, { store, files });
+  const sweepSoon = () => {
+    sweep.soon();
+    settings.soon();
+  };
+  const readSettings = settings.look;
+  await probot.load(mayflyApp({ record, ring, sweepSoon, readSettings, github, serves, clock, log }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   onClose(reader.close);
   const { wake, setAside } = reader;
@@ -59,11 +68,22 @@ export async function startIntake(
   const tidied = Promise.all([sweep.first, deliveries.first]).then(
     () => closeOrphans({ ...parts, isNew }, signal).ended,
   );
-  const rounds = Promise.allSettled([sweep.ended, deliveries.ended, tidied]);
+  const rounds = Promise.allSettled([sweep.ended, settings.ended, deliveries.ended, tidied]);
   const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake, clock, log };
   const relay = startRelay(site, taking, deliveries.soon);
   const web = await startWeb(site, { ...asked, store, github, taking, relay, setAside });
   return { web, relay, rounds, setAside };
+}
+
+function followSettings(
+  { config, clock, log, ring, closing }: Site,
+  { store, files }: Pick<IntakeParts, "store" | "files">,
+): SettingsFiles {
+  const { catalogue, sweepMs: everyMs } = config;
+  const { record } = store;
+  const state = () => store.state;
+  const parse = readRepositoryFile;
+  return followSettingsFiles({ files, catalogue, state, record, parse, everyMs, clock, ring, log }, closing);
 }
 
 function startRelay(
@@ -77,7 +97,8 @@ function startRelay(
   return relay;
 }
 
-type WebParts = Omit<IntakeParts, "probot"> & Pick<Intake, "relay" | "setAside"> & { taking: WebhookOptions };
+type WebParts = Omit<IntakeParts, "probot" | "files"> &
+  Pick<Intake, "relay" | "setAside"> & { taking: WebhookOptions };
 
 /** NB: who polls takes no webhooks; the rest of the web listener is for people and for Prometheus. */
 async function startWeb(site: Site, { taking, ...parts }: WebParts): Promise<WebListener> {

@@ -209,6 +209,7 @@ async function startRing(store: Awaited<ReturnType<typeof openStore>>, driver: D
       record: store.record,
       ring,
       sweepSoon: () => {},
+      readSettings: async () => {},
       github: easyGitHub,
       serves: () => true,
       clock,

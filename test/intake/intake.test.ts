@@ -43,6 +43,7 @@ async function start(place?: Awaited<ReturnType<typeof aPlace>>) {
     record: store.record,
     ring: () => {},
     sweepSoon: () => {},
+    readSettings: async () => {},
     github,
     serves: () => true,
     clock: systemClock,

@@ -1,9 +1,13 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { type FileOutcome, followSettingsFiles } from "../../src/intake/settings-file.ts";
+import { readRepositoryFile } from "../../src/config/repository-file.ts";
+import type { Fact } from "../../src/core/facts.ts";
+import { inForce } from "../../src/core/settings.ts";
+import type { Repository } from "../../src/core/types.ts";
+import { followSettingsFiles } from "../../src/intake/settings-file.ts";
 import type { FileSeen, RepoFiles, Verdict } from "../../src/ports/files.ts";
 import { GitHubUnavailable } from "../../src/ports.ts";
 import { memoryStore } from "../../src/store/memory.ts";
-import { minutes, REPO } from "../support/build.ts";
+import { aRepository, aWorld, minutes, NOW, REPO } from "../support/build.ts";
 import { fakeClock, settled } from "../support/clock.ts";
 import { keptLog } from "../support/log.ts";
 
@@ -14,17 +18,13 @@ afterEach(() => {
 });
 
 const OTHER = "octo/other";
+const GOOD = "machines: 3\n";
+const BETTER = "machines: 4\n";
+const BAD = "machines: 2\npaused: perhaps\n";
+const FAULT = { line: 2, text: 'paused must be true or false, not "perhaps".' };
 const fileOf = (text: string): FileSeen => ({ size: text.length, bytes: Buffer.from(text) });
-const FAULT = { line: 2, text: "This is wrong." };
 
-/** A file that begins with `bad` has a fault. */
-const read = (_repo: string, seen: FileSeen): FileOutcome => {
-  if (seen === "none") return "none";
-  const settings = seen === "no-file" ? "" : Buffer.from(seen.bytes).toString();
-  return { settings, faults: settings.startsWith("bad") ? [FAULT] : [] };
-};
-
-type Parts = { repositories?: string[]; commits?: Record<string, string>; trouble?: (hub: Hub) => void };
+type Parts = { trouble?: (hub: Hub) => void; before?: Fact[]; repositories?: Partial<Repository>[] };
 type Hub = ReturnType<typeof fakeFiles>;
 
 /** Files by commit, and the last commit of each repository. */
@@ -34,8 +34,10 @@ function fakeFiles() {
   const said: { repo: string; sha: string; verdict: Verdict }[] = [];
   const failures: { verb: keyof RepoFiles; error: Error }[] = [];
   const calls: (keyof RepoFiles)[] = [];
+  const gates = new Map<keyof RepoFiles, Promise<void>>();
   const call = async (verb: keyof RepoFiles) => {
     calls.push(verb);
+    await gates.get(verb);
     const index = failures.findIndex((failure) => failure.verb === verb);
     if (index >= 0) throw failures.splice(index, 1)[0]?.error;
   };
@@ -58,57 +60,110 @@ function fakeFiles() {
     if (text !== undefined) files.set(sha, fileOf(text));
   };
   const fails = (verb: keyof RepoFiles, error: Error) => void failures.push({ verb, error });
+  /** Holds the calls of a verb until the answer is called. */
+  const waits = (verb: keyof RepoFiles) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    gates.set(verb, promise);
+    return resolve;
+  };
   const count = (verb: keyof RepoFiles) => calls.filter((made) => made === verb).length;
-  return { port, last, files, said, commit, fails, calls: count };
+  return { port, last, files, said, commit, fails, waits, calls: count };
 }
 
-async function following({ repositories = [REPO], trouble }: Parts = {}) {
+/** Follows the files of the repositories, all of the same catalogue. */
+async function following({ trouble, before = [], repositories = [{}] }: Parts = {}) {
   const hub = fakeFiles();
   trouble?.(hub);
   const clock = fakeClock();
   const store = memoryStore();
+  await store.record(before);
   const { log, lines } = keptLog();
-  const noted: { repo: string; sha: string | undefined; outcome: FileOutcome }[] = [];
-  const note = async (repo: string, sha: string | undefined, outcome: FileOutcome) =>
-    void noted.push({ repo, sha, outcome });
-  const timing = { everyMs: minutes(5), clock, log };
-  const parts = { files: hub.port, repositories, state: () => store.state, read, note, ...timing };
-  const { look, first } = followSettingsFiles(parts, stop.signal);
+  const { catalogue } = aWorld({ catalogue: { repositories: repositories.map(aRepository) } });
+  const noted: Fact[] = [];
+  const record = async (facts: readonly Fact[]) => {
+    noted.push(...facts);
+    await store.record(facts);
+  };
+  let rings = 0;
+  const ring = () => {
+    rings += 1;
+  };
+  const parts = { files: hub.port, catalogue, state: () => store.state, record, parse: readRepositoryFile };
+  const timing = { everyMs: minutes(5), clock, ring, log };
+  const { look, first } = followSettingsFiles({ ...parts, ...timing }, stop.signal);
   await first;
   const pass = async (ms: number) => {
     await clock.advance(ms);
     await settled();
   };
-  return { hub, store, noted, lines, look, pass };
+  const inForceNow = () => inForce(store.state.settings, REPO);
+  return { hub, store, noted, lines, look, pass, inForce: inForceNow, rings: () => rings };
 }
 
-describe("a settings file", () => {
-  test("is read at the start, and its commit is told that it is in force", async () => {
-    const { hub, noted } = await following({ trouble: (it) => it.commit("c1", "good") });
+const saved: Fact = {
+  kind: "settings-saved",
+  at: NOW,
+  repo: REPO,
+  settings: { machines: 9 },
+  version: 1,
+  by: "mona",
+};
 
-    expect(noted).toEqual([{ repo: REPO, sha: "c1", outcome: { settings: "good", faults: [] } }]);
+describe("a settings file", () => {
+  test("is in force from the start, before the page, and its commit says so", async () => {
+    const { hub, inForce, rings } = await following({
+      before: [saved],
+      trouble: (it) => it.commit("c1", GOOD),
+    });
+
+    expect(inForce()).toEqual({ from: "file", settings: { machines: 3 } });
     expect(hub.said).toMatchObject([{ repo: REPO, sha: "c1", verdict: { conclusion: "success" } }]);
+    expect(rings()).toBe(1);
   });
 
-  test("with faults is told on its commit, each at its line", async () => {
-    const { hub, noted } = await following({ trouble: (it) => it.commit("c1", "bad") });
+  test("with faults leaves what was in force, and its commit tells each at its line", async () => {
+    const { hub, look, inForce, store } = await following({ trouble: (it) => it.commit("c1", GOOD) });
 
-    expect(noted).toMatchObject([{ sha: "c1", outcome: { faults: [FAULT] } }]);
-    expect(hub.said).toMatchObject([
-      {
-        sha: "c1",
-        verdict: {
-          conclusion: "failure",
-          title: "One fault: not in force",
-          summary: expect.stringContaining("line 2: This is wrong."),
-          notes: [{ path: ".github/mayfly.yml", ...FAULT }],
-        },
+    hub.commit("c2", BAD);
+    await look(REPO);
+
+    expect(inForce().settings).toEqual({ machines: 3 });
+    expect(store.state.settings.get(REPO)?.file).toMatchObject({ sha: "c2", faults: [FAULT] });
+    expect(hub.said.at(-1)).toMatchObject({
+      sha: "c2",
+      verdict: {
+        conclusion: "failure",
+        title: "One fault: not in force",
+        summary: expect.stringContaining(`line 2: ${FAULT.text}`),
+        notes: [{ path: ".github/mayfly.yml", ...FAULT }],
       },
-    ]);
+    });
+  });
+
+  test("that asks for more than the operator allows has faults, too, in the order of its lines", async () => {
+    const text = "forks: allow\nimages:\n  plan: { hot: 1 }\n  plain:\n    labels: [linux]\nmachines: 6\n";
+    const { store } = await following({
+      repositories: [{ machines: 5, forks: "approve" }],
+      trouble: (it) => it.commit("c1", text),
+    });
+
+    expect(store.state.settings.get(REPO)?.file?.faults?.map(({ line }) => line)).toEqual([1, 3, 5, 6]);
+  });
+
+  test("may be something else than a file, which is a fault", async () => {
+    const { hub, inForce } = await following({
+      trouble: (it) => {
+        it.commit("c1");
+        it.files.set("c1", "no-file");
+      },
+    });
+
+    expect(inForce().from).toBe("catalogue");
+    expect(hub.said).toMatchObject([{ sha: "c1", verdict: { conclusion: "failure" } }]);
   });
 
   test("that does not change costs one question every five minutes, and nothing else", async () => {
-    const { hub, noted, pass } = await following({ trouble: (it) => it.commit("c1", "good") });
+    const { hub, noted, pass } = await following({ trouble: (it) => it.commit("c1", GOOD) });
 
     await pass(minutes(5));
     await pass(minutes(5));
@@ -118,38 +173,60 @@ describe("a settings file", () => {
   });
 
   test("is read again when another commit was the last to change it", async () => {
-    const { hub, noted, look } = await following({ trouble: (it) => it.commit("c1", "good") });
+    const { hub, look, inForce } = await following({ trouble: (it) => it.commit("c1", GOOD) });
 
-    hub.commit("c2", "better");
+    hub.commit("c2", BETTER);
     await look("OCTO/spinw");
 
-    expect(noted.map(({ sha }) => sha)).toEqual(["c1", "c2"]);
+    expect(inForce().settings).toEqual({ machines: 4 });
     expect(hub.said.map(({ sha }) => sha)).toEqual(["c1", "c2"]);
   });
 
-  test("that is not there is noted as such, and said nowhere", async () => {
-    const { hub, noted, look } = await following();
-    hub.commit("c1", "good");
-    await look(REPO);
+  test("is read again at the next start, and written down only if something else comes of it", async () => {
+    const file: Fact = { kind: "settings-file", at: NOW, repo: REPO, sha: "c1", settings: { machines: 3 } };
+    const same = await following({ before: [file], trouble: (it) => it.commit("c1", GOOD) });
+    const narrower = await following({
+      before: [file],
+      repositories: [{ machines: 2 }],
+      trouble: (it) => it.commit("c1", GOOD),
+    });
+
+    expect([same.noted, same.rings()]).toEqual([[], 0]);
+    expect(narrower.noted).toMatchObject([{ kind: "settings-file", sha: "c1", faults: [{ line: 1 }] }]);
+    expect(narrower.hub.said).toMatchObject([{ sha: "c1", verdict: { conclusion: "failure" } }]);
+  });
+
+  test("that is gone gives way to the page, and no commit says anything", async () => {
+    const { hub, look, inForce } = await following({
+      before: [saved],
+      trouble: (it) => it.commit("c1", GOOD),
+    });
 
     hub.commit("c2");
     await look(REPO);
 
-    expect(noted.map(({ sha, outcome }) => [sha, outcome === "none"])).toEqual([
-      [undefined, true],
-      ["c1", false],
-      ["c2", true],
-    ]);
+    expect(inForce()).toEqual({ from: "page", settings: { machines: 9 } });
     expect(hub.said.map(({ sha }) => sha)).toEqual(["c1"]);
   });
 
+  test("that never was writes nothing down", async () => {
+    const { hub, noted } = await following();
+
+    expect(noted).toEqual([]);
+    expect([hub.calls("fileAt"), hub.calls("judge")]).toEqual([0, 0]);
+  });
+
   test("does not count where the App may not read files, which the log says once", async () => {
-    const { noted, lines, pass } = await following({
-      trouble: (it) => void it.last.set(REPO, "forbidden"),
+    const { hub, look, inForce, lines, pass } = await following({
+      before: [saved],
+      trouble: (it) => it.commit("c1", GOOD),
     });
+
+    hub.last.set(REPO, "forbidden");
+    await look(REPO);
     await pass(minutes(5));
 
-    expect(noted).toEqual([{ repo: REPO, sha: undefined, outcome: "none" }]);
+    expect(inForce().from).toBe("page");
     expect(lines.filter(({ msg }) => String(msg).includes("mayfly doctor"))).toHaveLength(1);
   });
 
@@ -163,14 +240,16 @@ describe("a settings file", () => {
   });
 
   test("is in force although its commit could not be told, which is tried again", async () => {
-    const { hub, noted, pass, lines } = await following({
+    const { hub, noted, pass, lines, inForce } = await following({
       trouble: (it) => {
-        it.commit("c1", "good");
+        it.commit("c1", GOOD);
         it.fails("judge", new GitHubUnavailable("502"));
       },
     });
-    expect(noted).toHaveLength(1);
-    expect(lines).toMatchObject([{ repo: REPO, msg: "the settings file could not be looked at" }]);
+    expect(inForce().from).toBe("file");
+    expect(lines).toContainEqual(
+      expect.objectContaining({ repo: REPO, msg: "the settings file could not be looked at" }),
+    );
 
     await pass(minutes(5));
 
@@ -179,19 +258,19 @@ describe("a settings file", () => {
   });
 
   test("that could not be read is tried again, and hides no other repository's", async () => {
-    const { noted, pass } = await following({
-      repositories: [OTHER, REPO],
+    const { store, pass } = await following({
+      repositories: [{ name: OTHER }, {}],
       trouble: (it) => {
-        it.commit("c1", "good", OTHER);
-        it.commit("c2", "good");
+        it.commit("c1", GOOD, OTHER);
+        it.commit("c2", GOOD);
         it.fails("fileAt", new GitHubUnavailable("502"));
       },
     });
-    expect(noted.map(({ repo }) => repo)).toEqual([REPO]);
+    expect([...store.state.settings.keys()]).toEqual([REPO]);
 
     await pass(minutes(5));
 
-    expect(noted.map(({ repo }) => repo)).toEqual([REPO, OTHER]);
+    expect([...store.state.settings.keys()]).toEqual([REPO, OTHER]);
   });
 
   test("that a webhook tells of has the webhook wait when GitHub cannot be asked", async () => {
@@ -203,15 +282,18 @@ describe("a settings file", () => {
   });
 
   test("is looked at by one at a time, so that an older answer never comes last", async () => {
-    const { hub, noted, look } = await following();
-    hub.commit("c1", "good");
+    const { hub, look, inForce } = await following();
+    hub.commit("c1", GOOD);
+    const goOn = hub.waits("fileAt");
     const first = look(REPO);
+    await settled();
+    hub.commit("c2", BETTER);
     const second = look(REPO);
-    hub.commit("c2", "better");
+    await settled();
+    goOn();
     await Promise.all([first, second]);
 
-    expect(noted.at(-1)?.sha).toBe("c2");
-    expect(hub.calls("fileAt")).toBeLessThanOrEqual(2);
+    expect(inForce().settings).toEqual({ machines: 4 });
   });
 
   test("of a repository that is not served is left alone", async () => {

@@ -205,7 +205,9 @@ describe("the settings page", () => {
       `${site.github.url}/octo/spinw/blob/HEAD/${file}`,
     );
     expect(await page.getByRole("definition").allInnerTexts()).toContain("they are refused");
-    expect(await history(page)).toContain(`${file} by ${sha.slice(0, 7)}: most machines: `);
+    const words = await history(page);
+    expect(words).toContain(`${file} by ${sha.slice(0, 7)}: `);
+    expect(words).toContain("jobs of forks: as the operator says → refuse");
     expect(await barriers(page)).toEqual([]);
     site.github.push(site.repo, { files: { [file]: "machines: 1\nforks: sometimes\n" } });
     await page.goto(`${site.web}${PAGE}`);
