@@ -58,7 +58,7 @@ async function pageOf(login: string, options: BrowserContextOptions = {}): Promi
 const labels = (page: Page) => page.getByLabel("More labels, in this repository");
 const most = (page: Page) => page.getByLabel("Most machines at a time");
 const save = (page: Page) => page.getByRole("button", { name: "Save" }).click();
-const isSaved = (page: Page) => page.getByText("Saved. It is in force").waitFor();
+const isSaved = (page: Page) => page.getByText("Saved. It is in force at once").waitFor();
 const history = (page: Page) => page.getByRole("listitem").first().textContent();
 
 async function tryLine(page: Page, line: string): Promise<string | null> {

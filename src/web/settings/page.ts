@@ -39,7 +39,7 @@ export function settingsBody(view: SettingsView, form: Form, sent?: NotSaved): H
       <h1>${repository.name}</h1>
       <p>What Mayfly does for this repository</p>
     </hgroup>
-    ${view.isSaved ? html`<p class="notice" role="status">Saved. It is in force for jobs that wait, and for machines that are made from now on.</p>` : ""}
+    ${view.isSaved ? html`<p class="notice" role="status">Saved. It is in force at once, also for jobs that wait. A runner at work keeps the labels that it has.</p>` : ""}
     ${sent ? notSaved(sent, view) : ""}
     <p>${source(view, place)}</p>
     ${known.file ? fileFaults(known.file, place) : ""}
