@@ -54,9 +54,9 @@ export function readRepositoryFile(size: number, bytes: Uint8Array): RepositoryF
   const faultAt = (path: Path, sentence: string) => shortened(source.fault(path, sentence));
   if (source.faults.length > 0) return { file: {}, faults: inOrder(source.faults), faultAt };
   // NB: an empty file is a mapping without keys to everybody but YAML.
-  const whole = { ...source, value: source.value ?? {} };
-  const faults = inOrder(schemaFaults(whole, SCHEMA));
-  const parsed = SCHEMA.safeParse(whole.value);
+  const filled = { ...source, value: source.value ?? {} };
+  const faults = inOrder(schemaFaults(filled, SCHEMA));
+  const parsed = SCHEMA.safeParse(filled.value);
   return { file: parsed.data ?? {}, faults, faultAt };
 }
 
