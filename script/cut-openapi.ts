@@ -23,6 +23,7 @@ const OPERATIONS = new Set([
   "actions/re-run-workflow-failed-jobs",
   "apps/create-from-manifest",
   "apps/create-installation-access-token",
+  "apps/delete-token",
   "apps/get-authenticated",
   "apps/get-installation",
   "apps/get-repo-installation",

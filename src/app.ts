@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { ApplicationFunction, Probot } from "probot";
+import { approveJob } from "./control/approve.ts";
 import { SETTINGS_FILE } from "./core/name.ts";
 import type { JobSeen, RepoName } from "./core/types.ts";
 import { mayChange, movedDefaultBranch } from "./github/pushes.ts";
@@ -72,7 +73,10 @@ export function mayflyApp(options: AppOptions): ApplicationFunction {
     const job = await github.job(repo, id, signal);
     if (job === "gone") return log.info(about, "the job to look at anew is gone");
     await see(job);
-    if (wants === "approve") return approve(job, by, signal);
+    if (wants === "approve") {
+      await approveJob({ job, by }, { store: { record }, github, clock, log, ring }, signal);
+      return;
+    }
     if (wants === "look" || job.conclusion === "success") return;
     if (job.status === "done")
       log.info({ ...about, rerun: await github.rerunJob(repo, id, signal) }, "retry");
@@ -83,23 +87,6 @@ export function mayflyApp(options: AppOptions): ApplicationFunction {
   async function retry(job: number, by: string): Promise<void> {
     await record([{ kind: "job-retried", at: clock.now(), job, by }]);
     log.info({ job, by }, "retry");
-    ring();
-  }
-
-  /**
-   * A job that waits may run, with all of its attempt of the run. One that ended unapproved is over: what is approved is the attempt
-   * that runs it again. NB: the same click may be told twice, and the second time that attempt is there already.
-   */
-  async function approve({ repo, ...job }: JobSeen, by: string, signal: AbortSignal): Promise<void> {
-    const about = { repo, job: job.id, by };
-    const isOver = job.status === "done";
-    const run = isOver ? await github.run(repo, job.runId, signal) : undefined;
-    if (isOver && (job.ranOn !== undefined || run === "gone" || run?.attempt !== job.attempt))
-      return log.info(about, "nothing to approve: the job has run, or its run was run again");
-    const approved = { run: job.runId, attempt: isOver ? job.attempt + 1 : job.attempt, sha: job.headSha };
-    await record([{ kind: "run-approved", at: clock.now(), job: job.id, by, ...approved }]);
-    const rerun = isOver ? await github.rerunRun(repo, job.runId, signal) : undefined;
-    log.info({ ...about, ...approved, rerun }, "approved");
     ring();
   }
 

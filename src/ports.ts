@@ -126,6 +126,8 @@ export type GitHub = {
   rerunRun(repo: RepoName, id: number, signal: AbortSignal): Promise<"queued" | "refused">;
   /** May this person write to the repository? */
   mayWrite(repo: RepoName, login: string, signal: AbortSignal): Promise<boolean>;
+  /** Is this person an administrator of the repository? */
+  administers(repo: RepoName, login: string, signal: AbortSignal): Promise<boolean>;
   /** Is this person in a team of the organisation that owns the repository? */
   isMember(repo: RepoName, team: string, login: string, signal: AbortSignal): Promise<boolean>;
   /**

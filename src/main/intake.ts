@@ -4,7 +4,6 @@ import { Hono } from "hono";
 import type { Probot } from "probot";
 import { mayflyApp, receive } from "../app.ts";
 import { readRepositoryFile } from "../config/repository-file.ts";
-import type { Config } from "../config.ts";
 import { findRepository } from "../core/labels.ts";
 import type { World } from "../core/world.ts";
 import { githubSignIn } from "../github/sign-in.ts";
@@ -111,7 +110,7 @@ async function startWeb(site: Site, { taking, ...parts }: WebParts): Promise<Web
   routes.route("/", healthRoutes({ ...asked, sweepMs: config.sweepMs }));
   routes.route("/", metricsRoutes(asked));
   // NB: the pages answer every address, so they come last.
-  routes.route("/", pageRoutes({ ...asked, ...(await signingIn(config)) }));
+  routes.route("/", pageRoutes({ ...asked, ...(await signingIn(site)) }));
   const web = site.open ?? (await startWebListener({ listen: config.web, routes }));
   web.serve(routes);
   onClose(web.close);
@@ -119,8 +118,8 @@ async function startWeb(site: Site, { taking, ...parts }: WebParts): Promise<Web
 }
 
 /** Who may sign in, and with what. */
-async function signingIn({ github, publicUrl, operators, data }: Config) {
+async function signingIn({ config: { github, publicUrl, operators, data }, log }: Site) {
   const key = await openKey(join(data, "web.key"));
-  const signIn = github.signIn && githubSignIn({ ...github, ...github.signIn });
-  return { key, signIn, publicUrl, operators };
+  const signIn = github.signIn && githubSignIn({ ...github, ...github.signIn, log });
+  return { key, signIn, publicUrl, operators, webUrl: github.webUrl };
 }

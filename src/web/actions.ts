@@ -1,6 +1,7 @@
 import { type Context, Hono } from "hono";
 import { html } from "hono/html";
 import { z } from "zod";
+import { approveJob } from "../control/approve.ts";
 import {
   destroyMachine,
   drainHost,
@@ -41,7 +42,7 @@ export function actionRoutes({ parts, rights, viewerOf }: ActionParts): Hono {
       return tell(c, viewer, await action.run(viewer.login), action.back);
     } catch (err) {
       if (!(err instanceof GitHubUnavailable)) throw err;
-      parts.log.warn({ by: viewer.login, err }, "rights could not be asked for");
+      parts.log.warn({ by: viewer.login, err }, "GitHub could not be asked for what somebody wants to do");
       return tell(c, viewer, NOT_ASKED, action.back);
     }
   }
@@ -53,6 +54,15 @@ export function actionRoutes({ parts, rights, viewerOf }: ActionParts): Hono {
       may: async (login) =>
         (await may(login)) || (repo !== undefined && (await rights.mayWrite(repo, login))),
       run: (by) => retryJob(id, by, parts),
+      back: `/jobs/${id}`,
+    });
+  });
+  routes.post("/jobs/:id{[0-9]{1,16}}/approve", async (c) => {
+    const id = Number(c.req.param("id"));
+    const job = await parts.store.findJob(id);
+    return act(c, {
+      may: async (login) => job !== undefined && (await rights.mayWrite(job.repo, login)),
+      run: (by) => approve({ repo: job?.repo ?? "", id }, by, parts),
       back: `/jobs/${id}`,
     });
   });
@@ -95,6 +105,20 @@ export function actionRoutes({ parts, rights, viewerOf }: ActionParts): Hono {
   return routes;
 }
 
+/** As from its check run: the job is looked up first, since it may have ended meanwhile. */
+async function approve(
+  { repo, id }: { repo: string; id: number },
+  by: string,
+  parts: PagesParts,
+): Promise<Told> {
+  const signal = AbortSignal.timeout(APPROVE_MS);
+  const job = await parts.github.job(repo, id, signal);
+  if (job === "gone") return { status: 404, sentence: `GitHub has no job ${id} any more.` };
+  await parts.store.record([{ kind: "job-seen", at: parts.clock.now(), job }]);
+  return approveJob({ job, by }, parts, signal);
+}
+
+const APPROVE_MS = 30_000;
 const MOST_MINUTES = 24 * 60;
 const holdForm = z.object({
   minutes: z
@@ -113,11 +137,11 @@ type Answer = { status: Told["status"] | 400 | 403 | 502; sentence: string };
 const NOT_ALLOWED: Answer = {
   status: 403,
   sentence:
-    "You may not do this, or not any more. Operators are named in mayfly.yml; a job may also be retried by whoever may write to its repository.",
+    "You may not do this, or not any more. Operators are named in mayfly.yml; a job may be retried and approved by whoever may write to its repository.",
 };
 const NOT_ASKED: Answer = {
   status: 502,
-  sentence: "GitHub could not be asked whether you may do this, so nothing was done. Try again in a minute.",
+  sentence: "GitHub did not answer, so this was not done, or not all of it. Try again in a minute.",
 };
 
 function tell(

@@ -3,10 +3,21 @@ import { answerWhy, factWords } from "../control/answer.ts";
 import { outsideOf, overviewOf } from "../control/overview.ts";
 import type { Fact } from "../core/facts.ts";
 import { clock } from "../core/markdown.ts";
+import { storiesOf } from "../core/plan.ts";
 import { stagesOf } from "../core/report.ts";
+import type { Story } from "../core/story.ts";
 import type { Failure, Job } from "../core/types.ts";
 import { WHY_WORDS } from "../core/words.ts";
-import { button, type Html, linkOut, machineLink, moment, section, type Viewer } from "./layout.ts";
+import {
+  button,
+  carefulButton,
+  type Html,
+  linkOut,
+  machineLink,
+  moment,
+  section,
+  type Viewer,
+} from "./layout.ts";
 import { ending, likelyWords, stands } from "./look.ts";
 import type { PagesParts } from "./parts.ts";
 import { stageTable } from "./stages.ts";
@@ -21,6 +32,7 @@ export async function jobPage(id: number, parts: PagesParts, viewer: Viewer): Pr
   if (!job || !(viewer.isOperator || viewer.sees(job.repo))) return undefined;
   const history = await parts.store.history({ job: id });
   const world = parts.world();
+  const story = storiesOf(world)(job);
   const sentences = answerWhy(id, world, history, parts.standing())?.sentences ?? [];
   const machine = await parts.store.findMachine(job.ranOn ?? job.failure?.machine ?? "");
   const body = html`<hgroup>
@@ -29,7 +41,7 @@ export async function jobPage(id: number, parts: PagesParts, viewer: Viewer): Pr
     </hgroup>
     <p>${await standing(job, parts)} ${linkOut(job.url, "The job at GitHub")}</p>
     ${sentences.map((sentence) => html`<p>${sentence}</p>`)}
-    ${retryButton(job)}
+    ${retryButton(job)} ${isUnapproved(story) && (await viewer.writes(job.repo)) ? approveButton(id) : ""}
     ${machine === undefined ? "" : html`<p>Machine ${machineLink(machine.name)}</p>`}
     ${section("Stages", stageTable(stagesOf(job, machine), world.now))}
     ${job.failure === undefined ? "" : section("The last machine that failed", failureCard(job.failure, job.tries))}
@@ -53,6 +65,19 @@ const tookWords = ({ startedAt, doneAt }: Job): string =>
 
 const retryButton = ({ id, gaveUpAt, status }: Job): Html =>
   gaveUpAt === undefined || status !== "queued" ? html`` : button(`/jobs/${id}/retry`, "Retry", "retry");
+
+/** It waits for somebody's approval, or ended for want of it. */
+const isUnapproved = (story: Story): boolean =>
+  story.is === "unapproved" || (story.is === "done" && story.kept?.is === "unapproved");
+
+const approveButton = (id: number): Html =>
+  carefulButton(`/jobs/${id}/approve`, {
+    text: "Approve",
+    question:
+      "All jobs of this attempt of the run get machines, and run what this fork's commit says. Look at what it changes first, workflows too.",
+    sure: "Approve it",
+    id: "approve",
+  });
 
 function failureCard({ machine, why, text, tail }: Failure, tries: number): Html {
   return html`<p>${machineLink(machine)}: ${WHY_WORDS[why]}${tries > 0 ? ` Failed machines so far: ${tries}.` : ""}</p>

@@ -114,6 +114,7 @@ const easyGitHub: GitHub = {
   rerunRun: async () => "refused",
   rerunJob: async () => "refused",
   mayWrite: async () => false,
+  administers: async () => false,
   isMember: async () => false,
   openJobs: async () => [],
   publish: async (job) => job.id,

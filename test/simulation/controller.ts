@@ -191,6 +191,7 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
         rerunJob: effect(mine, github.rerunJob),
         rerunRun: effect(mine, github.rerunRun),
         mayWrite: question(mine, github.mayWrite),
+        administers: question(mine, github.administers),
         isMember: question(mine, github.isMember),
         publish: effect(mine, github.publish),
         openChecks: question(mine, github.openChecks),

@@ -295,6 +295,7 @@ export function simGitHub(sim: Sim, { deliver, knows }: SimController): SimGitHu
     rerunJob: async () => "refused",
     rerunRun: async () => "refused",
     mayWrite: async () => true,
+    administers: async () => true,
     isMember: async () => true,
     publish: (job, { digest, status, actions }, known, signal) =>
       inRepo(job.repo, signal, () => {
