@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
 import { withLimit } from "./clock.ts";
+import { believeJob } from "./core/believe.ts";
 import type { Fact } from "./core/facts.ts";
 import { HOLD_MS, type HoldNext, holdOn } from "./core/holds.ts";
 import { findRepository, imagesOf } from "./core/labels.ts";
-import { YOUNG_MS } from "./core/patience.ts";
 import { report } from "./core/report.ts";
 import { settler } from "./core/settings.ts";
 import type { Catalogue, Failure, Host, Image, Machine, MachineName, Why } from "./core/types.ts";
@@ -197,9 +197,9 @@ export function actor(parts: ActorParts): Actor {
     const job = store.state.jobs.get(id);
     if (!job) return "done";
     const found = await onGitHub((signal) => github.job(job.repo, id, signal));
-    if (found === "gone" && clock.now() - job.queuedAt < YOUNG_MS) return "not-yet";
-    const seen =
-      found === "gone" ? { ...job, status: "done" as const, conclusion: "gone", doneAt: clock.now() } : found;
+    const isServed = findRepository(job.repo, parts.catalogue) !== undefined;
+    const seen = believeJob(job, found, { now: clock.now(), isServed });
+    if (seen === "unproven") return "not-yet";
     await record({ kind: "job-seen", at: clock.now(), job: seen });
     return seen.status === "done" ? "done" : "not-yet";
   }

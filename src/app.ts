@@ -1,6 +1,9 @@
 import type { Logger } from "pino";
 import type { ApplicationFunction, Probot } from "probot";
+import { approveJob } from "./control/approve.ts";
+import { SETTINGS_FILE } from "./core/name.ts";
 import type { JobSeen, RepoName } from "./core/types.ts";
+import { mayChange, movedDefaultBranch } from "./github/pushes.ts";
 import { type Click, clickFromWebhook, jobFromWebhook, repositoryOf } from "./github/webhooks.ts";
 import type { Clock, Delivery, GitHub, Ring, Store } from "./ports.ts";
 
@@ -13,6 +16,8 @@ export type AppOptions = {
   ring: Ring;
   /** Asks for a look at where the App is installed, and at the open jobs. */
   sweepSoon: Ring;
+  /** Has a look at the repository's settings file, and rejects if there could be none. */
+  readSettings: (repo: RepoName) => Promise<void>;
   github: Pick<GitHub, "job" | "run" | "rerunJob" | "rerunRun" | "mayWrite">;
   /** Is the repository in the catalogue? All others are ignored. */
   serves: (repo: RepoName) => boolean;
@@ -25,7 +30,7 @@ export type AppOptions = {
  * in order, and every handler may run twice for the same webhook.
  */
 export function mayflyApp(options: AppOptions): ApplicationFunction {
-  const { record, findJob, ring, sweepSoon, github, serves, clock, log } = options;
+  const { record, findJob, ring, sweepSoon, readSettings, github, serves, clock, log } = options;
   return (app) => {
     app.on("workflow_job", async ({ payload }) => {
       if (serves(repositoryOf(payload))) await see(jobFromWebhook(payload));
@@ -46,9 +51,17 @@ export function mayflyApp(options: AppOptions): ApplicationFunction {
       ring();
     });
 
-    // What is pushed is not read in this version. A push is the earliest sign of jobs to come, so a pass looks whether all is in order.
-    app.on("push", ({ payload }) => {
-      if (serves(repositoryOf(payload))) ring();
+    // A push is the earliest sign of jobs to come, so a pass looks whether all is in order.
+    app.on("push", async ({ payload }) => {
+      const repo = repositoryOf(payload);
+      if (!serves(repo)) return;
+      ring();
+      if (mayChange(payload, SETTINGS_FILE)) await readSettings(repo);
+    });
+
+    app.on("repository.edited", async ({ payload }) => {
+      const repo = repositoryOf(payload);
+      if (serves(repo) && movedDefaultBranch(payload)) await readSettings(repo);
     });
   };
 
@@ -62,7 +75,10 @@ export function mayflyApp(options: AppOptions): ApplicationFunction {
     if (job === "gone") return log.info(about, "the job to look at anew is gone");
     await see(job);
     if (wants === "hold-next") return holdNext(job, by);
-    if (wants === "approve") return approve(job, by, signal);
+    if (wants === "approve") {
+      await approveJob({ job, by }, { store: { record }, github, clock, log, ring }, signal);
+      return;
+    }
     if (wants === "look" || job.conclusion === "success") return;
     if (job.status === "done")
       log.info({ ...about, rerun: await github.rerunJob(repo, id, signal) }, "retry");
@@ -83,23 +99,6 @@ export function mayflyApp(options: AppOptions): ApplicationFunction {
     const { image } = failure;
     await record([{ kind: "hold-asked", at: clock.now(), job, repo, image, by }]);
     log.info({ repo, job, image, by }, "the next machine that fails will be held");
-    ring();
-  }
-
-  /**
-   * A job that waits may run, with all of its attempt of the run. One that ended unapproved is over: what is approved is the attempt
-   * that runs it again. NB: the same click may be told twice, and the second time that attempt is there already.
-   */
-  async function approve({ repo, ...job }: JobSeen, by: string, signal: AbortSignal): Promise<void> {
-    const about = { repo, job: job.id, by };
-    const isOver = job.status === "done";
-    const run = isOver ? await github.run(repo, job.runId, signal) : undefined;
-    if (isOver && (job.ranOn !== undefined || run === "gone" || run?.attempt !== job.attempt))
-      return log.info(about, "nothing to approve: the job has run, or its run was run again");
-    const approved = { run: job.runId, attempt: isOver ? job.attempt + 1 : job.attempt, sha: job.headSha };
-    await record([{ kind: "run-approved", at: clock.now(), job: job.id, by, ...approved }]);
-    const rerun = isOver ? await github.rerunRun(repo, job.runId, signal) : undefined;
-    log.info({ ...about, ...approved, rerun }, "approved");
     ring();
   }
 

@@ -5,12 +5,12 @@ import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
 import { z } from "zod";
 import { answerWhy, answerWhyRun, usualMachines } from "./control/answer.ts";
+import { approveById } from "./control/approve.ts";
 import { answerHistory, answerReport } from "./control/history.ts";
 import { answerJobLogs, answerMachineLogs, type LogParts } from "./control/logs.ts";
-import { overviewOf } from "./control/overview.ts";
+import { type OutsideParts, outsideOf, overviewOf } from "./control/overview.ts";
 import {
   AN_OPERATOR,
-  approveJob,
   destroyMachine,
   drainHost,
   holdMachine,
@@ -22,9 +22,9 @@ import {
 } from "./control/verbs.ts";
 import { ALL } from "./core/facts.ts";
 import type { World } from "./core/world.ts";
-import { type Clock, type RelayHealth, type Ring, SetupError, type Standing, type Store } from "./ports.ts";
+import { type Clock, type GitHub, GitHubUnavailable, type Ring, SetupError, type Store } from "./ports.ts";
 
-export type ControlParts = {
+export type ControlParts = OutsideParts & {
   /** Path of the Unix socket. Its folder belongs to us alone. */
   path: string;
   store: Pick<
@@ -32,10 +32,7 @@ export type ControlParts = {
     "record" | "history" | "findJob" | "findMachine" | "lately" | "closedJobs" | "pastMachines" | "state"
   >;
   world: () => World;
-  /** How the relay is, if there is one. */
-  relay?: (() => RelayHealth) | undefined;
-  /** How the installations stand with GitHub's limits. */
-  standing: () => Standing[];
+  github: Pick<GitHub, "job" | "run" | "rerunRun">;
   filesOf: LogParts["filesOf"];
   /** For how long closed jobs and past machines are known. */
   historyMs: number;
@@ -83,11 +80,11 @@ const pauseBody = z.object({ repo: z.string().default(ALL), paused: z.boolean() 
 const drainBody = z.object({ drained: z.boolean() });
 
 function controlRoutes(parts: ControlParts): Hono {
-  const { store, world, standing } = parts;
+  const { store, world } = parts;
   const routes = new Hono();
   routes.get("/ps", async (c) => {
     const past = await usualMachines(store, world());
-    return c.json(overviewOf(world(), standing(), parts.relay?.(), past));
+    return c.json(overviewOf(world(), outsideOf(parts), past));
   });
   routes.get("/why/:job{[0-9]{1,16}}", async (c) => {
     const id = Number(c.req.param("job"));
@@ -130,22 +127,25 @@ function controlRoutes(parts: ControlParts): Hono {
     tell(c, retryJob(Number(c.req.param("job")), AN_OPERATOR, parts)),
   );
   routes.post("/jobs/:job{[0-9]{1,16}}/approve", (c) =>
-    tell(c, approveJob(Number(c.req.param("job")), AN_OPERATOR, parts)),
+    tell(c, approveById(Number(c.req.param("job")), AN_OPERATOR, parts)),
   );
   routes.notFound((c) =>
     refuse(c, 404, "The controller does not know this command; perhaps it is older than you."),
   );
   routes.onError((err, c) => {
+    if (err instanceof GitHubUnavailable) return refuse(c, 502, NOT_ASKED);
     parts.log.error({ err }, "command failed");
     return refuse(c, 500, `The controller failed: ${err.message}. Its log says more.`);
   });
   return routes;
 }
 
+const NOT_ASKED = "GitHub could not be asked just now, so nothing was done. Try again in a minute.";
 const MISSHAPEN = "A part of the question has another form than it should.";
 
 /** Why nothing was done, in a sentence. */
-const refuse = (c: Context, status: 400 | 404 | 409 | 500, sentence: string) => c.json({ sentence }, status);
+const refuse = (c: Context, status: 400 | 404 | 409 | 500 | 502, sentence: string) =>
+  c.json({ sentence }, status);
 
 const unknownRun = (id: number, world: World): string =>
   `No job of run ${id} is known that is open, or that ended in the last week. ${whyUnknown(world)}`;

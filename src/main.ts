@@ -1,42 +1,27 @@
 import { randomBytes } from "node:crypto";
 import { join, resolve } from "node:path";
-import type { HttpBindings } from "@hono/node-server";
-import { Hono } from "hono";
 import type { Logger } from "pino";
-import type { Probot } from "probot";
 import { actor } from "./act.ts";
-import { mayflyApp, receive } from "./app.ts";
 import { SYSTEM_TIME, steadyClock, withLimit } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { startControl } from "./control.ts";
-import { findRepository } from "./core/labels.ts";
 import { machineName } from "./core/name.ts";
-import type { World } from "./core/world.ts";
 import { DRIVERS } from "./drivers/index.ts";
 import { type Evidence, evidence, fileReader } from "./evidence.ts";
 import type { LimitParts } from "./github/octokit.ts";
 import { githubPort } from "./github/port.ts";
-import { githubSignIn } from "./github/sign-in.ts";
 import { openAuthority } from "./guest/authority.ts";
 import { type GuestListener, startGuestListener } from "./guest/listener.ts";
-import { watchDeliveries } from "./intake/delivery-log.ts";
-import { closeOrphans } from "./intake/orphans.ts";
-import { startReader } from "./intake/reader.ts";
-import { followRelay, type Relay } from "./intake/relay.ts";
-import { sweepJobs } from "./intake/sweep.ts";
-import { type WebhookOptions, webhookRoutes } from "./intake/webhook.ts";
+import { startIntake } from "./main/intake.ts";
+import { repositoriesOf, type Site } from "./main/site.ts";
 import { observer } from "./observe.ts";
-import type { Clock, Driver, GitHub, Ring, Standing, Store } from "./ports.ts";
+import type { Clock, Driver, GitHub, Store } from "./ports.ts";
 import { type Reconciler, reconciler } from "./reconcile.ts";
 import { openStore, type StoreOptions } from "./store/sqlite.ts";
-import { type Changes, changesOf } from "./web/changes.ts";
-import { healthRoutes, newSigns, type Signs } from "./web/health.ts";
-import { openKey } from "./web/key.ts";
-import { startWebListener, type WebListener } from "./web/listener.ts";
-import { type Meters, newMeters } from "./web/meters.ts";
-import { metricsRoutes } from "./web/metrics.ts";
-import { pageRoutes } from "./web/pages.ts";
-import type { PagesParts } from "./web/parts.ts";
+import { changesOf } from "./web/changes.ts";
+import { newSigns } from "./web/health.ts";
+import type { WebListener } from "./web/listener.ts";
+import { newMeters } from "./web/meters.ts";
 
 /** Mayfly, running. */
 export type Mayfly = {
@@ -48,24 +33,6 @@ export type Mayfly = {
   /** Takes no more work, gives effects under way a while to end, leaves VMs as they are. */
   close(): Promise<void>;
 };
-
-/** What every part is made from. */
-type Site = {
-  config: Config;
-  clock: Clock;
-  log: Logger;
-  ring: Ring;
-  onClose: OnClose;
-  /** Aborted when Mayfly begins to close. */
-  closing: AbortSignal;
-  changes: Changes;
-  meters: Meters;
-  signs: Signs;
-  open: WebListener | undefined;
-};
-
-/** Adds something to be ended when Mayfly closes; the last that was added ends first. */
-type OnClose = (close: () => unknown) => void;
 
 /** Mayfly's own folder, which holds `vagrant/` and `guest/`. */
 const PROJECT = resolve(import.meta.dirname, "..");
@@ -123,11 +90,12 @@ export async function startMayfly(
     rings = makeRing(site, { store, github, guests: listener.guests, ca, kept, drivers });
     const filesOf = fileReader({ drivers, kept, clock });
     const parts = { ...port, store, filesOf, world: rings.world };
-    const { web, relay, rounds } = await startIntake(site, parts);
+    const { web, relay, rounds, setAside } = await startIntake(site, parts);
     const path = join(config.data, "control.sock");
-    const asked = { relay: relay?.health, standing };
+    const asked = { relay: relay?.health, standing, setAside };
     const historyMs = config.historyDays * DAY_MS;
-    const control = await startControl({ path, store, filesOf, historyMs, ...asked, ...site, ...rings });
+    const told = { path, store, github, filesOf, historyMs };
+    const control = await startControl({ ...told, ...asked, ...site, ...rings });
     site.onClose(control.close);
     pruneOldThings(site, store, kept);
     const ended = rings.run(closing.signal);
@@ -160,8 +128,6 @@ async function withinGrace(
 }
 
 const naming = ({ config }: Site) => ({ controller: config.catalogue.controller });
-
-const repositoriesOf = ({ config }: Site) => config.catalogue.repositories.map(({ name }) => name);
 
 /** What the store tells to those who watch. NB: a number that cannot be counted must not keep a fact from being folded. */
 function storeWatch({ meters, signs, log }: Site): Pick<StoreOptions, "onFact" | "onCommit"> {
@@ -257,82 +223,6 @@ function makeDrivers({ config, clock, log, ring, onClose }: Site): Map<string, D
     onClose(driver.close);
   }
   return drivers;
-}
-
-type IntakeParts = {
-  store: Store;
-  github: GitHub;
-  probot: Probot;
-  standing: () => Standing[];
-  answeredAt: () => number | undefined;
-  filesOf: PagesParts["filesOf"];
-  world: () => World;
-};
-
-/** From the webhook's arrival, or from the look for what did not arrive, to the facts that Probot's handlers make of it. */
-async function startIntake(
-  site: Site,
-  { store, github, probot, ...asked }: IntakeParts,
-): Promise<{ web: WebListener; relay: Relay | undefined; rounds: Promise<unknown> }> {
-  const { config, clock, log, ring, onClose, closing: signal, meters } = site;
-  const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
-  const parts = { github, repositories: repositoriesOf(site), state: () => store.state, clock, ring, log };
-  const { record, findJob } = store;
-  // NB: only a store that was lost leaves check runs behind, and the look for them costs a call for each commit of a day.
-  const isNew = (await store.logPosition()) === undefined;
-  const sweep = sweepJobs({ ...parts, record, everyMs: config.sweepMs }, signal);
-  const sweepSoon = sweep.soon;
-  await probot.load(mayflyApp({ record, findJob, ring, sweepSoon, github, serves, clock, log }));
-  const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
-  onClose(reader.close);
-  const { wake } = reader;
-  const onFetched = meters.noteFetched;
-  const deliveries = watchDeliveries({ github, store, wake, onFetched, clock, log }, signal);
-  const tidied = Promise.all([sweep.first, deliveries.first]).then(() =>
-    isNew ? closeOrphans(parts, signal) : undefined,
-  );
-  const rounds = Promise.allSettled([sweep.ended, deliveries.ended, tidied]);
-  const taking = { secrets: config.github.webhookSecrets, keep: store.keep, wake, clock, log };
-  const relay = startRelay(site, taking, deliveries.soon);
-  const web = await startWeb(site, { ...asked, store, github, taking, relay });
-  return { web, relay, rounds };
-}
-
-function startRelay(
-  { config: { relayUrl: url, intake }, onClose }: Site,
-  taking: WebhookOptions,
-  lookSoon: Ring,
-): Relay | undefined {
-  if (url === undefined || intake === "poll") return undefined;
-  const relay = followRelay({ ...taking, url, lookSoon });
-  onClose(relay.close);
-  return relay;
-}
-
-type WebParts = Omit<IntakeParts, "probot"> & { taking: WebhookOptions; relay: Relay | undefined };
-
-/** NB: who polls takes no webhooks; the rest of the web listener is for people and for Prometheus. */
-async function startWeb(site: Site, { taking, ...parts }: WebParts): Promise<WebListener> {
-  const { config, onClose } = site;
-  const asked = { ...site, ...parts, relay: parts.relay?.health };
-  const routes = new Hono<{ Bindings: HttpBindings }>();
-  if (config.intake === "webhook") routes.route("/", webhookRoutes(taking));
-  else routes.post("/webhook", (c) => c.text("no webhook is taken here", 404));
-  routes.route("/", healthRoutes({ ...asked, sweepMs: config.sweepMs }));
-  routes.route("/", metricsRoutes(asked));
-  // NB: the pages answer every address, so they come last.
-  routes.route("/", pageRoutes({ ...asked, ...(await signingIn(config)) }));
-  const web = site.open ?? (await startWebListener({ listen: config.web, routes }));
-  web.serve(routes);
-  onClose(web.close);
-  return web;
-}
-
-/** Who may sign in, and with what. */
-async function signingIn({ github, publicUrl, operators, data }: Config) {
-  const key = await openKey(join(data, "web.key"));
-  const signIn = github.signIn && githubSignIn({ ...github, ...github.signIn });
-  return { key, signIn, publicUrl, operators };
 }
 
 /** Evidence and history are kept for the set number of days. */

@@ -78,7 +78,6 @@ export type DeliveryEntry = {
   event: string;
   action: string | undefined;
   at: number;
-  redelivery: boolean;
 };
 
 /** A check run of ours that is not completed. `job`: what it is about. */
@@ -86,8 +85,11 @@ export type OpenCheck = { id: number; job: number };
 
 /** GitHub, for the repositories that installed the app. All verbs throw `GitHubUnavailable` when GitHub could not be asked. */
 export type GitHub = {
-  /** Names of the repositories that have the app installed, and not suspended. */
-  installed(signal: AbortSignal): Promise<RepoName[]>;
+  /**
+   * Names of the repositories of these owners, or of all, that have the app installed, and not suspended. NB: some may be lacking, since an
+   * installation could not be asked.
+   */
+  installed(owners: readonly string[] | "all", signal: AbortSignal): Promise<RepoName[]>;
   /** The same of one repository: for one that the list lacks, which may be a slip of the list, or a repository that was renamed. */
   isInstalled(repo: RepoName, signal: AbortSignal): Promise<boolean>;
   runners(repo: RepoName, signal: AbortSignal): Promise<RunnerSeen[]>;
@@ -124,6 +126,8 @@ export type GitHub = {
   rerunRun(repo: RepoName, id: number, signal: AbortSignal): Promise<"queued" | "refused">;
   /** May this person write to the repository? */
   mayWrite(repo: RepoName, login: string, signal: AbortSignal): Promise<boolean>;
+  /** Is this person an administrator of the repository? */
+  administers(repo: RepoName, login: string, signal: AbortSignal): Promise<boolean>;
   /** Is this person in a team of the organisation that owns the repository? */
   isMember(repo: RepoName, team: string, login: string, signal: AbortSignal): Promise<boolean>;
   /**

@@ -233,6 +233,15 @@ describe("to look a job up", () => {
     expect(rig.store.state.jobs.get(1)?.status).toBe("queued");
   });
 
+  test("is to be done again while it runs where GitHub perhaps only hides it", async () => {
+    const rig = ringRig();
+    const hidden = { repo: "octo/left", status: "running", ranOn: M1, queuedAt: ago(minutes(9)) } as const;
+    rig.store.state.jobs.set(1, aJob(hidden));
+
+    await expect(rig.act({ do: "look-up", job: 1 })).resolves.toBe("not-yet");
+    expect(rig.store.state.jobs.get(1)?.status).toBe("running");
+  });
+
   test("of which GitHub knows nothing any more ends it", async () => {
     const rig = ringRig();
     rig.store.state.jobs.set(1, aJob({ status: "running", ranOn: M1, queuedAt: ago(minutes(9)) }));

@@ -147,6 +147,22 @@ describe("to configure a guest", () => {
     expect(rig.machine(M1)).toMatchObject({ configuredAt: rig.clock.now(), runnerId: undefined });
   });
 
+  test("registers a runner with the labels that the repository's admins gave to the image, too", async () => {
+    const rig = ringRig({
+      machines: [ready()],
+      catalogue: { repositories: [aRepository({ registration: "token" })] },
+    });
+    const settings = { images: { plain: { labels: ["fast"] } } };
+    await rig.store.record([
+      { kind: "settings-saved", at: NOW, repo: REPO, settings, version: 1, by: "mona" },
+    ]);
+    const claim = rig.guests.claim(M1);
+
+    await rig.act(on("configure"));
+
+    expect(await claim).toMatchObject({ labels: ["self-hosted", "our-plain", "fast"] });
+  });
+
   test("registers nothing for a guest that does not ask just now", async () => {
     const rig = ringRig({ machines: [ready()] });
 

@@ -31,6 +31,7 @@ const EVENT_NEEDS: Record<string, string> = {
   workflow_job: "actions: read",
   check_run: "checks: write",
   push: "contents: read",
+  repository: "metadata: read",
 };
 const SENT_TO_ALL = ["installation", "installation_repositories"];
 
@@ -97,14 +98,13 @@ function eventsOf(): string[] {
   const app = Object.assign(probot, {
     on: (name: string | string[]) => names.push(...[name].flat().map((one) => one.split(".")[0] ?? "")),
   });
-  const parts = { ring: () => {}, sweepSoon: () => {}, serves: () => true, clock: fakeClock(), log };
-  void mayflyApp({ ...parts, record: async () => {}, findJob: async () => undefined, github: noGitHub })(
-    app,
-    {
-      cwd: "",
-      addHandler: () => {},
-    },
-  );
+  const calls = { ring: () => {}, sweepSoon: () => {}, readSettings: async () => {} };
+  const kept = { record: async () => {}, findJob: async () => undefined };
+  const parts = { ...calls, ...kept, serves: () => true, clock: fakeClock(), log };
+  void mayflyApp({ ...parts, github: noGitHub })(app, {
+    cwd: "",
+    addHandler: () => {},
+  });
   return [...new Set(names)].sort();
 }
 

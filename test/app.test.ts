@@ -29,6 +29,7 @@ async function start({
 }: Setup = {}) {
   const rerun: number[] = [];
   const rerunRuns: number[] = [];
+  const read: string[] = [];
   const facts: Fact[] = [];
   const { log, text } = keptLog();
   const clock = fakeClock();
@@ -44,6 +45,7 @@ async function start({
     sweepSoon: () => {
       swept += 1;
     },
+    readSettings: async (repo) => void read.push(repo),
     github: {
       job: async () => found,
       run: async () => run,
@@ -69,6 +71,7 @@ async function start({
     facts,
     rerun,
     rerunRuns,
+    read,
     rung: () => rung,
     swept: () => swept,
     now: clock.now(),
@@ -85,6 +88,13 @@ const click = (action: string, external_id: string, conclusion = "neutral", iden
   sender: { login: "mona" },
 });
 
+/** What changed the settings file. */
+const push = (repository: object = REPOSITORY) => ({
+  ref: "refs/heads/main",
+  commits: [{ added: [], modified: [".github/mayfly.yml"], removed: [] }],
+  repository: { default_branch: "main", ...repository },
+});
+
 describe("the app", () => {
   test("turns each of GitHub's own workflow_job webhooks into a fact, and rings", async () => {
     const { tell, facts, rung, now } = await start();
@@ -99,12 +109,13 @@ describe("the app", () => {
   });
 
   test("ignores repositories that are not in the catalogue", async () => {
-    const { tell, facts, rung } = await start({ serves: (repo) => repo === "SpinW/spinw" });
+    const { tell, facts, read, rung } = await start({ serves: (repo) => repo === "SpinW/spinw" });
 
     await tell("workflow_job", EXAMPLE ?? {});
-    await tell("push", { repository: { full_name: "other/other" } });
+    await tell("push", push({ full_name: "other/other" }));
 
     expect(facts).toEqual([]);
+    expect(read).toEqual([]);
     expect(rung()).toBe(0);
   });
 
@@ -134,7 +145,7 @@ describe("the app", () => {
   test.for([
     ["installation", { action: "suspend", installation: { id: 1 } }],
     ["installation_repositories", { action: "added", installation: { id: 1 } }],
-    ["push", { ref: "refs/heads/main", repository: REPOSITORY }],
+    ["push", push()],
   ] as const)("has a pass look around after %s", async ([event, payload]) => {
     const { tell, rung } = await start();
 
@@ -153,6 +164,30 @@ describe("the app", () => {
     await tell(event, payload);
 
     expect(swept()).toBe(1);
+  });
+
+  test("reads a repository's settings file anew when a push may have changed it, and else not", async () => {
+    const { tell, read } = await start();
+
+    await tell("push", { ...push(), ref: "refs/heads/next" });
+    expect(read).toEqual([]);
+    await tell("push", push());
+
+    expect(read).toEqual(["SpinW/spinw"]);
+  });
+
+  test("reads it anew when another branch is the default one", async () => {
+    const { tell, read } = await start();
+
+    await tell("repository", { action: "edited", changes: { homepage: {} }, repository: REPOSITORY });
+    expect(read).toEqual([]);
+    await tell("repository", {
+      action: "edited",
+      changes: { default_branch: { from: "main" } },
+      repository: REPOSITORY,
+    });
+
+    expect(read).toEqual(["SpinW/spinw"]);
   });
 
   test("does not sweep for each job", async () => {

@@ -44,7 +44,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "everything">> = {
 
   // what they are put together from
   evidence: SHARED,
-  app: [...SHARED, "github"],
+  // a click on a check run does the same as one on a page
+  app: [...SHARED, "github", "control"],
   config: [...SHARED, "webhook"],
   control: SHARED,
   main: "everything",

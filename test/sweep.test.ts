@@ -442,6 +442,20 @@ describe("where the App is installed", () => {
     expect([...store.state.withoutAccess]).toEqual([]);
   });
 
+  test("is noticed of one repository when another could not be asked about", async () => {
+    const { store } = sweeping({
+      repositories: ["octo/broken", REPO],
+      trouble: (it) => {
+        access(it, false);
+        it.installed.clear();
+        it.fails("isInstalled", new GitHubUnavailable("403"));
+      },
+    });
+    await settled();
+
+    expect([...store.state.withoutAccess]).toEqual([REPO]);
+  });
+
   test("does not depend on the spelling", async () => {
     const { store } = sweeping({
       repositories: ["Octo/SpinW"],

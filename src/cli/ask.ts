@@ -22,12 +22,13 @@ export async function ps({ config, json = false, ...more }: AskOptions & { watch
 }
 
 /** NB: the relay pings, and calls are counted, all the time. */
-const newsIn = ({ hosts, pools, machines, jobs, relay }: Overview) => [
+const newsIn = ({ hosts, pools, machines, jobs, relay, setAside }: Overview) => [
   hosts,
   pools,
   machines,
   jobs,
   relay?.isConnected,
+  setAside,
 ];
 
 /** `mayfly why`: sentences, then what has happened. `what`: a job's id, its address at GitHub, or that of its run. */
@@ -60,9 +61,10 @@ function runIn(text: string): string {
   );
 }
 
-function overviewText({ at, hosts, pools, machines, jobs, relay, installations }: Overview): string {
+function overviewText({ at, hosts, pools, machines, jobs, ...outside }: Overview): string {
   const ours = jobs.filter(({ isOurs }) => isOurs);
   const others = jobs.length - ours.length;
+  const { relay, installations, setAside } = outside;
   return [
     ...(relay ? [relayWords(relay, at)] : []),
     section(
@@ -111,6 +113,11 @@ function overviewText({ at, hosts, pools, machines, jobs, relay, installations }
       installations.map((standing) => installationRow(standing, at)),
       "GitHub has not been asked yet.",
     ),
+    ...(setAside === 0
+      ? []
+      : [
+          `Webhooks that failed every try and are set aside until the next start: ${setAside}. The log says why.`,
+        ]),
     ...(others === 0 ? [] : [`${others} more open jobs are not for Mayfly: no image fits their labels.`]),
   ].join("\n\n");
 }

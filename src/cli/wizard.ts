@@ -86,6 +86,6 @@ function installedWith({ github }: Settings, log: Logger) {
   let port: Pick<GitHub, "installed"> | undefined;
   return async ({ appId, privateKey }: MadeApp, signal: AbortSignal): Promise<readonly string[]> => {
     port ??= githubPort({ ...github, appId, privateKey, clock, log }).github;
-    return await port.installed(signal);
+    return await port.installed("all", signal);
   };
 }

@@ -11,6 +11,7 @@ export function repositoryFindings({ value, path }: Entry<RepositoryEntry>, entr
     ...imageNameFindings(repository, path, entries),
     ...sameLabels(repository, path, entries),
     ...hotFindings(repository, path, entries),
+    ...mostHotFindings(repository, path),
   ];
 }
 
@@ -42,6 +43,17 @@ function sameLabels({ images = [], title }: Named, path: Path, entries: Entries)
     }
     const sentence = `The images ${other} and ${name} of ${title} have the same labels, so no job can choose between them.`;
     return [[[...path, "images"], sentence]];
+  });
+}
+
+/** NB: what is more than the image allows does no harm there, since no more are made. */
+function mostHotFindings({ images, hot = {}, mostHot = {}, title }: Named, path: Path): Finding[] {
+  return Object.entries(mostHot).flatMap(([name, most]): Finding[] => {
+    const at = [...path, "mostHot", name];
+    if (images && !images.includes(name)) return unknownName(at, name, images, `image of ${title}`);
+    const wanted = hot[name] ?? 0;
+    if (wanted <= most) return [];
+    return [[at, `${title} has ${wanted} hot machines of ${name} by "hot", and mostHot allows ${most}.`]];
   });
 }
 

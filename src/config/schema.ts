@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LABEL_PATTERN } from "../core/labels.ts";
 import { CONTROLLER_PATTERN, IMAGE_PATTERN } from "../core/name.ts";
 import { LOG_LEVELS } from "../log.ts";
 import { ADDRESS, DURATION, LISTEN, SIZE } from "./units.ts";
@@ -10,12 +11,12 @@ import { ADDRESS, DURATION, LISTEN, SIZE } from "./units.ts";
 
 const text = (pattern: RegExp, must: string) => z.string({ error: must }).regex(pattern, { error: must });
 
-function whole(from: number, to: number) {
+export function whole(from: number, to: number) {
   const error = `must be a whole number from ${from} to ${to}`;
   return z.int({ error }).min(from, { error }).max(to, { error });
 }
 
-const list = <T extends z.ZodType>(item: T, must: string) =>
+export const list = <T extends z.ZodType>(item: T, must: string) =>
   z.array(item, { error: must }).min(1, { error: must });
 
 const duration = text(DURATION, "must be a time with its unit, such as 30s, 10m or 6h");
@@ -30,15 +31,14 @@ const operator = text(
   /^[A-Za-z0-9][\w-]{0,38}(?:\/[\w-]{1,100})?$/,
   "must be a login at GitHub, or a team as organisation/team",
 );
-/** See: docs.github.com, "Using labels with self-hosted runners": 256 characters at most. The runner splits them at commas. */
-const label = text(
-  /^(?! )[^,\p{Cc}]{1,256}(?<! )$/u,
+export const label = text(
+  LABEL_PATTERN,
   "must be a label: 1 to 256 characters, without a comma, a line break, or a space at its ends",
 );
-const oneOf = <const T extends readonly [string, ...string[]]>(words: T) =>
+export const oneOf = <const T extends readonly [string, ...string[]]>(words: T) =>
   z.enum(words, { error: `must be ${words.slice(0, -1).join(", ")} or ${words.at(-1)}` });
-const yesNo = z.boolean({ error: "must be true or false" });
-const map = "must be a mapping of keys to values";
+export const yesNo = z.boolean({ error: "must be true or false" });
+export const map = "must be a mapping of keys to values";
 
 const host = z.strictObject(
   {
@@ -152,6 +152,12 @@ const repository = z.strictObject(
       .record(z.string(), whole(0, 1000), { error: "must be a mapping of image names to numbers" })
       .default({})
       .describe("VMs by image that are kept booted and waiting, so that a job starts in seconds."),
+    mostHot: z
+      .record(z.string(), whole(0, 1000), { error: "must be a mapping of image names to numbers" })
+      .default({})
+      .describe(
+        "Most hot VMs by image that the repository's admins may ask for in its settings. Left out: as many as `hot` says.",
+      ),
     registration: oneOf(["jit", "token"])
       .default("jit")
       .describe("`token` is for GitHub servers that have no just-in-time configuration."),

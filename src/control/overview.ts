@@ -19,7 +19,28 @@ export type Overview = {
   /** Not there: there is no relay. */
   relay?: RelayHealth | undefined;
   installations: Standing[];
+  /** Webhooks that failed every try. */
+  setAside: number;
 };
+
+/** What is told by those that take webhooks in and ask GitHub. */
+export type Outside = Pick<Overview, "relay" | "installations" | "setAside">;
+
+/** Whom to ask for it. */
+export type OutsideParts = {
+  /** How the relay is, if there is one. */
+  relay?: (() => RelayHealth) | undefined;
+  /** How the installations stand with GitHub's limits. */
+  standing: () => Standing[];
+  /** Ids of webhooks that failed every try. */
+  setAside: () => readonly string[];
+};
+
+export const outsideOf = ({ relay, standing, setAside }: OutsideParts): Outside => ({
+  relay: relay?.(),
+  installations: standing(),
+  setAside: setAside().length,
+});
 
 export type HostView = {
   name: string;
@@ -70,12 +91,7 @@ export type JobView = {
 };
 
 /** `past`: the last machines that are over, for guesses. */
-export function overviewOf(
-  world: World,
-  installations: Standing[],
-  relay?: RelayHealth,
-  past: readonly Machine[] = [],
-): Overview {
+export function overviewOf(world: World, outside: Outside, past: readonly Machine[] = []): Overview {
   const { state, now } = world;
   const jobs = [...state.jobs.values()].toSorted((a, b) => a.queuedAt - b.queuedAt || a.id - b.id);
   const machines = [...state.machines.values()].toSorted((a, b) => a.createdAt - b.createdAt);
@@ -86,9 +102,16 @@ export function overviewOf(
     pools: poolViews(world, machines),
     machines: machines.map((machine) => machineView(machine, jobOn.get(machine.name))),
     jobs: jobViews(world, jobs, past),
-    relay,
-    installations,
+    ...outside,
+    installations: outside.installations.map((standing) => ofCatalogue(standing, world)),
   };
+}
+
+/** NB: an installation may have many repositories that are none of ours, and its names come in lower case. */
+function ofCatalogue(standing: Standing, { catalogue }: World): Standing {
+  const installed = new Set(standing.repositories.map((name) => name.toLowerCase()));
+  const names = catalogue.repositories.map(({ name }) => name);
+  return { ...standing, repositories: names.filter((name) => installed.has(name.toLowerCase())) };
 }
 
 function hostViews({ catalogue, reachable, state }: World, machines: readonly Machine[]): HostView[] {

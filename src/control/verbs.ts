@@ -1,7 +1,6 @@
 import type { Logger } from "pino";
 import { ALL, type Fact } from "../core/facts.ts";
 import { findRepository, nearestWord } from "../core/labels.ts";
-import { storiesOf } from "../core/plan.ts";
 import type { World } from "../core/world.ts";
 import type { Clock, Ring, Store } from "../ports.ts";
 
@@ -132,34 +131,6 @@ export async function retryJob(id: number, by: string, parts: VerbParts): Promis
   log.info({ job: id, by }, "retry");
   ring();
   return done(`Job ${id} is tried again from the beginning.`);
-}
-
-/**
- * The jobs of its attempt of the run get machines, although they are a fork's. NB: one that has ended is run again by the button on its
- * check run, which asks GitHub.
- */
-export async function approveJob(id: number, by: string, parts: VerbParts): Promise<Told> {
-  const { store, world, clock, log, ring } = parts;
-  const job = store.state.jobs.get(id);
-  if (!job || job.status === "done")
-    return {
-      status: 404,
-      sentence: `Job ${id} is not open. One that has ended is run again by Approve on its check run.`,
-    };
-  const { is } = storiesOf(world())(job);
-  if (is !== "unapproved")
-    return refused(
-      is === "refused"
-        ? `Job ${id} comes from a fork, and its repository's machines run nothing from forks. "forks: approve" in mayfly.yml lets such jobs wait for a person instead.`
-        : `Job ${id} waits for nobody's approval. mayfly why ${id} says what it waits for.`,
-    );
-  const { runId: run, attempt, headSha: sha } = job;
-  await store.record([{ kind: "run-approved", at: clock.now(), job: id, run, attempt, sha, by }]);
-  log.info({ job: id, run, attempt, by }, "approved");
-  ring();
-  return done(
-    `Job ${id} may run, with all jobs of attempt ${attempt} of its run ${run}, at commit ${sha.slice(0, 7)}.`,
-  );
 }
 
 /** Says that there is no such thing, and which there are. */

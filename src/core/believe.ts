@@ -1,4 +1,15 @@
-import type { GuestState, Job, Machine, Patience, RunnerState, Seen, VmState, Why } from "./types.ts";
+import { YOUNG_MS } from "./patience.ts";
+import type {
+  GuestState,
+  Job,
+  JobSeen,
+  Machine,
+  Patience,
+  RunnerState,
+  Seen,
+  VmState,
+  Why,
+} from "./types.ts";
 
 /** What is believed of one machine: a cell of the table in rules.ts. */
 export type Belief = { vm: VmState; runner: RunnerState; guest: GuestState };
@@ -63,4 +74,19 @@ export function guestOf(machine: Machine, seen: Pick<Seen, "polling">): GuestSta
   if (machine.configuredAt !== undefined) return "configured";
   if (seen.polling) return "asking";
   return machine.askedAt === undefined ? "silent" : "quiet";
+}
+
+/**
+ * What GitHub's answer about a job is worth. NB: GitHub also says "gone" of a job that it does not know yet, and of a repository that it
+ * hides from us. A job that runs must not end by that: its VM would be destroyed.
+ */
+export function believeJob(
+  job: Job,
+  found: JobSeen | "gone",
+  { now, isServed }: { now: number; isServed: boolean },
+): JobSeen | "unproven" {
+  if (found !== "gone") return found;
+  const isPerhapsHidden = job.status === "running" && !isServed;
+  if (isPerhapsHidden || now - job.queuedAt < YOUNG_MS) return "unproven";
+  return { ...job, status: "done", conclusion: "gone", doneAt: now };
 }

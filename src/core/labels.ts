@@ -27,6 +27,8 @@ export const GENERIC_LABELS: ReadonlySet<string> = new Set([
 
 /** GitHub's own machines. See: docs.github.com, "GitHub-hosted runners reference". */
 const HOSTED = /^(?:ubuntu|windows|macos)-/;
+/** See: docs.github.com, "Using labels with self-hosted runners": 256 characters at most. The runner splits them at commas. */
+export const LABEL_PATTERN = /^(?! )[^,\p{Cc}]{1,256}(?<! )$/u;
 
 /**
  * Picks the image for a job: all labels asked for must be the image's, in any case; of several images the one with the

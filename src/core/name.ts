@@ -34,3 +34,6 @@ export function parseName(controller: string, name: string): NameParts | "not ou
   const [image, token] = [rest.slice(0, cut), rest.slice(cut + 1)];
   return IMAGE_PATTERN.test(image) && TOKEN_PATTERN.test(token) ? { image, token } : "not ours";
 }
+
+/** The file in which a repository says what it wants of Mayfly. */
+export const SETTINGS_FILE = ".github/mayfly.yml";

@@ -75,22 +75,27 @@ function settle(catalogue: Catalogue, all: AllSettings): Catalogue {
 }
 
 /** NB: the operator's bounds may have become narrower since the settings were made, so they are kept here, too. */
-function settleOne(repository: Repository, { images = {}, machines, forks, paused }: Settings): Repository {
-  const bounds = boundsOf(repository);
-  const mine = repository.images.map((name) => [name, images[name] ?? {}] as const);
-  const hot = mine.map(([name, one]) => [
-    name,
-    Math.min(one.hot ?? hotOf(repository, name), bounds.hot(name)),
-  ]);
+export function settleOne(
+  repository: Repository,
+  { images = {}, machines, forks, paused }: Settings,
+): Repository {
+  const given = givenOf(repository);
+  const bounds = boundsOf(given);
+  const mine = given.images.map((name) => [name, images[name] ?? {}] as const);
+  const hot = mine.map(([name, one]) => [name, Math.min(one.hot ?? hotOf(given, name), bounds.hot(name))]);
   return {
-    ...repository,
+    ...given,
+    given,
     labels: Object.fromEntries(mine.map(([name, { labels = [] }]) => [name, labels])),
-    machines: Math.min(machines ?? repository.machines, repository.machines),
+    machines: Math.min(machines ?? given.machines, given.machines),
     hot: Object.fromEntries(hot),
-    forks: forks !== undefined && bounds.forks.includes(forks) ? forks : repository.forks,
+    forks: forks !== undefined && bounds.forks.includes(forks) ? forks : given.forks,
     isPaused: paused,
   };
 }
+
+/** As the operator's catalogue has it. */
+export const givenOf = (repository: Repository): Repository => repository.given ?? repository;
 
 const hotOf = ({ hot }: Repository, image: string): number => hot[image] ?? 0;
 
@@ -108,11 +113,12 @@ const RULES: readonly ForkRule[] = ["refuse", "approve", "allow"];
 
 /** NB: without a word of the operator's, who may run what is for the repository's admins to say. */
 export function boundsOf(repository: Repository): Bounds {
-  const { images, machines, mostHot = {}, forks = "allow" } = repository;
+  const given = givenOf(repository);
+  const { images, machines, mostHot = {}, forks = "allow" } = given;
   return {
     images,
     machines,
-    hot: (image) => Math.max(mostHot[image] ?? 0, hotOf(repository, image)),
+    hot: (image) => Math.max(mostHot[image] ?? 0, hotOf(given, image)),
     forks: RULES.slice(0, RULES.indexOf(forks) + 1),
   };
 }

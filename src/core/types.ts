@@ -275,6 +275,8 @@ export type Repository = {
   /** By its admins' settings (see settings.ts): labels by image on top of the image's own, and that no machine is ordered. */
   labels?: Readonly<Record<string, readonly string[]>> | undefined;
   isPaused?: boolean | undefined;
+  /** With settings: the same without them. */
+  given?: Repository | undefined;
 };
 
 export type ForkRule = "refuse" | "approve" | "allow";

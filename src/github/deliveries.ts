@@ -11,7 +11,6 @@ const entry = z
     event: z.string(),
     action: z.string().nullish(),
     delivered_at: z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
-    redelivery: z.boolean(),
   })
   .transform(({ action, delivered_at, guid, ...raw }): DeliveryEntry => {
     return { ...raw, guid: guid.toLowerCase(), action: action ?? undefined, at: delivered_at };

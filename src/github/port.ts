@@ -2,12 +2,13 @@ import type { Logger } from "pino";
 import type { Probot } from "probot";
 import { z } from "zod";
 import type { RepoName } from "../core/types.ts";
+import type { RepoFiles } from "../ports/files.ts";
 import type { AppSetup, GitHub, Standing } from "../ports.ts";
 import { appSetup } from "./app-setup.ts";
 import { checkVerbs } from "./checks.ts";
 import { allPages, ask, type Client, newClient, split } from "./client.ts";
 import { deliveryVerbs } from "./deliveries.ts";
-import { NoToken, Refused } from "./errors.ts";
+import { repoFiles } from "./files.ts";
 import { jobVerbs } from "./jobs.ts";
 import type { LimitParts } from "./octokit.ts";
 import { openCheckVerbs } from "./open-checks.ts";
@@ -38,6 +39,7 @@ export type GitHubOptions = LimitParts & {
 export function githubPort(options: GitHubOptions): {
   github: GitHub;
   setup: AppSetup;
+  files: RepoFiles;
   probot: Probot;
   standing: () => Standing[];
   /** When GitHub last did as it was asked; undefined: not yet. */
@@ -46,7 +48,7 @@ export function githubPort(options: GitHubOptions): {
   const apiUrl = options.apiUrl ?? GITHUB_API;
   const client = newClient({ ...options, apiUrl });
   const github: GitHub = {
-    installed: (signal) => installed(client, signal),
+    installed: (owners, signal) => installed(client, owners, signal),
     isInstalled: (repo, signal) => isInstalled(client, repo, signal),
     ...runnerVerbs(client, webUrlOf(apiUrl)),
     ...jobVerbs(client),
@@ -57,7 +59,7 @@ export function githubPort(options: GitHubOptions): {
     ...peopleVerbs(client),
   };
   const { probot, standing, answeredAt } = client;
-  return { github, setup: appSetup(client), probot, standing, answeredAt };
+  return { github, setup: appSetup(client), files: repoFiles(client), probot, standing, answeredAt };
 }
 
 /** Base address of the pages that belong to an API: github.com's own, or that of a GitHub Enterprise Server. */
@@ -66,52 +68,62 @@ export function webUrlOf(apiUrl: string): string {
   return apiUrl.replace(/\/api\/v3$/, "");
 }
 
-const installationShape = z.object({ id: z.int(), suspended_at: z.string().nullish() });
+const installationShape = z.object({
+  id: z.int(),
+  suspended_at: z.string().nullish(),
+  account: z.object({ login: z.string().optional() }).nullish(),
+});
 const installationPage = z.array(installationShape);
 const repositoryPage = z
   .object({ repositories: z.array(z.object({ full_name: z.string() })) })
   .transform(({ repositories }) => repositories.map(({ full_name }) => full_name));
 
 /**
- * NB: an installation that refuses us (an organisation may let in certain addresses only) is left out; it must not hide the others. Who
- * misses a repository here asks about that one, see `isInstalled`.
+ * NB: an installation that cannot be asked (an organisation may let in certain addresses only) is left out; it must not hide the others.
+ * Who misses a repository here asks about that one, see `isInstalled`.
  */
-async function installed(client: Client, signal: AbortSignal): Promise<RepoName[]> {
+async function installed(
+  client: Client,
+  owners: readonly string[] | "all",
+  signal: AbortSignal,
+): Promise<RepoName[]> {
   const app = await client.as();
   const request = { signal };
   const installations = await allPages((page) =>
     ask({ send: () => app.apps.listInstallations({ ...page, request }), shape: installationPage }),
   );
+  const wanted = owners === "all" ? undefined : new Set(owners.map((owner) => owner.toLowerCase()));
   const names: RepoName[] = [];
-  for (const { id } of installations.filter(({ suspended_at }) => !suspended_at)) {
-    const repositories = await repositoriesOf(client, id, request);
-    for (const name of repositories) client.learn(name, id);
-    names.push(...repositories);
+  for (const { id, suspended_at, account } of installations) {
+    const isWanted = wanted?.has(account?.login?.toLowerCase() ?? "") ?? true;
+    if (suspended_at || !isWanted) continue;
+    try {
+      names.push(...(await repositoriesOf(client, id, signal)));
+    } catch (error) {
+      if (signal.aborted) throw error;
+      client.log.warn(
+        { installation: id, err: error },
+        "the repositories of an installation could not be listed",
+      );
+    }
   }
   return names;
 }
 
 async function repositoriesOf(
   client: Client,
-  id: number,
-  request: { signal: AbortSignal },
+  installation: number,
+  signal: AbortSignal,
 ): Promise<RepoName[]> {
-  const rest = await client.as(id);
-  const page = (which: { page: number; per_page: number }) =>
+  const rest = await client.as(installation);
+  const names = await allPages((page) =>
     ask({
-      send: () => rest.apps.listReposAccessibleToInstallation({ ...which, request }),
+      send: () => rest.apps.listReposAccessibleToInstallation({ ...page, request: { signal } }),
       shape: repositoryPage,
-    });
-  try {
-    return await allPages(page);
-  } catch (error) {
-    if (!(error instanceof Refused || error instanceof NoToken)) throw error;
-    client.log.warn(
-      { installation: id, err: error },
-      "the repositories of an installation could not be listed",
-    );
-    return [];
-  }
+    }),
+  );
+  for (const name of names) client.learn(name, installation);
+  return names;
 }
 
 async function isInstalled(client: Client, repo: RepoName, signal: AbortSignal): Promise<boolean> {

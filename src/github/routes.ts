@@ -7,6 +7,7 @@ export type Permission =
   | "administration: write"
   | "checks: read"
   | "checks: write"
+  | "contents: read"
   | "members: read"
   | "metadata: read";
 
@@ -97,5 +98,8 @@ export const ROUTES: Readonly<Record<string, RouteRules>> = {
     urgency: "report",
     isContent: true,
   },
+  "GET /repos/{owner}/{repo}/commits": { needs: "contents: read", urgency: "read", isConditional: true },
+  // NB: asked only about a commit that is new to us.
+  "GET /repos/{owner}/{repo}/contents/{path}": { needs: "contents: read", urgency: "read" },
   "GET /repos/{owner}/{repo}/commits/{ref}/check-runs": { needs: "checks: read", urgency: "report" },
 };

@@ -8,6 +8,8 @@ const AT_ONCE = 16;
 const BATCH = 64;
 /** Waits before each further try; after the last the webhook is set aside. Long enough to sit out a disk that is full or slow. */
 const TRY_AGAIN_MS = [1_000, 10_000, 60_000, 600_000];
+/** The end of a limit may be now, or past. */
+const SHORTEST_MS = 1_000;
 /** While webhooks pour in, answering them comes first: reading waits for a lull, but never longer than the second time. */
 const LULL_MS = 3;
 const LONGEST_RUSH_MS = 50;
@@ -110,8 +112,9 @@ export function startReader({ store, receive, clock, log }: ReaderOptions): Read
   }
 
   function fail({ id, event }: Delivery, err: unknown): void {
-    const againAt = retryAtOf(err);
-    if (againAt !== undefined) {
+    const retryAt = retryAtOf(err);
+    if (retryAt !== undefined) {
+      const againAt = Math.max(retryAt, clock.now() + SHORTEST_MS);
       failures.set(id, { tries: failures.get(id)?.tries ?? 0, againAt });
       log.info({ delivery: id, event }, "webhook waits until GitHub may be asked again");
       return bell.abort();

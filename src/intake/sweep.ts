@@ -1,6 +1,6 @@
 import { withLimit } from "../clock.ts";
+import { believeJob } from "../core/believe.ts";
 import type { State } from "../core/facts.ts";
-import { YOUNG_MS } from "../core/patience.ts";
 import { hasAccess } from "../core/pools.ts";
 import type { Job, JobSeen, RepoName } from "../core/types.ts";
 import { type GitHub, GitHubUnavailable } from "../ports.ts";
@@ -100,7 +100,7 @@ async function lookUpAll(
     try {
       const ask = (limited: AbortSignal) => lookUp(job, parts, limited);
       const found = await withLimit(parts.clock, LIMIT_MS, ask, signal);
-      await writeNews([found], parts);
+      if (found !== "unproven") await writeNews([found], parts);
       failures = 0;
     } catch (error) {
       failures += 1;
@@ -137,18 +137,12 @@ const isOf = (repo: RepoName, job: Job): boolean => job.repo.toLowerCase() === r
 const jobsElsewhere = ({ repositories, state }: SweepParts): Job[] =>
   openJobs(state()).filter((job) => !repositories.some((repo) => isOf(repo, job)));
 
-/**
- * NB: GitHub also says "gone" of a job that it does not know yet, and of a repository that it hides from us. A job that runs must
- * not end by that: its VM would be destroyed.
- */
 async function lookUp(
   job: Job,
   { github, clock, repositories }: SweepParts,
   signal: AbortSignal,
-): Promise<JobSeen> {
+): Promise<JobSeen | "unproven"> {
   const found = await github.job(job.repo, job.id, signal);
   const isServed = repositories.some((repo) => isOf(repo, job));
-  const isYoung = clock.now() - job.queuedAt < YOUNG_MS;
-  if (found === "gone" && (isYoung || (job.status === "running" && !isServed))) return job;
-  return found === "gone" ? { ...job, status: "done", conclusion: "gone", doneAt: clock.now() } : found;
+  return believeJob(job, found, { now: clock.now(), isServed });
 }

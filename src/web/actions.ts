@@ -1,6 +1,7 @@
 import { type Context, Hono } from "hono";
 import { html } from "hono/html";
 import { z } from "zod";
+import { approveById } from "../control/approve.ts";
 import {
   destroyMachine,
   drainHost,
@@ -42,7 +43,7 @@ export function actionRoutes({ parts, rights, viewerOf }: ActionParts): Hono {
       return tell(c, viewer, await action.run(viewer.login), action.back);
     } catch (err) {
       if (!(err instanceof GitHubUnavailable)) throw err;
-      parts.log.warn({ by: viewer.login, err }, "rights could not be asked for");
+      parts.log.warn({ by: viewer.login, err }, "GitHub could not be asked for what somebody wants to do");
       return tell(c, viewer, NOT_ASKED, action.back);
     }
   }
@@ -54,6 +55,15 @@ export function actionRoutes({ parts, rights, viewerOf }: ActionParts): Hono {
       may: async (login) =>
         (await may(login)) || (repo !== undefined && (await rights.mayWrite(repo, login))),
       run: (by) => retryJob(id, by, parts),
+      back: `/jobs/${id}`,
+    });
+  });
+  routes.post("/jobs/:id{[0-9]{1,16}}/approve", async (c) => {
+    const id = Number(c.req.param("id"));
+    const job = await parts.store.findJob(id);
+    return act(c, {
+      may: async (login) => job !== undefined && (await rights.mayWrite(job.repo, login)),
+      run: (by) => approveById(id, by, parts),
       back: `/jobs/${id}`,
     });
   });
@@ -113,11 +123,11 @@ type Answer = { status: Told["status"] | 400 | 403 | 502; sentence: string };
 const NOT_ALLOWED: Answer = {
   status: 403,
   sentence:
-    "You may not do this, or not any more. Operators are named in mayfly.yml; a job may also be retried by whoever may write to its repository.",
+    "You may not do this, or not any more. Operators are named in mayfly.yml; a job may be retried and approved by whoever may write to its repository.",
 };
 const NOT_ASKED: Answer = {
   status: 502,
-  sentence: "GitHub could not be asked whether you may do this, so nothing was done. Try again in a minute.",
+  sentence: "GitHub did not answer, so this was not done, or not all of it. Try again in a minute.",
 };
 
 function tell(

@@ -5,8 +5,14 @@ import { assetUrl } from "./assets.ts";
 /** NB: `html` escapes whatever is put into it: names and logs come from outside. */
 export type Html = ReturnType<typeof html>;
 
-/** Who looks at a page. */
-export type Viewer = { login: string; isOperator: boolean; sees: (repo: string) => boolean };
+/** Who looks at a page. NB: what is shown to them may be a minute old; what they do is asked for anew. */
+export type Viewer = {
+  login: string;
+  isOperator: boolean;
+  sees: (repo: string) => boolean;
+  /** False, too, if GitHub cannot be asked. */
+  writes: (repo: string) => Promise<boolean>;
+};
 
 export type Page = {
   title: string;
@@ -38,7 +44,7 @@ export function layout({ title, body, viewer, liveAt }: Page): Html {
         <header class="top container">
           <a class="brand" href="/">Mayfly</a>
           ${liveAt === undefined ? "" : html`<span id="line" class="line" role="status"></span>`}
-          ${viewer === undefined ? "" : whoIsThere(viewer)}
+          ${viewer === undefined ? "" : html`<a class="place" href="/settings">Settings</a> ${whoIsThere(viewer)}`}
         </header>
         <main class="container" id="content" ${liveAt === undefined ? "" : html`data-live="${liveAt}"`}>${body}</main>
         ${viewer === undefined ? "" : html`<footer class="container quiet"><small>Times are UTC.</small></footer>`}
@@ -100,7 +106,7 @@ export function table(
     [isWide ? "wide" : "", isNumber ? "number" : ""].join(" ").trim();
   return html`<table aria-label="${what}">
     <thead>
-      <tr>${columns.map((column) => html`<th scope="col" class="${classOf(column)}">${column.name}</th>`)}</tr>
+      <tr>${columns.map((column) => (column.name === "" ? html`<td></td>` : html`<th scope="col" class="${classOf(column)}">${column.name}</th>`))}</tr>
     </thead>
     <tbody>
       ${rows.map(

@@ -3,6 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import { csrf } from "hono/csrf";
 import { HTTPException } from "hono/http-exception";
 import { secureHeaders } from "hono/secure-headers";
+import { GitHubUnavailable } from "../ports.ts";
 import { actionRoutes } from "./actions.ts";
 import { assetRoutes } from "./assets.ts";
 import { jobPage } from "./job.ts";
@@ -13,6 +14,7 @@ import type { PagesParts } from "./parts.ts";
 import { LARGEST_FORM, PAGE_POLICY } from "./policy.ts";
 import { rights as newRights } from "./rights.ts";
 import { sessions as newSessions, type Session } from "./session.ts";
+import { settingsRoutes } from "./settings/routes.ts";
 import { signInRoutes } from "./sign-in.ts";
 import { statusBody } from "./status.ts";
 
@@ -40,6 +42,11 @@ export function pageRoutes(parts: PagesParts): Hono {
     login,
     sees,
     isOperator: await rights.looksLikeOperator(login),
+    writes: (repo) =>
+      rights.looksLikeWriter(repo, login).catch((error: unknown) => {
+        if (error instanceof GitHubUnavailable) return false;
+        throw error;
+      }),
   });
   const viewerOf = async (c: Context) => {
     const session = await sessions.read(c);
@@ -56,6 +63,7 @@ export function pageRoutes(parts: PagesParts): Hono {
   routes.route("/", assetRoutes());
   routes.route("/", signInRoutes(parts, sessions));
   routes.route("/", actionRoutes({ parts, rights, viewerOf }));
+  routes.route("/", settingsRoutes({ parts, rights, viewerOf }));
 
   function show(path: string, everyMs: number, page: Show): void {
     const liveAt = path === "/" ? "/live" : `${path}/live`;

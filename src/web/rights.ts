@@ -5,21 +5,22 @@ export type RightsParts = {
   /** Logins, and teams as `org/team`. */
   operators: readonly string[];
   repositories: readonly RepoName[];
-  github: Pick<GitHub, "isMember" | "mayWrite">;
+  github: Pick<GitHub, "isMember" | "mayWrite" | "administers">;
   clock: Clock;
 };
 
+/** What is done is asked anew; what is shown may be a minute old. All but `looksLikeOperator` throw `GitHubUnavailable` if GitHub could not be asked. */
 export type Rights = {
-  /** For what is shown. NB: who is in a team is remembered for a minute, and taken as it was if GitHub does not answer. */
-  looksLikeOperator(login: string): Promise<boolean>;
-  /** For what is done: asked anew. Throws `GitHubUnavailable` when GitHub could not be asked. */
   isOperator(login: string): Promise<boolean>;
   mayWrite(repo: RepoName, login: string): Promise<boolean>;
+  administers(repo: RepoName, login: string): Promise<boolean>;
+  /** The same for what is shown. NB: remembered for a minute, and taken as it was if GitHub does not answer. */
+  looksLikeOperator(login: string): Promise<boolean>;
+  looksLikeWriter(repo: RepoName, login: string): Promise<boolean>;
+  looksLikeAdmin(repo: RepoName, login: string): Promise<boolean>;
 };
 
-const REMEMBER_MS = 60_000;
 const ASK_MS = 15_000;
-const MOST_REMEMBERED = 1000;
 
 /** Who may see everything, and who may do what. */
 export function rights({ operators, repositories, github, clock }: RightsParts): Rights {
@@ -29,7 +30,7 @@ export function rights({ operators, repositories, github, clock }: RightsParts):
     const repo = repositories.find((name) => name.toLowerCase().startsWith(`${org}/`));
     return team === undefined || repo === undefined ? [] : [{ repo, team }];
   });
-  const known = new Map<string, { at: number; is: boolean }>();
+  const remembered = memory(clock);
   const limit = () => AbortSignal.timeout(ASK_MS);
 
   async function isOperator(login: string): Promise<boolean> {
@@ -38,19 +39,36 @@ export function rights({ operators, repositories, github, clock }: RightsParts):
     return false;
   }
 
+  const mayWrite: Rights["mayWrite"] = (repo, login) => github.mayWrite(repo, login, limit());
+  const administers: Rights["administers"] = (repo, login) => github.administers(repo, login, limit());
   return {
     isOperator,
-    mayWrite: (repo, login) => github.mayWrite(repo, login, limit()),
-    async looksLikeOperator(login) {
-      const before = known.get(login);
-      if (before && clock.now() - before.at < REMEMBER_MS) return before.is;
-      const is = await isOperator(login).catch((error: unknown) => {
-        if (error instanceof GitHubUnavailable) return before?.is ?? false;
-        throw error;
-      });
-      if (known.size >= MOST_REMEMBERED) known.clear();
-      known.set(login, { at: clock.now(), is });
-      return is;
-    },
+    mayWrite,
+    administers,
+    looksLikeOperator: (login) => remembered(`operator ${login}`, () => isOperator(login), false),
+    looksLikeWriter: (repo, login) => remembered(`write ${repo} ${login}`, () => mayWrite(repo, login)),
+    looksLikeAdmin: (repo, login) => remembered(`admin ${repo} ${login}`, () => administers(repo, login)),
+  };
+}
+
+const REMEMBER_MS = 60_000;
+const MOST_REMEMBERED = 1000;
+
+type Remembered = (key: string, ask: () => Promise<boolean>, otherwise?: boolean) => Promise<boolean>;
+
+/** Answers as before for a minute, and if nothing better can be had. `otherwise`: what is taken if nothing was ever known. */
+function memory(clock: Clock): Remembered {
+  const known = new Map<string, { at: number; is: boolean }>();
+  return async (key, ask, otherwise) => {
+    const before = known.get(key);
+    if (before && clock.now() - before.at < REMEMBER_MS) return before.is;
+    const is = await ask().catch((error: unknown) => {
+      const last = before?.is ?? otherwise;
+      if (error instanceof GitHubUnavailable && last !== undefined) return last;
+      throw error;
+    });
+    if (known.size >= MOST_REMEMBERED) known.clear();
+    known.set(key, { at: clock.now(), is });
+    return is;
   };
 }

@@ -21,7 +21,8 @@ export function signInRoutes(parts: PagesParts, sessions: Sessions): Hono {
   routes.get("/sign-in", async (c) => {
     const to = placeToGo(c.req.query("to"));
     if (await sessions.read(c)) return c.redirect(to);
-    return c.html(layout({ title: "Sign in", body: askPage(parts, to) }));
+    const isUnsaved = c.req.query("unsaved") !== undefined;
+    return c.html(layout({ title: "Sign in", body: askPage(parts, to, isUnsaved) }));
   });
 
   routes.get("/sign-in/github", async (c) => {
@@ -70,9 +71,11 @@ export function signInRoutes(parts: PagesParts, sessions: Sessions): Hono {
 
 const callbackOf = (publicUrl: string): string => `${publicUrl}/sign-in/callback`;
 
-/** Only a page of ours: what comes from outside must not send people elsewhere. */
-const placeToGo = (to: string | undefined): string =>
-  to !== undefined && /^\/(?:(?:jobs|machines)\/[\w-]{1,100})?$/.test(to) ? to : "/";
+/** A page of ours, with names as GitHub and Mayfly make them. */
+const PLACE = /^\/(?:(?:jobs|machines)\/[\w-]{1,100}|settings(?:\/[\w-]{1,100}\/[\w.-]{1,100})?)?$/;
+
+/** NB: what comes from outside must not send people elsewhere. */
+const placeToGo = (to: string | undefined): string => (to !== undefined && PLACE.test(to) ? to : "/");
 
 /** Of what there is to be seen, only what we serve matters. */
 const served = ({ login, repositories }: Person, { world }: PagesParts): Person => ({
@@ -130,10 +133,14 @@ const signInLink = (to: string): Html => html`<p>
   <a role="button" href="/sign-in/github?to=${encodeURIComponent(to)}">Sign in with GitHub</a>
 </p>`;
 
+const UNSAVED =
+  "Your sign-in had ended, so nothing was saved. Sign in again: it leads back to the page, where you have to type it once more.";
+
 /** Says what is missing if nobody can sign in. */
-function askPage({ signIn, publicUrl }: PagesParts, to: string): Html {
+function askPage({ signIn, publicUrl }: PagesParts, to: string, isUnsaved: boolean): Html {
   if (signIn && publicUrl !== undefined) {
     const sentences = [
+      ...(isUnsaved ? [UNSAVED] : []),
       "Mayfly gives every job of GitHub Actions its own throw-away virtual machine.",
       "Sign in to see the jobs of your repositories: where they wait, run and failed.",
     ];

@@ -107,10 +107,14 @@ function drainButton({ name, isDrained }: HostView): Html {
 }
 
 /** What has to do with the whole site, for operators. */
-export function siteSections({ at, installations, relay, jobs }: Overview, rest: readonly Fact[]): Html {
+export function siteSections(
+  { at, installations, relay, setAside, jobs }: Overview,
+  rest: readonly Fact[],
+): Html {
   const others = jobs.filter(({ isOurs }) => !isOurs).length;
   return html`${section("GitHub", githubTable(installations, at))}
     ${relay === undefined ? "" : html`<p class="quiet">Relay ${relay.relay}: ${relay.isConnected ? "connected" : "not connected"}, last event ${relay.lastEventAt === undefined ? "none yet" : moment(relay.lastEventAt, at)}.</p>`}
+    ${setAside === 0 ? "" : html`<p class="quiet">Webhooks that failed every try and are set aside until the next start: ${setAside}. The log says why.</p>`}
     ${others === 0 ? "" : html`<p class="quiet">Open jobs that are not for Mayfly, since no image fits their labels: ${others}.</p>`}
     ${section("What has changed", factList(rest, at))}`;
 }

@@ -3,6 +3,7 @@ import {
   type JobView,
   type MachineView,
   type Overview,
+  outsideOf,
   overviewOf,
   type PoolView,
 } from "../control/overview.ts";
@@ -25,7 +26,7 @@ export async function statusBody(parts: PagesParts, viewer: Viewer): Promise<Htm
   const lately = await parts.store.lately(REMEMBERED);
   const world = parts.world();
   const known = [...lately.machines, ...world.state.machines.values()];
-  const all = overviewOf(world, parts.standing(), parts.relay?.(), known);
+  const all = overviewOf(world, outsideOf(parts), known);
   const { at, machines, pools, jobs } = visible(all, viewer);
   const queue = jobs.filter(({ is }) => is !== "running" && is !== "done");
   const running = jobs.filter(({ is }) => is === "running");

@@ -109,7 +109,12 @@ function lifeOf(id: number): Fact[] {
 async function serve() {
   const catalogue = { hosts: [aHost()], repositories: [aRepository()] };
   const world = () => ({ ...aWorld({ catalogue, now: Date.now() }), state: store.state });
-  const answers = { isMember: async () => false, mayWrite: async () => false };
+  const no = async () => false;
+  const never = async () => "gone" as const;
+  const answers = {
+    ...{ isMember: no, mayWrite: no, administers: no, job: never, run: never },
+    rerunRun: async () => "refused" as const,
+  };
   const parts = {
     store,
     world,
@@ -122,10 +127,12 @@ async function serve() {
   const pages = pageRoutes({
     ...parts,
     operators: ["octocat"],
+    webUrl: "https://github.com",
     signIn: undefined,
     publicUrl: undefined,
     relay: undefined,
     standing: () => [],
+    setAside: () => [],
     filesOf: async () => ({}),
     closing: closing.signal,
     ring: () => {},

@@ -12,7 +12,7 @@ const RIGHTS = {
   contents: "read",
   metadata: "read",
 };
-const EVENTS = ["workflow_job", "check_run", "push"];
+const EVENTS = ["workflow_job", "check_run", "push", "repository"];
 const PAGE = "https://github.com/organizations/SpinW/settings/apps/mayfly-spinw";
 
 const APP: AppSeen = {
@@ -97,7 +97,7 @@ describe("the doctor, at GitHub", () => {
 
   test("says which rights and events the App lacks, and where to give them", async () => {
     const { checks: _, ...fewer } = RIGHTS;
-    const app = { permissions: { ...fewer, actions: "read" }, events: ["push"] };
+    const app = { permissions: { ...fewer, actions: "read" }, events: ["push", "repository"] };
 
     expect(await faultsOf({ app })).toEqual({
       "GitHub App": [

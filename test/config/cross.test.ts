@@ -106,6 +106,18 @@ const SIZES: FaultRow[] = [
     "mayfly.yml:20:10: SpinW/spinw wants 3 hot machines, and may have 2.",
   ],
   [
+    "no more machines are kept hot than admins may ask for",
+    "  - name: SpinW/spinw",
+    "  - name: SpinW/spinw\n    mostHot: { linux: 1 }\n    hot: { linux: 2 }",
+    'mayfly.yml:19:23: SpinW/spinw has 2 hot machines of linux by "hot", and mostHot allows 1.',
+  ],
+  [
+    "admins may ask for hot machines of the repository's images only",
+    "    images: [linux, matlab]",
+    "    images: [linux]\n    mostHot: { matlab: 1 }",
+    "mayfly.yml:20:24: There is no image of SpinW/spinw named matlab; known are linux.",
+  ],
+  [
     "only images of the repository are kept hot",
     "    images: [linux, matlab]",
     "    images: [linux]\n    hot: { matlab: 1 }",

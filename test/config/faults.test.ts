@@ -15,7 +15,7 @@ const KEYS: FaultRow[] = [
     "a key that resembles none is told with all that are known",
     "    images: [linux, matlab]",
     "    images: [linux, matlab]\n    colour: red",
-    "mayfly.yml:20:5: repositories[0].colour is no known key; known here are name, images, machines, hot, registration, onGiveUp, forks.",
+    "mayfly.yml:20:5: repositories[0].colour is no known key; known here are name, images, machines, hot, mostHot, registration, onGiveUp, forks.",
   ],
   [
     "a key that is missing is told at what it is missing in",

@@ -215,7 +215,7 @@ const CASES: Record<string, Case> = {
 };
 
 /** Nobody but operators sees what no repository of ours is about. */
-const OPERATOR = { login: "octocat", isOperator: true, sees: () => true };
+const OPERATOR = { login: "octocat", isOperator: true, sees: () => true, writes: async () => true };
 
 async function everywhere({ facts, world: parts = {}, standing = [] }: Case) {
   const catalogue = { hosts: [aHost()], ...parts.catalogue };

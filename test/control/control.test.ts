@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { askController } from "../../src/control/client.ts";
 import type { Fact } from "../../src/core/facts.ts";
-import { M1, M2, NOW } from "../support/build.ts";
+import { mayfly } from "../cli-site.ts";
+import { aRepository, M1, M2, NOW } from "../support/build.ts";
 import { created, seen } from "../support/facts.ts";
 import { controller, controllerIn, newFolder, STANDING } from "./controller.ts";
 
@@ -29,10 +30,25 @@ describe("the controller, asked what there is", () => {
     });
   });
 
-  test("tells how its installations stand with GitHub's limits", async () => {
-    const { ask } = await controller();
+  test("tells how its installations stand with GitHub's limits, and which repositories of the catalogue they have", async () => {
+    const repositories = [aRepository({ name: "Octo/SpinW" })];
+    const { ask } = await controllerIn(newFolder(), { world: { catalogue: { repositories } } });
 
-    expect(await ask("/ps")).toMatchObject({ installations: [STANDING] });
+    expect(await ask("/ps")).toMatchObject({
+      installations: [{ ...STANDING, repositories: ["Octo/SpinW"] }],
+    });
+  });
+
+  test("tells how many webhooks failed every try, also to people", async () => {
+    const folder = newFolder();
+    const config = join(folder, "mayfly.yml");
+    writeFileSync(config, `data: ${folder}\n`);
+    const { ask } = await controllerIn(folder, { setAside: ["a", "b"] });
+
+    const { stdout } = await mayfly(["ps", "--config", config]);
+
+    expect(await ask("/ps")).toMatchObject({ setAside: 2 });
+    expect(stdout).toContain("Webhooks that failed every try and are set aside until the next start: 2.");
   });
 });
 

@@ -10,10 +10,15 @@ import type { Standing } from "../../src/ports.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { aHost, aWorld, hours, NOW, type WorldParts } from "../support/build.ts";
 import { keptLog } from "../support/log.ts";
+import { fakeGitHub } from "../support/ring.ts";
 
 /** The controller's socket on a store in memory, to be asked as the commands ask it. */
 
-export const STANDING = { installation: 77, repositories: ["octo/spinw"], limitedUntil: NOW + 20_000 };
+export const STANDING = {
+  installation: 77,
+  repositories: ["octo/spinw", "octo/other"],
+  limitedUntil: NOW + 20_000,
+};
 
 type Parts = {
   facts?: Fact[];
@@ -21,6 +26,7 @@ type Parts = {
   isBroken?: boolean;
   world?: WorldParts;
   standing?: Standing[];
+  setAside?: string[];
   /** Logs, by machine and file. */
   files?: Record<string, Record<string, string>>;
 };
@@ -49,7 +55,17 @@ export async function controllerIn(folder: string, parts: Parts = {}) {
   const standing = () => parts.standing ?? [STANDING];
   const clock = { now: () => NOW, until: async () => {} };
   const filesOf = async ({ name }: { name: string }) => files[name] ?? {};
-  const asked = { store, world, standing, filesOf, historyMs: hours(24 * 100) };
+  const github = fakeGitHub();
+  const setAside = () => parts.setAside ?? [];
+  const asked = {
+    store,
+    world,
+    github: github.port,
+    standing,
+    setAside,
+    filesOf,
+    historyMs: hours(24 * 100),
+  };
   const all = { ...asked, path, ring, clock, log: kept.log };
   const { close } = await startControl(all);
   let isClosed = false;
@@ -60,6 +76,7 @@ export async function controllerIn(folder: string, parts: Parts = {}) {
   onTestFinished(closeOnce);
   return {
     store,
+    github,
     path,
     close: closeOnce,
     rings: () => rings,

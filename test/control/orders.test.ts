@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Fact } from "../../src/core/facts.ts";
-import { aRepository, aRunSeen, M1, minutes, NOW, REPO } from "../support/build.ts";
+import type { JobSeen } from "../../src/core/types.ts";
+import { GitHubUnavailable } from "../../src/ports.ts";
+import { aJobSeen, aRepository, aRunSeen, M1, minutes, NOW, REPO } from "../support/build.ts";
 import { created, seen } from "../support/facts.ts";
 import { controller, controllerIn, newFolder } from "./controller.ts";
 
@@ -33,13 +35,15 @@ describe("the controller, told to retry a job", () => {
 describe("the controller, told to approve a job", () => {
   const site = (forks: "approve" | "refuse", ...facts: Fact[]) =>
     controllerIn(newFolder(), { facts, world: { catalogue: { repositories: [aRepository({ forks })] } } });
+  const ended: Partial<JobSeen> = { status: "done", conclusion: "cancelled" };
 
   test("lets a fork's job run, at its commit and for its attempt", async () => {
-    const { tell, store, rings, ask } = await site("approve", seen(1), lookedUp);
+    const { tell, store, github, rings, ask } = await site("approve", seen(1), lookedUp);
+    github.jobs.set(1, aJobSeen());
 
     const sentence = await tell("/jobs/1/approve");
 
-    expect(sentence).toBe("Job 1 may run, with all jobs of attempt 1 of its run 100, at commit aaaaaaa.");
+    expect(sentence).toContain("The jobs of this attempt of the run get machines now.");
     expect([...store.state.runs.values()]).toMatchObject([
       { id: 100, attempt: 1, approved: { by: "an operator", sha: "a".repeat(40) } },
     ]);
@@ -47,20 +51,39 @@ describe("the controller, told to approve a job", () => {
     expect(await ask("/why/1")).toMatchObject({ title: "1st in the queue" });
   });
 
-  test("does not overrule the repository's own rule", async () => {
-    const { tell, store } = await site("refuse", seen(1), lookedUp);
+  test("has the run of one run again that has ended meanwhile", async () => {
+    const { tell, github } = await site("approve", seen(1), lookedUp);
+    github.jobs.set(1, aJobSeen(ended));
+    github.runsSeen.set(100, aRunSeen());
 
-    await expect(tell("/jobs/1/approve")).rejects.toThrow('"forks: approve" in mayfly.yml lets such jobs');
-    expect([...store.state.runs.values()].flatMap(({ approved }) => approved ?? [])).toEqual([]);
+    const sentence = await tell("/jobs/1/approve");
+
+    expect(sentence).toContain("GitHub was asked to run its run again");
+    expect(github.calls("rerunRun")).toBe(1);
   });
 
-  test("does nothing about a job that waits for nobody, or that is over", async () => {
-    const over = seen(2, { status: "done", conclusion: "cancelled" });
-    const { tell, rings } = await site("approve", seen(1), seen(2), over);
+  test("does not overrule the repository's own rule", async () => {
+    const { tell, store, github } = await site("refuse", seen(1), lookedUp);
+
+    await expect(tell("/jobs/1/approve")).rejects.toThrow("waits for nobody's approval");
+    expect([...store.state.runs.values()].flatMap(({ approved }) => approved ?? [])).toEqual([]);
+    expect(github.calls("job")).toBe(0);
+  });
+
+  test("does nothing about a job that waits for nobody, or that it does not know", async () => {
+    const { tell, rings } = await site("approve", seen(1));
 
     await expect(tell("/jobs/1/approve")).rejects.toThrow("waits for nobody's approval. mayfly why 1");
-    await expect(tell("/jobs/2/approve")).rejects.toThrow("is run again by Approve on its check run");
+    await expect(tell("/jobs/404/approve")).rejects.toThrow("Nothing is known of job 404.");
     expect(rings()).toBe(0);
+  });
+
+  test("does nothing while GitHub cannot be asked", async () => {
+    const { tell, store, github } = await site("approve", seen(1), lookedUp);
+    github.fails("job", new GitHubUnavailable("down"));
+
+    await expect(tell("/jobs/1/approve")).rejects.toThrow("GitHub could not be asked just now");
+    expect([...store.state.runs.values()].flatMap(({ approved }) => approved ?? [])).toEqual([]);
   });
 });
 

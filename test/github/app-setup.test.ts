@@ -17,7 +17,7 @@ describe("how the App is set up", () => {
     expect(app).toMatchObject({
       owner: { login: "mayfly-operators", isOrganization: true },
       permissions: { actions: "read", checks: "write" },
-      events: ["check_run", "push", "workflow_job"],
+      events: ["check_run", "push", "repository", "workflow_job"],
       hook: { url: WEBHOOK.url, contentType: "json", hasSecret: true },
     });
     expect(Math.abs((app.at ?? 0) - Date.now())).toBeLessThan(5_000);

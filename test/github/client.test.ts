@@ -171,7 +171,7 @@ describe("a budget", () => {
 
   test("that is spent surfaces the hour's end, whether GitHub says so or we know it", async () => {
     const { gh, github, open } = await startPort();
-    await github.installed(NO_LIMIT);
+    await github.installed(["SpinW", "octo"], NO_LIMIT);
     gh.addRepository("other/spinw");
     gh.world.hourlyLimit = 1;
     await github.runners("other/spinw", NO_LIMIT);
@@ -197,7 +197,7 @@ describe("the app", () => {
     gh.addRepository("asleep/fourth");
     gh.suspend("asleep/fourth", true);
 
-    const names = await github.installed(NO_LIMIT);
+    const names = await github.installed(["SpinW", "other", "asleep"], NO_LIMIT);
 
     expect(names).toEqual([REPO, "SpinW/second", "other/third"]);
   });

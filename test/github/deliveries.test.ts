@@ -37,7 +37,7 @@ describe("the delivery log", () => {
       "installation created",
     ]);
     const newest = gh.deliveries().at(-1);
-    expect(entries[0]).toMatchObject({ id: String(newest?.id), guid: newest?.guid, redelivery: false });
+    expect(entries[0]).toMatchObject({ id: String(newest?.id), guid: newest?.guid });
   });
 
   test("has ids that are too large for a number", async () => {
@@ -80,7 +80,7 @@ describe("the delivery log", () => {
 
     const { entries } = await github.deliveries(0, NO_LIMIT);
 
-    expect(entries.map(({ redelivery }) => redelivery)).toEqual([true, false]);
+    expect(entries).toHaveLength(2);
     expect(entries[0]?.guid).toBe(entries[1]?.guid);
   });
 

@@ -67,19 +67,24 @@ describe("a job that is run again", () => {
 
 describe("a person", () => {
   test.for([
-    ["admin", true],
-    ["write", true],
-    ["read", false],
-  ] as const)("with the right %s may write: %s", async ([permission, expected]) => {
-    const { gh, github } = await startPort();
-    gh.addCollaborator(REPO, "mona", permission);
+    ["admin", true, true],
+    ["write", true, false],
+    ["read", false, false],
+  ] as const)(
+    "with the right %s may write: %s, and administers: %s",
+    async ([right, writes, administers]) => {
+      const { gh, github } = await startPort();
+      gh.addCollaborator(REPO, "mona", right);
 
-    expect(await github.mayWrite(REPO, "mona", NO_LIMIT)).toBe(expected);
-  });
+      expect(await github.mayWrite(REPO, "mona", NO_LIMIT)).toBe(writes);
+      expect(await github.administers(REPO, "mona", NO_LIMIT)).toBe(administers);
+    },
+  );
 
   test("whom the repository does not know may not", async () => {
     const { github } = await startPort();
 
     expect(await github.mayWrite(REPO, "nobody-in-particular", NO_LIMIT)).toBe(false);
+    expect(await github.administers(REPO, "nobody-in-particular", NO_LIMIT)).toBe(false);
   });
 });

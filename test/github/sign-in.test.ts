@@ -3,14 +3,17 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { githubSignIn } from "../../src/github/sign-in.ts";
 import type { SignIn } from "../../src/ports.ts";
 import { type EmulatedGitHub, type GitHubOptions, startGitHub } from "../rig/github/server.ts";
+import { keptLog } from "../support/log.ts";
 import { answerGitHub } from "../support/sign-in.ts";
 
 const CALLBACK = "https://mayfly.example.org/sign-in/callback";
 const NO_LIMIT = new AbortController().signal;
 
 let github: EmulatedGitHub;
+let kept: ReturnType<typeof keptLog>;
 
 beforeEach(async () => {
+  kept = keptLog();
   github = await startGitHub({ callbacks: [CALLBACK] });
   github.addRepository("octo/spinw", { private: true });
   github.addRepository("octo/horace");
@@ -21,7 +24,7 @@ beforeEach(async () => {
 afterEach(() => github.close());
 
 const signInAt = ({ app, url, apiUrl }: EmulatedGitHub, secret = app.clientSecret): SignIn =>
-  githubSignIn({ clientId: app.clientId, clientSecret: secret, webUrl: url, apiUrl });
+  githubSignIn({ clientId: app.clientId, clientSecret: secret, webUrl: url, apiUrl, log: kept.log });
 
 /** A person goes to GitHub and back. */
 async function codeFor(login: string, at = github) {
@@ -64,6 +67,43 @@ describe("somebody who signs in", () => {
 
     expect(await signInAt(late).person({ code, verifier, callback: CALLBACK }, NO_LIMIT)).toBe("refused");
   });
+});
+
+describe("the token of somebody who signs in", () => {
+  const signIn = async () => {
+    const { code, verifier } = await codeFor("mona");
+    return signInAt(github).person({ code, verifier, callback: CALLBACK }, NO_LIMIT);
+  };
+
+  test("is worth nothing once it is known who they are", async () => {
+    await signIn();
+
+    expect(github.calls.at(-1)).toMatchObject({ operation: "apps/delete-token", status: 204 });
+    expect(github.world.userTokens.size).toBe(0);
+    expect(kept.lines).toEqual([]);
+  });
+
+  test("is worth nothing either when GitHub tells nothing of them", async () => {
+    github.faults.answers.push({ operation: "apps/list-installations-for-authenticated-user", status: 502 });
+
+    await expect(signIn()).rejects.toThrow("github did not answer");
+    expect(github.world.userTokens.size).toBe(0);
+  });
+
+  test.each([{ status: 500 }, { cut: true }])(
+    "hinders nobody when it cannot be revoked (%j), and the log says so without it",
+    async (fault) => {
+      github.faults.answers.push({ operation: "apps/delete-token", ...fault });
+
+      const person = await signIn();
+
+      expect(person).toMatchObject({ login: "mona" });
+      expect(kept.text()).toContain("could not be revoked");
+      for (const secret of [...github.world.userTokens.keys(), github.app.clientSecret])
+        expect(kept.text()).not.toContain(secret);
+      expect(github.world.userTokens.size).toBe(1);
+    },
+  );
 });
 
 describe("a sign-in that cannot be judged", () => {

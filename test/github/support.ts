@@ -46,13 +46,13 @@ export async function startPort(
       onLimited: settings.onLimited,
       limitedUntil,
     });
-  const { github, probot, standing } = open();
+  const { github, files, probot, standing } = open();
   /** Calls made so far, as `200 checks/create`; the fetching of tokens and ids left out. */
   const calls = () =>
     gh.calls
       .map(({ status, operation }) => `${status} ${operation}`)
       .filter((call) => !/apps\/(create-installation-access-token|get-repo-installation)/.test(call));
-  return { gh, github, probot, standing, clock, calls, logged: text, open };
+  return { gh, github, files, probot, standing, clock, calls, logged: text, open };
 }
 
 export const aRepository = (change: Partial<Repository> = {}): Repository => ({

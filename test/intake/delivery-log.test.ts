@@ -20,7 +20,6 @@ const sent = (id: number, agoMs: number, changes: Partial<DeliveryEntry> = {}): 
   event: "workflow_job",
   action: "queued",
   at: ago(agoMs),
-  redelivery: false,
   ...changes,
 });
 
@@ -131,7 +130,7 @@ describe("the delivery log", () => {
   });
 
   test("is asked once for a webhook that was sent several times", async () => {
-    const again = sent(2, seconds(10), { guid: "guid-1", redelivery: true });
+    const again = sent(2, seconds(10), { guid: "guid-1" });
     const { github } = await watching({ log: [again, sent(1, seconds(20))] });
 
     expect(github.calls("delivery")).toBe(1);

@@ -43,8 +43,9 @@ async function start({ github, ...place }: Place, { crash = false } = {}) {
     clock,
   });
   const nothing = () => {};
+  const rings = { ring: nothing, sweepSoon: nothing, readSettings: async () => {} };
   const { record, findJob } = store;
-  const parts = { record, findJob, ring: nothing, sweepSoon: nothing, github: port, clock, log };
+  const parts = { ...rings, record, findJob, github: port, clock, log };
   await probot.load(mayflyApp({ ...parts, serves: () => true }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   const routes = webhookRoutes({ secrets: [SECRET], keep: store.keep, wake: reader.wake, clock, log });

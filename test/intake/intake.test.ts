@@ -44,6 +44,7 @@ async function start(place?: Awaited<ReturnType<typeof aPlace>>) {
     findJob: store.findJob,
     ring: () => {},
     sweepSoon: () => {},
+    readSettings: async () => {},
     github,
     serves: () => true,
     clock: systemClock,

@@ -1,16 +1,16 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { closeOrphans } from "../../src/intake/orphans.ts";
 import { GitHubUnavailable } from "../../src/ports.ts";
 import { memoryStore } from "../../src/store/memory.ts";
-import { aJob, aJobSeen, REPO } from "../support/build.ts";
+import { aJob, aJobSeen, minutes, REPO } from "../support/build.ts";
 import { fakeClock, settled } from "../support/clock.ts";
 import { keptLog } from "../support/log.ts";
 import { type FakeGitHub, fakeGitHub } from "../support/ring.ts";
 
-type Parts = { repositories?: string[]; trouble?: (github: FakeGitHub) => void };
+type Parts = { repositories?: string[]; isNew?: boolean; trouble?: (github: FakeGitHub) => void };
 
 /** Check runs 901 to 903 are open, of the jobs 1 to 3: one runs, one is done, and of one GitHub knows nothing any more. */
-function anEvilMorning({ repositories = [REPO], trouble }: Parts = {}) {
+function anEvilMorning({ repositories = [REPO], isNew = true, trouble }: Parts = {}) {
   const github = fakeGitHub();
   const store = memoryStore();
   const { log, lines } = keptLog();
@@ -18,9 +18,16 @@ function anEvilMorning({ repositories = [REPO], trouble }: Parts = {}) {
   github.jobs.set(1, aJobSeen({ id: 1, status: "running" }));
   github.jobs.set(2, aJobSeen({ id: 2, status: "done", conclusion: "success" }));
   trouble?.(github);
-  const parts = { github: github.port, repositories, state: () => store.state, clock: fakeClock(), log };
-  const close = () => closeOrphans(parts, new AbortController().signal);
-  return { github, store, lines, close, open: () => github.openChecks.map(({ id }) => id) };
+  const clock = fakeClock();
+  const parts = { github: github.port, repositories, state: () => store.state, isNew, clock, log };
+  const stop = new AbortController();
+  onTestFinished(() => stop.abort());
+  const close = () => closeOrphans(parts, stop.signal).first;
+  const pass = async (ms: number) => {
+    await clock.advance(ms);
+    await settled();
+  };
+  return { github, store, lines, close, pass, open: () => github.openChecks.map(({ id }) => id) };
 }
 
 describe("check runs that a lost store has left open", () => {
@@ -55,13 +62,41 @@ describe("check runs that a lost store has left open", () => {
     expect(open()).toEqual([901]);
   });
 
-  test("are not looked for where the App is not installed", async () => {
-    const { close, github, store } = anEvilMorning();
-    store.state.withoutAccess.add(REPO);
+  test("are not looked for on a store that knows what was, however often Mayfly starts", async () => {
+    const { close, pass, github } = anEvilMorning({ isNew: false });
 
     await close();
+    await pass(minutes(60));
 
     expect(github.calls("openChecks")).toBe(0);
+  });
+
+  test("are not looked for where the App is not installed, but as soon as it is again", async () => {
+    const { close, pass, github, store, open } = anEvilMorning({ isNew: false });
+    store.state.withoutAccess.add(REPO);
+    await close();
+    await pass(minutes(60));
+    expect(github.calls("openChecks")).toBe(0);
+
+    store.state.withoutAccess.delete(REPO);
+    await pass(minutes(1));
+
+    expect(open()).toEqual([901]);
+  });
+
+  test("are looked for until that has succeeded once, with a rest after each failure", async () => {
+    const { close, pass, github, open } = anEvilMorning({
+      trouble: (github) => github.fails("openChecks", new GitHubUnavailable("502")),
+    });
+    await close();
+    await pass(minutes(9));
+    expect(github.calls("openChecks")).toBe(1);
+
+    await pass(minutes(2));
+    expect(open()).toEqual([901]);
+    await pass(minutes(60));
+
+    expect(github.calls("openChecks")).toBe(2);
   });
 
   test("of a repository that cannot be asked do not hide those of the next", async () => {

@@ -157,6 +157,22 @@ describe("the reader", () => {
     await reader.close();
   });
 
+  test("lets a second pass though the limit's end that GitHub named is past", async () => {
+    let tries = 0;
+    const { reader, clock, settle } = start(async () => {
+      tries += 1;
+      throw new GitHubUnavailable("limited", { retryAt: clock.now() - 1 });
+    }, "click");
+
+    await settle();
+    expect(tries).toBe(1);
+    await clock.advance(1_000);
+    await settle();
+
+    expect(tries).toBe(2);
+    await reader.close();
+  });
+
   test("is not held up by more poison than it reads at once", async () => {
     const poison = Array.from({ length: 40 }, (_, index) => `poison-${index}`);
     const { reader, settle, unread } = start(

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
-import { SITE_LABELS, type Site, startSite } from "./site.ts";
+import { SITE_LABELS, SITE_REPO, type Site, startSite } from "./site.ts";
 
 const LIMIT_MS = 120_000;
 const labels = [...SITE_LABELS];
@@ -13,6 +13,9 @@ export async function takePages(browser: Browser, images: string): Promise<void>
   const site = await startSite({
     ...{ driver: "fake", folder, controller: "lab", machines: 3 },
     image: { cpus: 2, memory: "4 GiB" },
+    settings: {
+      repositories: [{ name: SITE_REPO, images: ["linux"], machines: 10, mostHot: { linux: 2 } }],
+    },
   });
   try {
     const job = await fill(site);
@@ -22,10 +25,26 @@ export async function takePages(browser: Browser, images: string): Promise<void>
     await page.goto(`${site.web}/jobs/${job}`);
     await page.getByRole("status").getByText("Live").waitFor();
     await page.screenshot({ path: join(images, "job.png"), clip: { x: 0, y: 0, width: 1100, height: 620 } });
+    await takeSettings(page, site, images);
   } finally {
     await site.close();
     await rm(folder, { recursive: true });
   }
+}
+
+/** A label was given, and is tried. */
+async function takeSettings(page: Page, { web, repo }: Site, images: string): Promise<void> {
+  await page.goto(`${web}/settings/${repo}`);
+  await page.getByLabel("More labels, in this repository").fill("spinw-docs");
+  await page.getByLabel("Hot machines").fill("1");
+  await page.getByLabel("Approve.").check();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Saved.").waitFor();
+  await page.getByLabel("What stands behind").fill("[self-hosted, spinw-docs]");
+  await page.getByRole("button", { name: "Try it" }).click();
+  await page.locator("#outcome").waitFor();
+  await page.getByText("The same as").click();
+  await page.screenshot({ path: join(images, "settings.png"), fullPage: true });
 }
 
 /** Answers a job that runs. */

@@ -1,9 +1,11 @@
 import { pino } from "pino";
 import { actor } from "../../src/act.ts";
 import { apply } from "../../src/core/apply.ts";
+import { versionOf } from "../../src/core/apply-settings.ts";
 import { emptyState, type Fact, type State } from "../../src/core/facts.ts";
 import { machineName } from "../../src/core/name.ts";
-import type { JobSeen } from "../../src/core/types.ts";
+import { inForce, type Settings } from "../../src/core/settings.ts";
+import type { JobSeen, RepoName } from "../../src/core/types.ts";
 import { sweepJobs } from "../../src/intake/sweep.ts";
 import { observer } from "../../src/observe.ts";
 import type { Clock, Driver, GitHub, Guests, Registration, Store } from "../../src/ports.ts";
@@ -23,6 +25,8 @@ export type Controller = {
   retry: (job: number) => void;
   /** Somebody pressed Approve on the job's check run. False: nobody was there to hear it. */
   approve: (job: JobSeen, attempt: number) => boolean;
+  /** An admin saves a repository's settings. False: nobody was there to take them. */
+  save: (repo: RepoName, settings: Settings) => boolean;
   listener: Listener;
   kills: () => number;
 };
@@ -89,7 +93,29 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
       );
 
   async function record(facts: readonly Fact[]): Promise<void> {
-    for (const fact of facts) apply(state, fact);
+    for (const fact of facts) {
+      apply(state, fact);
+      if (fact.kind === "machine-created") checkSettings(fact.repo);
+    }
+  }
+
+  /** What an admin has set holds for every machine that is ordered. */
+  function checkSettings(repo: RepoName): void {
+    const { paused, machines = Number.POSITIVE_INFINITY } = inForce(state.settings, repo).settings;
+    const standing = [...state.machines.values()].filter(
+      (machine) => machine.repo === repo && machine.destroyedAt === undefined,
+    );
+    if (paused || standing.length > machines)
+      sim.violations.push(`a machine was ordered for ${repo} against its settings`);
+  }
+
+  function save(repo: RepoName, settings: Settings): boolean {
+    if (!life) return false;
+    sim.tell(`settings of ${repo}: ${JSON.stringify(settings)}`);
+    const version = versionOf(state.settings.get(repo) ?? {}) + 1;
+    apply(state, { kind: "settings-saved", at: clock.now(), repo, settings, version, by: "mona" });
+    life.ring();
+    return true;
   }
 
   function start(): void {
@@ -165,6 +191,7 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
         rerunJob: effect(mine, github.rerunJob),
         rerunRun: effect(mine, github.rerunRun),
         mayWrite: question(mine, github.mayWrite),
+        administers: question(mine, github.administers),
         isMember: question(mine, github.isMember),
         publish: effect(mine, github.publish),
         openChecks: question(mine, github.openChecks),
@@ -243,6 +270,7 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
       apply(state, { kind: "job-retried", at: clock.now(), job, by: "mona" });
       life.ring();
     },
+    save,
     approve: ({ id: job, runId: run, headSha: sha }, attempt) => {
       if (!life) return false;
       sim.tell(`approval of attempt ${attempt} of run ${run}`);

@@ -260,7 +260,7 @@ export function simGitHub(sim: Sim, { deliver, knows }: SimController): SimGitHu
     });
 
   const port: GitHub = {
-    installed: (signal) => callOver(sim, signal, () => REPOS.filter((repo) => !removed.has(repo))),
+    installed: (_owners, signal) => callOver(sim, signal, () => REPOS.filter((repo) => !removed.has(repo))),
     isInstalled: (repo, signal) => callOver(sim, signal, () => !removed.has(repo)),
     runners: (repo, signal) =>
       inRepo(repo, signal, () =>
@@ -295,6 +295,7 @@ export function simGitHub(sim: Sim, { deliver, knows }: SimController): SimGitHu
     rerunJob: async () => "refused",
     rerunRun: async () => "refused",
     mayWrite: async () => true,
+    administers: async () => true,
     isMember: async () => true,
     publish: (job, { digest, status, actions }, known, signal) =>
       inRepo(job.repo, signal, () => {

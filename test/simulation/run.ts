@@ -1,3 +1,4 @@
+import { inForce, type Settings } from "../../src/core/settings.ts";
 import { type Controller, simController } from "./controller.ts";
 import { type SimGitHub, type SimJob, simGitHub } from "./github.ts";
 import { type SimHosts, type SimVm, simHosts } from "./hosts.ts";
@@ -18,6 +19,8 @@ const PATIENCE_MS = 45 * MINUTE;
 const HORIZON_MS = FAULTS_MS + PATIENCE_MS + 45 * MINUTE;
 const LOOK_MS = 15_000;
 const HELD_MS = 20_000;
+/** An admin finds that nobody is there to take the settings. */
+const SAVE_AGAIN_MS = 10_000;
 
 /** Plays one scenario to its end and answers what went wrong. */
 export async function runScenario(scenario: Scenario): Promise<Result> {
@@ -30,6 +33,7 @@ export async function runScenario(scenario: Scenario): Promise<Result> {
   const hosts = simHosts(sim, github, controller.listener);
   controller.start();
   if (scenario.uninstall) planUninstall(sim, github, scenario.uninstall);
+  if (scenario.settings) planSettings(sim, controller, scenario.settings);
   const patient = new Map<number, number>();
   for (const { atMs, cancelAfterMs, holdAfterMs, approveAfterMs, ...order } of scenario.jobs) {
     sim.clock.at(sim.startedAt + atMs, () => {
@@ -77,6 +81,19 @@ function planUninstall(
     tell(`${name} installed the App again`);
     removed.delete(name);
   });
+}
+
+function planSettings(
+  { clock, startedAt }: Sim,
+  { save }: Controller,
+  { repo, paused, atMs, forMs }: NonNullable<Scenario["settings"]>,
+): void {
+  const name = REPOS[repo] ?? REPOS[0];
+  const saveAt = (at: number, settings: Settings, next: () => void) =>
+    clock.at(at, () => (save(name, settings) ? next() : saveAt(clock.now() + SAVE_AGAIN_MS, settings, next)));
+  saveAt(startedAt + atMs, paused ? { paused } : { machines: 1 }, () =>
+    saveAt(clock.now() + forMs, {}, () => {}),
+  );
 }
 
 type PlayedWorld = {
@@ -189,13 +206,15 @@ function checkRoom(world: PlayedWorld): void {
 }
 
 /** Jobs that wait, have no machine on their way, and could have one. */
-function idleRoom({ github, hosts }: PlayedWorld): Set<number> {
+function idleRoom({ github, hosts, controller }: PlayedWorld): Set<number> {
   const vms = [...hosts.vms.values()];
   const count = (test: (vm: SimVm) => boolean) => vms.filter(test).length;
   if (!CATALOGUE.hosts.some(({ name, machines }) => count((vm) => vm.host === name) < machines))
     return new Set();
   const found = new Set<number>();
-  for (const { name, machines } of CATALOGUE.repositories) {
+  for (const { name, machines: most } of CATALOGUE.repositories) {
+    const { paused, machines = most } = inForce(controller.state().settings, name).settings;
+    if (paused) continue;
     if (count((vm) => vm.repo === name) >= machines) continue;
     for (const image of CATALOGUE.images) {
       const inPool = (vm: SimVm) => vm.repo === name && vm.image === image.name;

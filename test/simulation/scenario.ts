@@ -19,6 +19,8 @@ export type Scenario = {
   isPublic: boolean;
   /** A repository removes the App, and installs it again this much later. */
   uninstall?: { repo: number; atMs: number; forMs: number } | undefined;
+  /** An admin of a repository pauses it, or allows one machine only, and takes that back this much later. */
+  settings?: { repo: number; paused: boolean; atMs: number; forMs: number } | undefined;
 };
 
 export type PlannedJob = {
@@ -90,6 +92,7 @@ export function makeScenario(seed: number): Scenario {
   const fault = (most: number) => (!isCalm && dice.chance(0.35) ? dice.next() * most : 0);
   const count = dice.between(1, 7);
   const forks = random(seed ^ 0xf0f0);
+  const admins = random(seed ^ 0xad17);
   const hasForks = forks.chance(0.5);
   return {
     seed,
@@ -138,5 +141,13 @@ export function makeScenario(seed: number): Scenario {
             forMs: dice.between(MINUTE, 15 * MINUTE),
           }
         : undefined,
+    settings: admins.chance(0.3)
+      ? {
+          repo: admins.between(0, 1),
+          paused: admins.chance(0.5),
+          atMs: admins.between(0, 5 * MINUTE),
+          forMs: admins.between(MINUTE, 10 * MINUTE),
+        }
+      : undefined,
   };
 }

@@ -26,6 +26,7 @@ function* smallerOnes(scenario: Scenario): Generator<Scenario> {
     if (scenario.faults[kind] > 0) yield { ...scenario, faults: { ...scenario.faults, [kind]: 0 } };
   }
   if (scenario.wipe) yield { ...scenario, wipe: false };
+  if (scenario.settings) yield { ...scenario, settings: undefined };
   if (scenario.uninstall) yield { ...scenario, uninstall: undefined };
   if (scenario.retries) yield { ...scenario, retries: false };
   if (scenario.isPublic) yield { ...scenario, isPublic: false };

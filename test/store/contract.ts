@@ -10,6 +10,7 @@ import {
   drained,
   failed,
   heldNext,
+  savedSettings,
   seen,
   seenRun,
 } from "../support/facts.ts";
@@ -184,6 +185,34 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
 
       const times = Array.from(store.state.jobs.values(), ({ runCancelledAt }) => runCancelledAt);
       expect(times).toEqual([NOW, NOW, undefined]);
+    });
+
+    test("remembers settings, and who changed them for ever, whatever is told twice", async () => {
+      const store = await open();
+      const saved = savedSettings({ machines: 1 });
+      const file: Fact = {
+        kind: "settings-file",
+        at: NOW,
+        repo: "Octo/SpinW",
+        sha: "a1",
+        settings: { machines: 2 },
+      };
+
+      await store.record([saved, file, saved]);
+      await store.record([file, { ...file, sha: "b2", settings: undefined }]);
+      await store.prune({ facts: NOW + hours(1), rows: NOW + hours(1) });
+
+      expect(store.state.settings.get(REPO)).toEqual({
+        page: { settings: { machines: 1 }, version: 1, at: NOW, by: "mona" },
+      });
+      const history = await store.settingsHistory("octo/SPINW", 9);
+      expect(history.map((fact) => (fact.kind === "settings-file" ? fact.sha : fact.by))).toEqual([
+        "b2",
+        "a1",
+        "mona",
+      ]);
+      expect(await store.settingsHistory(REPO, 1)).toHaveLength(1);
+      expect(await store.settingsHistory("octo/other", 9)).toEqual([]);
     });
 
     test("remembers what is paused, and until when a machine is held", async () => {

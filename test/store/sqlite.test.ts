@@ -12,6 +12,7 @@ import {
   drained,
   failed,
   heldNext,
+  savedSettings,
   seen,
   seenRun,
 } from "../support/facts.ts";
@@ -61,6 +62,8 @@ describe("a store that is opened again", () => {
       { kind: "job-given-up", at: NOW + 4, job: 1, cause: "" },
       { kind: "github-limited", at: NOW, installation: 7, until: NOW + hours(1) },
       approvedRun(7),
+      savedSettings({ machines: 1 }),
+      { kind: "settings-file", at: NOW, repo: REPO, sha: "a1", settings: {} },
     ]);
     await first.close();
     const stepped = NOW - hours(24 * 400);
@@ -79,6 +82,7 @@ describe("a store that is opened again", () => {
       gaveUpAt: stepped,
     });
     expect(state.limited.get(7)).toEqual({ at: stepped, until: stepped + hours(1) });
+    expect(state.settings.get(REPO)).toMatchObject({ page: { at: stepped }, file: { at: stepped } });
     expect(state.runs.get("7/1")).toMatchObject({ at: stepped, approved: { at: stepped, by: "mona" } });
   });
 
@@ -335,6 +339,15 @@ function anyFact(): fc.Arbitrary<Fact> {
       by: fc.string(),
     }),
     at.map((when) => heldNext(when)),
+    fc
+      .record({ machines: fc.nat(3) })
+      .chain((settings) => fc.nat(3).map((version) => savedSettings(settings, version))),
+    fc
+      .record({
+        sha: fc.constantFrom("a", "b"),
+        settings: fc.option(fc.record({ machines: fc.nat(3) }), { nil: undefined }),
+      })
+      .map((file) => ({ kind: "settings-file" as const, at: NOW, repo: REPO, ...file })),
     fc.record({ kind: fc.constant("machine-held"), at, machine, until: at, by: fc.string() }),
     fc.record({ kind: fc.constant("check-published"), at, job, check: fc.nat(9), digest: fc.string() }),
     fc.tuple(machine, fc.option(job, { nil: undefined })).map(([name, forJob]) => created(name, forJob)),

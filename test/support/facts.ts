@@ -1,4 +1,5 @@
 import type { Fact } from "../../src/core/facts.ts";
+import type { Settings } from "../../src/core/settings.ts";
 import type { JobSeen } from "../../src/core/types.ts";
 import type { Delivery } from "../../src/ports.ts";
 import { aJobSeen, aRunSeen, NOW, REPO } from "./build.ts";
@@ -55,6 +56,14 @@ export const seenRun = (run: number, at = NOW): Fact => ({
 });
 
 /** Its first attempt may run. */
+export const savedSettings = (settings: Settings, version = 1, by = "mona"): Fact => ({
+  kind: "settings-saved",
+  at: NOW,
+  repo: REPO,
+  settings,
+  version,
+  by,
+});
 export const approvedRun = (run: number, at = NOW): Fact => ({
   kind: "run-approved",
   at,

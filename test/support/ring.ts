@@ -172,7 +172,7 @@ export function fakeHost(): FakeHost {
 
 type GitHubVerb =
   | ("installed" | "isInstalled" | "runners" | "register" | "remove" | "job" | "openJobs" | "publish")
-  | ("run" | "cancelRun" | "rerunJob" | "rerunRun" | "mayWrite" | "isMember")
+  | ("run" | "cancelRun" | "rerunJob" | "rerunRun" | "mayWrite" | "administers" | "isMember")
   | ("openChecks" | "closeCheck" | "deliveries" | "delivery");
 
 export type FakeGitHub = Troubles<GitHubVerb> & {
@@ -277,6 +277,10 @@ export function fakeGitHub(now = () => NOW): FakeGitHub {
     },
     async mayWrite() {
       await call("mayWrite");
+      return true;
+    },
+    async administers() {
+      await call("administers");
       return true;
     },
     async publish(job, content, known) {

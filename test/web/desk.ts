@@ -1,11 +1,13 @@
 import type { Fact } from "../../src/core/facts.ts";
+import { settler } from "../../src/core/settings.ts";
+import type { Image, Repository, RunSeen } from "../../src/core/types.ts";
 import { githubSignIn } from "../../src/github/sign-in.ts";
 import { GitHubUnavailable } from "../../src/ports.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { changesOf } from "../../src/web/changes.ts";
 import { pageRoutes } from "../../src/web/pages.ts";
 import { type EmulatedGitHub, startGitHub } from "../rig/github/server.ts";
-import { aHost, anImage, aRepository, aWorld } from "../support/build.ts";
+import { aCatalogue, aHost, anImage, aRepository, aWorld } from "../support/build.ts";
 import { fakeClock } from "../support/clock.ts";
 import { keptLog } from "../support/log.ts";
 import { answerGitHub } from "../support/sign-in.ts";
@@ -19,11 +21,17 @@ export type DeskOptions = {
   operators?: string[];
   isSignInSet?: boolean;
   files?: Record<string, string>;
+  /** Laid over octo/spinw of the catalogue. */
+  repository?: Partial<Repository>;
+  images?: readonly Image[];
+  /** Ids of webhooks that failed every try. */
+  setAside?: string[];
 };
 
 /** The pages, an emulated GitHub to sign in with, and browsers that keep cookies. */
 export async function startDesk(options: DeskOptions = {}) {
-  const { facts = [], operators = ["octocat", "octo/admins"], isSignInSet = true, files = {} } = options;
+  const { facts = [], operators = ["octocat", "octo/admins"], isSignInSet = true } = options;
+  const { files = {}, setAside = [], repository = {}, images = [anImage()] } = options;
   const github = await startGitHub({ callbacks: [`${WEB}/sign-in/callback`] });
   github.addRepository("octo/spinw", { private: true });
   github.addRepository("octo/secret", { private: true });
@@ -34,17 +42,26 @@ export async function startDesk(options: DeskOptions = {}) {
   const store = memoryStore(changes.note);
   await store.record(facts);
   const { log, lines, text } = keptLog();
-  const repositories = [aRepository(), aRepository({ name: "octo/secret" })];
+  const repositories = [aRepository(repository), aRepository({ name: "octo/secret" })];
   const catalogue = {
     hosts: [aHost({ cpus: 8 }), aHost({ name: "lab2" })],
-    images: [anImage()],
+    images,
     repositories,
   };
-  const world = () => ({ ...aWorld({ catalogue, now: clock.now() }), state: store.state });
+  const settle = settler(aCatalogue(catalogue));
+  const world = () => ({
+    ...aWorld({ now: clock.now() }),
+    catalogue: settle(store.state.settings),
+    state: store.state,
+  });
   const closing = new AbortController();
   const { clientId, clientSecret } = github.app;
-  const signIn = githubSignIn({ clientId, clientSecret, webUrl: github.url, apiUrl: github.apiUrl });
+  const signIn = githubSignIn({ clientId, clientSecret, webUrl: github.url, apiUrl: github.apiUrl, log });
   let isDown = false;
+  const runs = new Map<number, RunSeen>();
+  const rerunRuns: number[] = [];
+  const right = (repo: string, login: string) =>
+    github.world.repos.get(repo.toLowerCase())?.collaborators.get(login);
   const asked = async <T>(answer: () => T): Promise<T> => {
     if (isDown) throw new GitHubUnavailable("down");
     return answer();
@@ -53,13 +70,22 @@ export async function startDesk(options: DeskOptions = {}) {
     ...{ store, world, changes, clock, log, operators, key: KEY, closing: closing.signal },
     github: {
       isMember: (_, team, login) => asked(() => github.world.teams.get(`octo/${team}`)?.has(login) ?? false),
-      mayWrite: (repo, login) =>
-        asked(() => github.world.repos.get(repo)?.collaborators.get(login) === "write"),
+      mayWrite: (repo, login) => asked(() => ["admin", "write"].includes(right(repo, login) ?? "")),
+      administers: (repo, login) => asked(() => right(repo, login) === "admin"),
+      job: (_, id) => asked(() => store.state.jobs.get(id) ?? "gone"),
+      run: (_, id) => asked(() => runs.get(id) ?? "gone"),
+      rerunRun: (_, id) =>
+        asked(() => {
+          rerunRuns.push(id);
+          return "queued";
+        }),
     },
     signIn: isSignInSet ? signIn : undefined,
+    webUrl: github.url,
     publicUrl: isSignInSet ? WEB : undefined,
     relay: undefined,
     standing: () => [],
+    setAside: () => setAside,
     filesOf: async () => files,
     ring: () => {},
   });
@@ -70,6 +96,9 @@ export async function startDesk(options: DeskOptions = {}) {
     lines,
     logged: text,
     closing,
+    /** Runs as GitHub's REST side tells of them, and those that were run again. */
+    runs,
+    rerunRuns,
     /** GitHub's REST side does not answer from now on. */
     goDown: () => {
       isDown = true;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { openBrowser } from "../rig/browser.ts";
+import { openBrowser, signIn as signInAt } from "../rig/browser.ts";
 import { SITE_LABELS, type Site, startSite } from "../rig/site.ts";
 
 /** What people see and do: a real Mayfly, an emulated GitHub to sign in with, and a real browser. */
@@ -56,14 +56,8 @@ async function newPage(options: BrowserContextOptions = {}): Promise<Page> {
   return page;
 }
 
-/** Goes to the page, by way of GitHub. */
-async function signIn(page: Page, login: string, path = "/"): Promise<void> {
-  await page.goto(`${site.web}${path}`);
-  await page.getByRole("button", { name: "Sign in with GitHub" }).click();
-  await page.getByLabel("Sign in as").selectOption(login);
-  await page.getByRole("button", { name: "Authorize" }).click();
-  await page.waitForURL(`${site.web}${path}`);
-}
+const signIn = (page: Page, login: string, path = "/"): Promise<void> =>
+  signInAt(page, site.web, login, path);
 
 const queue = (...names: string[]): number[] =>
   site.github.queueRun(site.repo, {

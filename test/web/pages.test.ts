@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { Fact } from "../../src/core/facts.ts";
-import { hours, M1, M2, NOW, seconds } from "../support/build.ts";
-import { created, failed, heldNext, seen } from "../support/facts.ts";
+import { aRunSeen, hours, M1, M2, minutes, NOW, seconds } from "../support/build.ts";
+import { created, failed, heldNext, seen, seenRun } from "../support/facts.ts";
 import { type Desk, type DeskOptions, startDesk } from "./desk.ts";
 
 let desk: Desk;
@@ -18,6 +18,11 @@ async function signedIn(login: string, options: DeskOptions = {}) {
 
 const EVIL = `<img src=x onerror="alert(1)">'&`;
 const SECRET: Partial<Parameters<typeof seen>[1]> = { repo: "octo/secret", name: "a secret job" };
+/** A fork's job, in a repository where such jobs wait for approval. */
+const FORK = {
+  repository: { forks: "approve" as const },
+  facts: [seen(1, { isPublic: true }), seenRun(100)],
+};
 const givenUp: Fact = { kind: "job-given-up", at: NOW, job: 1, cause: "3 machines failed." };
 
 describe("the status page", () => {
@@ -95,6 +100,12 @@ describe("the status page", () => {
     );
     expect(pages[1]).toContain("mona asked for the next machine of the image plain that fails to be held");
     expect(await stranger.text("/")).not.toContain("mona");
+  });
+
+  test("tells how many webhooks failed every try", async () => {
+    const browser = await signedIn("octocat", { setAside: ["a", "b"] });
+
+    expect(await browser.text("/")).toContain("set aside until the next start: 2.");
   });
 
   test("knows who is in a team of operators", async () => {
@@ -337,6 +348,50 @@ describe("what somebody may do is asked when they do it", () => {
     desk.github.addCollaborator("octo/spinw", "mona", "write");
 
     expect((await browser.post("/jobs/1/retry")).status).toBe(200);
+  });
+
+  test("whoever may write to the repository may let a fork's job run, and nobody else", async () => {
+    const browser = await signedIn("mona", FORK);
+    expect(await browser.text("/jobs/1")).not.toContain("Approve it");
+    expect((await browser.post("/jobs/1/approve")).status).toBe(403);
+    expect(desk.store.state.runs.get("100/1")?.approved).toBeUndefined();
+    desk.github.addCollaborator("octo/spinw", "mona", "write");
+    await desk.clock.advance(minutes(1));
+    expect(await browser.text("/jobs/1")).toContain("Approve it");
+
+    const answer = await browser.post("/jobs/1/approve");
+
+    expect(answer.status).toBe(200);
+    expect(desk.store.state.runs.get("100/1")?.approved).toMatchObject({ by: "mona", sha: "a".repeat(40) });
+    const page = await browser.text("/jobs/1");
+    expect(page).toContain("mona let attempt 1 of its run 100 run");
+    expect(page).not.toContain("Approve it");
+  });
+
+  test("a fork's job that ended for want of approval is run again when it is approved, once", async () => {
+    const end = { status: "done", conclusion: "cancelled", isPublic: true } as const;
+    const browser = await signedIn("octocat", { ...FORK, facts: [...FORK.facts, seen(1, end, NOW + 1)] });
+    desk.runs.set(100, aRunSeen());
+    expect(await browser.text("/jobs/1")).toContain("Approve it");
+
+    const answer = await browser.post("/jobs/1/approve");
+    desk.runs.set(100, aRunSeen({ attempt: 2 }));
+    const again = await browser.post("/jobs/1/approve");
+
+    expect(await answer.text()).toContain("GitHub was asked to run its run again");
+    expect(again.status).toBe(409);
+    expect(desk.rerunRuns).toEqual([100]);
+    expect(desk.store.state.runs.get("100/2")?.approved?.by).toBe("octocat");
+  });
+
+  test("no fork's job is approved while GitHub does not answer, nor one that is not known", async () => {
+    const browser = await signedIn("octocat", FORK);
+    expect((await browser.post("/jobs/2/approve")).status).toBe(403);
+    desk.goDown();
+
+    expect((await browser.post("/jobs/1/approve")).status).toBe(502);
+    expect(await browser.text("/jobs/1")).not.toContain("Approve it");
+    expect(desk.store.state.runs.get("100/1")?.approved).toBeUndefined();
   });
 
   test("who left the team of operators after the page was made cannot do it any more", async () => {

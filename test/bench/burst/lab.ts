@@ -137,9 +137,8 @@ async function startIntake({ store, github, probot, clock, ring }: IntakeParts, 
   const { record, findJob } = store;
   const state = () => store.state;
   const sweep = sweepJobs({ github, repositories: [LAB_REPO], state, record, clock, ring, log }, signal);
-  await probot.load(
-    mayflyApp({ record, findJob, ring, sweepSoon: sweep.soon, github, serves: () => true, clock, log }),
-  );
+  const rings = { ring, sweepSoon: sweep.soon, readSettings: async () => {} };
+  await probot.load(mayflyApp({ ...rings, record, findJob, github, serves: () => true, clock, log }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   const routes = webhookRoutes({ secrets: [SECRET], keep: store.keep, wake: reader.wake, clock, log });
   const web = await startWebListener({ listen: { host: "127.0.0.1", port: 0 }, routes });

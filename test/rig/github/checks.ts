@@ -1,4 +1,4 @@
-import type { CheckRun, Repo } from "./model.ts";
+import type { Annotation, CheckRun, Repo } from "./model.ts";
 import { checkRunEventPayload } from "./payloads/checks.ts";
 import { installationOf, OCTOCAT } from "./population.ts";
 import { sendEvent } from "./webhooks.ts";
@@ -19,7 +19,7 @@ export type CheckChange = {
         title?: string | undefined;
         summary?: string | undefined;
         text?: string | undefined;
-        annotations: number;
+        annotations: readonly Annotation[];
       }
     | undefined;
   actions?: CheckRun["actions"] | undefined;
@@ -40,7 +40,7 @@ export function createCheckRun(
     startedAt: Date.now(),
     externalId: "",
     detailsUrl: `${world.url}/apps/${world.app.slug}`,
-    output: { title: null, summary: null, text: null, annotations: 0 },
+    output: { title: null, summary: null, text: null, annotations: [] },
     actions: [],
     writes: 0,
   };
@@ -92,7 +92,7 @@ function change(check: CheckRun, order: CheckChange): void {
     title: order.output.title ?? check.output.title,
     summary: order.output.summary ?? check.output.summary,
     text: order.output.text ?? check.output.text,
-    annotations: check.output.annotations + order.output.annotations,
+    annotations: [...check.output.annotations, ...order.output.annotations],
   };
 }
 

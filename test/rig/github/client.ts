@@ -61,6 +61,8 @@ const VERBS: Record<keyof Controls, true> = {
   addTeamMember: true,
   removeTeamMember: true,
   addStranger: true,
+  push: true,
+  setDefaultBranch: true,
   uninstall: true,
   suspend: true,
   queueRun: true,

@@ -1,4 +1,5 @@
 import { requestAction, rerequestCheckRun } from "./checks.ts";
+import { type PushOrder, push, setDefaultBranch } from "./commits.ts";
 import type { Faults } from "./faults.ts";
 import { approveJob, cancelJob, queueRun, type RunOrder, rerun } from "./jobs.ts";
 import { jobsOf } from "./payloads/actions.ts";
@@ -25,6 +26,10 @@ export type Controls = {
   removeTeamMember(team: string, login: string): void;
   /** An account that has no right anywhere. */
   addStranger(login: string): void;
+  /** Pushes one commit; answers its sha. */
+  push(repo: string, order: PushOrder): string;
+  /** Makes a branch that is there the default one. */
+  setDefaultBranch(repo: string, branch: string): void;
   uninstall(repo: string): void;
   /** Suspends the installation that the repository is part of, or lets it go on. */
   suspend(repo: string, suspended: boolean): void;
@@ -80,6 +85,8 @@ export function controls(world: World): Controls {
       world.strangers.add(login);
       changed(world);
     },
+    push: (repo, order) => push(world, repo, order).sha,
+    setDefaultBranch: (repo, branch) => setDefaultBranch(world, repo, branch),
     uninstall: (repo) => uninstall(world, repoNamed(world, repo)),
     suspend: (repo, suspended) => suspend(world, repoNamed(world, repo), suspended),
     queueRun(repo, order) {

@@ -13,7 +13,12 @@ import { changed, newSecret, type World } from "./world.ts";
 /** Events that every App is sent; a manifest must not ask for them. See: app.yml. */
 const SENT_TO_ALL = new Set(["installation", "installation_repositories"]);
 /** What an event needs. See: docs.github.com, "Webhook events and payloads". */
-const NEEDS: Record<string, string> = { workflow_job: "actions", check_run: "checks", push: "contents" };
+const NEEDS: Record<string, string> = {
+  workflow_job: "actions",
+  check_run: "checks",
+  push: "contents",
+  repository: "metadata",
+};
 
 const manifestShape = z
   .strictObject({

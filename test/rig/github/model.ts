@@ -15,6 +15,21 @@ export type Repo = {
   createdAt: number;
   /** Rights by login. */
   collaborators: Map<string, "admin" | "write" | "read">;
+  defaultBranch: string;
+  /** Commits by branch, oldest first. */
+  branches: Map<string, Commit[]>;
+};
+
+/** What is at a path. */
+export type Entry = { kind: "file"; bytes: Buffer } | { kind: "symlink"; target: string };
+
+/** `changes`: by path what it put there; null: it took it away. */
+export type Commit = {
+  sha: string;
+  message: string;
+  author: string;
+  at: number;
+  changes: ReadonlyMap<string, Entry | null>;
 };
 
 export type Installation = {
@@ -96,8 +111,10 @@ export type CheckOutput = {
   title: string | null;
   summary: string | null;
   text: string | null;
-  annotations: number;
+  annotations: readonly Annotation[];
 };
+
+export type Annotation = { path: string; line: number; level: string; message: string };
 
 export type CheckRun = {
   id: number;

@@ -1,7 +1,7 @@
 import type { Account, Installation, Repo } from "./model.ts";
 import { installationPayload, repoReference } from "./payloads/people.ts";
 import { sendEvent } from "./webhooks.ts";
-import { changed, type World } from "./world.ts";
+import { changed, newCommit, type World } from "./world.ts";
 
 /** Accounts, repositories and where the App is installed. */
 
@@ -16,6 +16,8 @@ export type RepositorySettings = {
 /** The user who does what nobody in particular does: administrator of every repository. */
 export const OCTOCAT = "octocat";
 
+const README = new Map([["README.md", { kind: "file" as const, bytes: Buffer.from("Hello.\n") }]]);
+
 /** Adds a repository, and its owner where needed, and installs the App on it. */
 export function addRepository(world: World, fullName: string, settings: RepositorySettings = {}): Repo {
   const [login, name] = fullName.split("/");
@@ -29,6 +31,8 @@ export function addRepository(world: World, fullName: string, settings: Reposito
     private: settings.private ?? false,
     createdAt: Date.now(),
     collaborators: new Map([[OCTOCAT, "admin"]]),
+    defaultBranch: "main",
+    branches: new Map([["main", [newCommit(README, { message: "First commit", author: OCTOCAT })]]]),
   };
   world.repos.set(fullName.toLowerCase(), repo);
   if (settings.installed ?? true) install(world, repo);

@@ -158,7 +158,7 @@ function appOf({ app, permissions, callbacks = [] }: GitHubOptions): World["app"
     slug: "mayfly",
     name: "Mayfly",
     owner: { id: 90_000_000, login: "mayfly-operators", kind: "Organization" },
-    events: ["check_run", "push", "workflow_job"],
+    events: ["check_run", "push", "repository", "workflow_job"],
     privateKey: app?.privateKey ?? ownKey(),
     permissions: permissions ?? PERMISSIONS,
     clientId: `Iv23${randomBytes(8).toString("hex")}`,

@@ -7,8 +7,9 @@ import { changed, later, type World } from "./world.ts";
 
 /** Something that GitHub tells the App. `payload`: what is special to the event. */
 export type Event = {
-  event: "workflow_job" | "check_run" | "installation" | "installation_repositories";
-  action: string;
+  event: "workflow_job" | "check_run" | "installation" | "installation_repositories" | "push" | "repository";
+  /** A push has none. */
+  action?: string | undefined;
   installation: Installation;
   repo?: Repo | undefined;
   sender: string;
@@ -24,15 +25,15 @@ export function sendEvent(world: World, event: Event): void {
   if (!world.webhook || (event.installation.suspendedAt !== undefined && event.event !== "installation"))
     return;
   const payload = fullPayload(world, event);
-  const wrong = checkWebhook(`${event.event}-${event.action}`.replaceAll("_", "-"), payload);
-  if (wrong !== undefined) world.violations.push(`webhook ${event.event}.${event.action}: ${wrong}`);
+  const wrong = checkWebhook(nameOf(event).replaceAll(/[_.]/g, "-"), payload);
+  if (wrong !== undefined) world.violations.push(`webhook ${nameOf(event)}: ${wrong}`);
 
   const { forget, double, delayMs, reorder } = world.faults.webhooks;
   if (world.random() < forget) return;
   const draft: Draft = {
     guid: randomUUID(),
     event: event.event,
-    action: event.action,
+    action: event.action ?? null,
     installationId: event.installation.id,
     repositoryId: event.repo?.id ?? null,
     body: JSON.stringify(payload),
@@ -45,6 +46,8 @@ export function sendEvent(world: World, event: Event): void {
     else attempt();
   }
 }
+
+const nameOf = ({ event, action }: Event): string => (action === undefined ? event : `${event}.${action}`);
 
 /**
  * Sends an entry of the delivery log again, under the same GUID and as a new entry.
@@ -68,7 +71,7 @@ function fullPayload(
     installation: installationReference(installation),
   };
   return {
-    action,
+    ...(action !== undefined && { action }),
     ...payload,
     ...inRepository,
     ...(account.kind === "Organization" && { organization: organizationPayload(world, account) }),

@@ -5,6 +5,7 @@ import {
   type Account,
   type Call,
   type CheckRun,
+  type Commit,
   type Delivery,
   GITHUB_TIMES,
   type Installation,
@@ -279,6 +280,11 @@ export function noteSecret(secret: string): string {
   issuedSecrets.push(secret);
   return secret;
 }
+
+export const newCommit = (
+  changes: Commit["changes"],
+  { message, author }: Pick<Commit, "message" | "author">,
+): Commit => ({ sha: newSha(), message, author, at: Date.now(), changes });
 
 export const newSha = (): string => createHash("sha1").update(randomBytes(16)).digest("hex");
 

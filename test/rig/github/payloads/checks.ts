@@ -24,7 +24,7 @@ export function checkRunPayload(world: World, check: CheckRun): Schema<"check-ru
       title: check.output.title,
       summary: check.output.summary,
       text: check.output.text,
-      annotations_count: check.output.annotations,
+      annotations_count: check.output.annotations.length,
       annotations_url: `${api}/annotations`,
     },
     check_suite: { id: suiteId(world) },

@@ -74,7 +74,7 @@ function details(world: World, repo: Repo) {
     mirror_url: null,
     homepage: null,
     language: "MATLAB",
-    default_branch: "main",
+    default_branch: repo.defaultBranch,
     visibility: repo.private ? "private" : "public",
     archived: false,
     disabled: false,

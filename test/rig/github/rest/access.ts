@@ -6,23 +6,30 @@ import { type OperationId, type Refusal, refuse } from "./answer.ts";
 import { apps, installations, newApps } from "./apps.ts";
 import { allows, type Caller } from "./auth.ts";
 import { checks } from "./checks.ts";
+import { contents } from "./contents.ts";
 import { deliveries } from "./deliveries.ts";
 import { NEEDED } from "./handlers.ts";
-import { teams, users } from "./people.ts";
+import { clients, teams, users } from "./people.ts";
 import { repos } from "./repos.ts";
 import { runners } from "./runners.ts";
 import { runs } from "./runs.ts";
 
 const ofAnybody: Table = { ...newApps };
 const ofApp: Table = { ...apps, ...deliveries };
+const ofClient: Table = { ...clients };
 const ofInstallation: Table = { ...installations, ...teams };
 const ofUser: Table = { ...users };
-const ofRepository: Table = { ...repos, ...runners, ...runs, ...checks };
+const ofRepository: Table = { ...repos, ...contents, ...runners, ...runs, ...checks };
 
 /** Ids of all operations that have a handler. */
-export const HANDLED: readonly string[] = [ofAnybody, ofApp, ofInstallation, ofUser, ofRepository].flatMap(
-  Object.keys,
-);
+export const HANDLED: readonly string[] = [
+  ofAnybody,
+  ofApp,
+  ofClient,
+  ofInstallation,
+  ofUser,
+  ofRepository,
+].flatMap(Object.keys);
 
 /** Does it need no credential? */
 export const isOpen = (operation: Operation): boolean => operation.id in ofAnybody;
@@ -47,6 +54,10 @@ export function access(
     return caller.kind === "app"
       ? { handle: own, more: {} }
       : refuse(401, "A JSON web token could not be decoded");
+  }
+  const signing = ofClient[operation.id];
+  if (signing) {
+    return caller.kind === "client" ? { handle: signing, more: {} } : refuse(401, "Requires authentication");
   }
   const personal = ofUser[operation.id];
   if (personal && caller.kind === "user") return { handle: personal, more: { login: caller.login } };

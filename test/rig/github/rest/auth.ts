@@ -4,9 +4,13 @@ import type { Level, Permissions, Repo } from "../model.ts";
 import { changed, type InstallationToken, isoTime, newSecret, type World } from "../world.ts";
 import { type Refusal, refuse } from "./answer.ts";
 
-/** Who calls: the App itself (its JWT), the App on one account (an installation token), the App for a person (a user token), or anybody. */
+/**
+ * Who calls: the App itself (its JWT, or what it signs people in with), the App on one account (an installation token), the App for a
+ * person (a user token), or anybody.
+ */
 export type Caller =
   | { kind: "app" }
+  | { kind: "client" }
   | { kind: "installation"; token: InstallationToken }
   | { kind: "user"; login: string }
   | { kind: "anybody" };
@@ -16,6 +20,7 @@ export type Caller =
  * See: docs.github.com, "Generating a JSON Web Token for a GitHub App"; the messages are those that @octokit/auth-app looks for.
  */
 export function authenticate(world: World, authorization: string | undefined): Caller | Refusal {
+  if (authorization?.startsWith("Basic ")) return checkClient(world, authorization);
   const credential = authorization?.replace(/^(bearer|token) /i, "");
   if (!credential) return refuse(401, "Requires authentication");
   if (credential.split(".").length === 3) return checkJwt(world, credential) ?? { kind: "app" };
@@ -26,6 +31,14 @@ export function authenticate(world: World, authorization: string | undefined): C
   if (token.installation.suspendedAt !== undefined)
     return refuse(403, "This installation has been suspended");
   return { kind: "installation", token };
+}
+
+/** See: docs.github.com, REST, "Authenticating to the REST API", on basic authentication. */
+function checkClient({ app }: World, authorization: string): Caller | Refusal {
+  const given = Buffer.from(authorization.replace("Basic ", ""), "base64").toString();
+  return given === `${app.clientId}:${app.clientSecret}`
+    ? { kind: "client" }
+    : refuse(401, "Bad credentials");
 }
 
 const Claims = z.object({ iat: z.int(), exp: z.int(), iss: z.union([z.string(), z.int()]) });

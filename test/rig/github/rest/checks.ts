@@ -36,8 +36,9 @@ export const checks = {
       .filter((check) => query.check_name === undefined || check.name === query.check_name)
       .filter((check) => query.status === undefined || check.status === query.status)
       .filter((check) => query.app_id === undefined || check.app?.id === query.app_id);
-    const { entries, headers } = pageOf(wanted, query, url);
-    return { status: 200, body: { total_count: wanted.length, check_runs: entries }, headers };
+    const listed = query.filter === "all" ? wanted : latest(wanted);
+    const { entries, headers } = pageOf(listed, query, url);
+    return { status: 200, body: { total_count: listed.length, check_runs: entries }, headers };
   },
 
   "checks/rerequest-run": ({ world, repo, path }) => {
@@ -47,6 +48,12 @@ export const checks = {
     return { status: 201, body: {} };
   },
 } satisfies RepoHandlers;
+
+/** Of each App and name the last one. See: docs.github.com, REST, "List check runs for a Git reference". */
+function latest<T extends ReturnType<typeof payload>>(checks: readonly T[]): T[] {
+  const byName = new Map(checks.map((check) => [`${check.app?.id} ${check.name}`, check]));
+  return [...byName.values()];
+}
 
 function checkRunsOf(world: World, repo: Repo): (CheckRun | Job)[] {
   const ours = [...world.checkRuns.values()].filter((check) => check.repo === repo);
@@ -91,7 +98,12 @@ function changeOf(body: Body): CheckChange {
       title: output.title,
       summary: output.summary,
       text: output.text,
-      annotations: output.annotations?.length ?? 0,
+      annotations: (output.annotations ?? []).map(({ path, start_line, annotation_level, message }) => ({
+        path,
+        line: start_line,
+        level: annotation_level,
+        message,
+      })),
     },
     actions: body.actions,
   };

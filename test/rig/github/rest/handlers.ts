@@ -42,6 +42,8 @@ export const NEEDED: { [Id in OperationId]?: Permissions } = {
   "checks/list-for-ref": { checks: "read" },
   "checks/rerequest-run": { checks: "write" },
   "checks/update": { checks: "write" },
+  "repos/get-content": { contents: "read" },
+  "repos/list-commits": { contents: "read" },
   "repos/get": { metadata: "read" },
   "repos/get-collaborator-permission-level": { metadata: "read" },
   "teams/get-membership-for-user-in-org": { members: "read" },

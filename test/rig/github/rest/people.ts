@@ -1,8 +1,8 @@
 import { reposFor } from "../oauth.ts";
 import { accountPayload, installationPayload, userPayload } from "../payloads/people.ts";
 import { repositoryPayload } from "../payloads/repository.ts";
-import { notFound } from "./answer.ts";
-import type { TokenHandlers, UserHandlers } from "./handlers.ts";
+import { notFound, refuse } from "./answer.ts";
+import type { AppHandlers, TokenHandlers, UserHandlers } from "./handlers.ts";
 import { pageOf } from "./pages.ts";
 
 /** What a person sees through the App. See: docs.github.com, REST, "Apps", "List app installations accessible to the user access token". */
@@ -35,6 +35,15 @@ export const users = {
     return { status: 200, body: { total_count: mine.length, repositories }, headers };
   },
 } satisfies UserHandlers;
+
+/** What the App asks with that which it signs people in with. See: docs.github.com, REST, "Delete an app token". */
+export const clients = {
+  "apps/delete-token": ({ world, path, body }) => {
+    if (path.client_id !== world.app.clientId) return notFound();
+    if (!world.userTokens.delete(body.access_token)) return refuse(422, "Validation Failed");
+    return { status: 204, body: undefined };
+  },
+} satisfies AppHandlers;
 
 /** Who is in a team. See: docs.github.com, REST, "Get team membership for a user": 404 for who is not. */
 export const teams = {
