@@ -39,8 +39,7 @@ export async function jobPage(id: number, parts: JobParts, viewer: Viewer): Prom
       <h1>${job.name}</h1>
       <p>${job.workflow} in ${job.repo}</p>
     </hgroup>
-    <p>${standing(job, story)} <strong>${title}</strong></p>
-    <p>${linkOut(job.url, "The job at GitHub")}</p>
+    <p>${standing(job, story)} <strong>${title}</strong> ${linkOut(job.url, "The job at GitHub")}</p>
     ${sentences.map((sentence) => html`<p>${sentence}</p>`)}
     ${retryButton(job)} ${isUnapproved(story) && (await viewer.writes(job.repo)) ? approveButton(id) : ""}
     ${machine === undefined ? "" : html`<p>Machine ${machineLink(machine.name)}</p>`}
