@@ -10,8 +10,8 @@ export type Blocked =
   | { why: "hosts-unreachable"; hosts: readonly string[] }
   | { why: "image-limit"; limit: number }
   | { why: "repository-limit"; limit: number }
-  /** `repo`: or all of them, if it is `ALL`. */
-  | { why: "paused"; repo: RepoName }
+  /** `repo`: or all of them, if it is `ALL`. `bySettings`: by the repository's own admins. */
+  | { why: "paused"; repo: RepoName; bySettings?: boolean }
   | { why: "backoff"; until: number; failures: number }
   /** So many machines in a row have failed that one is made at a time, and that one is on its way. */
   | { why: "probe"; failures: number };
@@ -64,7 +64,7 @@ export type Place = Pick<Machine, "repo" | "image" | "host">;
 export function findRoom(room: Room, repository: Repository, image: Image): Host | Blocked {
   const paused = [ALL, repository.name].find((name) => room.state.paused.has(name.toLowerCase()));
   if (paused !== undefined) return { why: "paused", repo: paused };
-  if (repository.isPaused) return { why: "paused", repo: repository.name };
+  if (repository.isPaused) return { why: "paused", repo: repository.name, bySettings: true };
   const waitUntil = backoffUntil(room, { repo: repository.name, image: image.name });
   if (waitUntil !== undefined && room.now < waitUntil.until) return { why: "backoff", ...waitUntil };
   const ofImage = room.taken.ofImage.get(image.name) ?? 0;
