@@ -407,6 +407,7 @@ describe("what cannot be saved", () => {
       `<a href="${file}#L4" rel="noreferrer">Line 4</a>: hot must be &lt;b&gt;less&lt;/b&gt;.`,
     );
     expect(page).toContain("What it said before it had faults is in force still.");
+    expect(page).not.toContain("says what is in force");
     expect(page).not.toContain('method="post" action="/settings');
     expect(page).toMatch(/<dt>Most machines<\/dt>\s*<dd>2<\/dd>/);
     expect(response.status).toBe(409);

@@ -32,7 +32,7 @@ export function listBody(listed: readonly Listed[], parts: ListParts): Html {
     mayChange ? "administer it" : "may look",
   ]);
   return html`<h1>Settings</h1>
-    <p>Repositories that you administer: which labels lead to which image, how many machines, what becomes of pull requests from forks.</p>
+    <p>What the administrators of a repository set for it: which labels lead to which image, how many machines, what becomes of pull requests from forks.</p>
     ${unknownWords(parts.unknown)}
     ${table("Repositories", columns, rows)}`;
 }

@@ -63,7 +63,8 @@ function source({ known, force, mayChange, now }: SettingsView, { webUrl, repo }
   const file = linkOut(fileUrl(webUrl, repo), SETTINGS_FILE);
   const looksOnly = mayChange ? "" : " You do not administer it, so you can only look.";
   if (known.file) {
-    const is = force.from === "file" ? "says what is in force" : "is there";
+    const is =
+      known.file.faults === undefined && force.from === "file" ? "says what is in force" : "is there";
     return html`${file} ${is}. Change it there: as long as it is there this page only shows what it says.`;
   }
   if (known.page)
