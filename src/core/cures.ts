@@ -1,5 +1,4 @@
 import { matchLabels } from "./labels.ts";
-import { SETTINGS_FILE } from "./name.ts";
 import type { Blocked } from "./pools.ts";
 import type { Story } from "./story.ts";
 import type { Catalogue, Job } from "./types.ts";
@@ -40,8 +39,8 @@ function cureOf(blocked: Blocked): string {
     case "repository-limit":
       return "It gets a machine as soon as one of this repository has ended. The limit is machines of the repository in mayfly.yml, or fewer by its settings.";
     case "paused":
-      return blocked.bySettings
-        ? `Whoever administers ${blocked.repo} paused it, and resumes it where it was paused: on its settings page, or in its file ${SETTINGS_FILE}.`
+      return blocked.by === "settings"
+        ? "An admin of the repository paused it, and resumes it in its settings."
         : "An operator paused it, and resumes it on the status page.";
     case "probe":
     case "backoff":

@@ -41,7 +41,7 @@ export function blockedWords(blocked: Blocked, now: number): string {
       return `the repository's limit of ${blocked.limit} machines is reached`;
     case "paused":
       if (blocked.repo === ALL) return "all orders are paused";
-      return `${blocked.repo} is paused${blocked.bySettings ? " in its settings" : ""}`;
+      return `${blocked.repo} is paused${blocked.by === "settings" ? " by its settings" : ""}`;
     case "backoff":
       return `${blocked.failures === 1 ? "the last machine" : `the last ${blocked.failures} machines`} failed, next try in ${Math.max(1, Math.ceil((blocked.until - now) / 1000))} s`;
     case "probe":

@@ -67,7 +67,7 @@ export function repositorySection({ pools }: Overview, { catalogue, state: { pau
 function orderState(isPaused: boolean, isPausedBySettings = false): Html {
   if (!isPaused && !isPausedBySettings) return badge("served", "good");
   return html`${isPaused ? badge("paused", "waiting") : ""}
-  ${isPausedBySettings ? badge("paused in its settings", "waiting") : ""}`;
+  ${isPausedBySettings ? badge("paused by its settings", "waiting") : ""}`;
 }
 
 function pauseButton(path: string, name: string, isPaused: boolean): Html {

@@ -103,8 +103,8 @@ describe("why a job does not run, and what can be done", () => {
       "An operator paused it, and resumes it on the status page.",
     ]);
     expect(await why({ facts: [seen(1), savedSettings({ paused: true })] })).toEqual([
-      "It is 1st in the queue: octo/spinw is paused in its settings.",
-      expect.stringMatching(/^Whoever administers octo\/spinw paused it, and resumes it where/),
+      "It is 1st in the queue: octo/spinw is paused by its settings.",
+      "An admin of the repository paused it, and resumes it in its settings.",
     ]);
   });
 

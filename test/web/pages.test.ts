@@ -43,7 +43,7 @@ describe("the status page", () => {
   test("shows an operator that a repository's own admins paused it", async () => {
     const browser = await signedIn("octocat", { facts: [savedSettings({ paused: true })] });
 
-    expect(await browser.text("/")).toContain("paused in its settings");
+    expect(await browser.text("/")).toContain("paused by its settings");
   });
 
   test("shows a maintainer the jobs of the repositories in which they have a right, and no others", async () => {
