@@ -33,7 +33,7 @@ function cureOfLabels(job: Job, catalogue: Catalogue): string[] {
   const match = matchLabels(job.labels, job.repo, catalogue);
   if (match.image || match.why === "not-served") return [];
   return [
-    "If the job is meant for Mayfly: correct runs-on in its workflow, cancel this run and start another (a job keeps the labels that it was queued with); or give an image of mayfly.yml the label. mayfly check --runs-on says where a line leads.",
+    "If the job is meant for Mayfly: correct runs-on in its workflow, cancel this run and start another (a job keeps the labels that it was queued with); or give an image the label, in mayfly.yml or in the repository's settings. mayfly check --runs-on says where a line leads.",
   ];
 }
 
@@ -50,7 +50,7 @@ function cureOf(blocked: Blocked): string {
         return "One VM of this image runs at a time, as for a licence with one seat (mac, or machines: 1, in mayfly.yml). The job gets it as soon as that one has ended.";
       return "It gets a machine as soon as one of this image has ended. The limit is machines of the image in mayfly.yml.";
     case "repository-limit":
-      return "It gets a machine as soon as one of this repository has ended. The limit is machines of the repository in mayfly.yml.";
+      return "It gets a machine as soon as one of this repository has ended. The limit is machines of the repository in mayfly.yml, or fewer by its settings.";
     case "paused":
       return blocked.by === "settings"
         ? "An admin of the repository paused it, and resumes it in its settings."

@@ -84,5 +84,5 @@ export function mismatchWords(
 export function forkWords({ is, from }: Kept, show: (name: string) => string = (name) => name): string {
   const origin = `Its pull request comes from ${from === undefined ? "a fork that is gone" : `the fork ${show(from)}`}`;
   if (is === "unapproved") return `${origin}, so somebody who may write to the repository has to let it run.`;
-  return `${origin}, and this repository's machines run nothing from forks. Somebody who may write to the repository can push the commits to a branch of it. Mayfly's operator can set "forks: approve" for it, so that such jobs wait for a person instead.`;
+  return `${origin}, and this repository's machines run nothing from forks. Somebody who may write to the repository can push the commits to a branch of it. "forks: approve" makes such jobs wait for a person instead: in the repository's settings, if Mayfly's operator lets them, or else in mayfly.yml.`;
 }

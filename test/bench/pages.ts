@@ -13,7 +13,7 @@ import { startWebListener } from "../../src/web/listener.ts";
 import { pageRoutes } from "../../src/web/pages.ts";
 import { sessions } from "../../src/web/session.ts";
 import { aHost, aRepository, aWorld, minutes, REPO, seconds } from "../support/build.ts";
-import { created, seen } from "../support/facts.ts";
+import { created, savedSettings, seen } from "../support/facts.ts";
 
 /**
  * `npm run bench:pages`: how soon a page is answered, with 10,000 jobs of history and 200 open ones. The listener, the routes and the store
@@ -45,6 +45,7 @@ try {
     job: `/jobs/${history}`,
     openJob: `/jobs/${history + OPEN}`,
     machine: `/machines/${nameOf(7)}`,
+    settings: `/settings/${REPO}?runs-on=our-plain`,
   };
   const rows: Record<string, Times> = {};
   for (const [name, path] of Object.entries(paths))
@@ -70,13 +71,16 @@ try {
   await rm(folder, { recursive: true });
 }
 
-/** Each job had a machine, and all of it is over; some more wait. */
+/** Each job had a machine, and all of it is over; some more wait. Settings were changed often. */
 async function fill(): Promise<void> {
   const ids = Array.from({ length: history }, (_, index) => index + 1);
   for (let from = 0; from < history; from += 500)
     await store.record(ids.slice(from, from + 500).flatMap(lifeOf));
   await store.record(
     Array.from({ length: OPEN }, (_, index) => seen(history + index + 1, { queuedAt: NOW }, NOW)),
+  );
+  await store.record(
+    Array.from({ length: OPEN }, (_, index) => savedSettings({ machines: index + 1 }, index + 1)),
   );
 }
 
@@ -112,7 +116,7 @@ async function serve() {
   const no = async () => false;
   const never = async () => "gone" as const;
   const answers = {
-    ...{ isMember: no, mayWrite: no, administers: no, job: never, run: never },
+    ...{ isMember: no, mayWrite: no, administers: async () => true, job: never, run: never },
     rerunRun: async () => "refused" as const,
   };
   const parts = {

@@ -1,0 +1,105 @@
+import { existsSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { mayfly } from "../cli-site.ts";
+import { SITE_LABELS, type Site, startSite } from "../rig/site.ts";
+import { argsOf, byHarm, isEndless, linesOf, mayflyCommands, type Things } from "./commands.ts";
+import { PAGES, PROJECT } from "./pages.ts";
+
+/**
+ * Every command in README.md and docs/ is run here, or says why not: by a comment before its block, `<!-- not run here: why -->`.
+ * Scripts of the project are run by .ci/run.
+ */
+
+const LIMIT_MS = 30_000;
+let site: Site;
+let folder: string;
+let things: Things;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "mayfly-docs-"));
+  site = await startSite({
+    driver: "fake",
+    folder,
+    controller: "docs",
+    machines: 1,
+    times: { cancelMs: 1000 },
+  });
+  const [job = 0] = site.github.queueRun(site.repo, {
+    name: "CI",
+    jobs: [{ name: "test", labels: [...SITE_LABELS], script: "sleep 300" }],
+  }).jobs;
+  await site.github.until(() => site.github.job(job).status === "in_progress", LIMIT_MS);
+  const machine = site.github.job(job).runner?.name ?? "";
+  things = { job, machine, config: site.config, repo: site.repo };
+}, 60_000);
+afterAll(async () => {
+  await site.close();
+  await rm(folder, { recursive: true });
+});
+
+const COMMANDS = mayflyCommands().toSorted(byHarm);
+
+describe("a command of Mayfly's in the docs", () => {
+  test.each(COMMANDS)(
+    "is one that can be entered: $line ($page)",
+    { timeout: LIMIT_MS },
+    async ({ line }) => {
+      const args = argsOf(line, things);
+      // NB: a command that is only named is not one to be entered.
+      const isNamed = args.length === 1;
+      if (isNamed || isEndless(args)) return expectWords(args);
+
+      const config = args.includes("--config") ? [] : ["--config", site.config];
+      const { code, stdout, stderr } = await mayfly([...args, ...config], await envOf());
+
+      // 1: it was refused in a sentence, for what just this site is like. 2: it is no such command.
+      expect([0, 1], stderr).toContain(code);
+      expect(`${stdout}${stderr}`.trim()).not.toBe("");
+    },
+  );
+
+  test("is found by this test in the pages", () => {
+    const lines = COMMANDS.map(({ line }) => line);
+
+    expect(lines).toEqual(expect.arrayContaining(["mayfly why JOB", "mayfly ps", "mayfly doctor"]));
+  });
+});
+
+/** The command is there, with all the options. */
+async function expectWords(args: readonly string[]): Promise<void> {
+  const { code, stdout } = await mayfly([args[0] ?? "", "--help"]);
+
+  expect(code).toBe(0);
+  for (const option of args.filter((word) => word.startsWith("-"))) {
+    const isCommon = option === "--config";
+    if (!isCommon) expect(stdout).toMatch(new RegExp(`(?:^|[ ,])${option}(?:[ ,]|$)`, "m"));
+  }
+}
+
+/** NB: doctor and check look at the App, so they have what the controller has. */
+async function envOf(): Promise<Record<string, string>> {
+  const entries = readFileSync(`/proc/${site.pid()}/environ`, "utf8").split("\0");
+  const env = Object.fromEntries(entries.map((entry) => entry.split(/=(.*)/s).slice(0, 2)));
+  return env as Record<string, string>;
+}
+
+describe("a block of commands in the docs", () => {
+  const others = PAGES.flatMap(linesOf).filter(({ line }) => !line.startsWith("mayfly "));
+
+  test.each(others)("has what can be run, or a mark that says why not: $line ($page)", ({ line }) => {
+    const [word = "", second = "", third = ""] = line.split(" ");
+    const isScript = /^script\/[a-z-]+$/.test(word) && existsSync(join(PROJECT, word));
+    const isNpm = word === "npm" && second === "run" && third in packageScripts();
+
+    expect(isScript || isNpm, "neither a script of the project nor marked `<!-- not run here: … -->`").toBe(
+      true,
+    );
+  });
+});
+
+const packageScripts = (): Record<string, string> =>
+  (JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8")) as { scripts: Record<string, string> })
+    .scripts;
