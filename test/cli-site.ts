@@ -50,7 +50,7 @@ images:
     labels: [self-hosted, linux, x64, spinw-spare]
     box: { name: debian/bookworm64 }
 repositories:
-  - { name: octo/spinw, images: [linux], forks: allow }
+  - { name: octo/spinw, images: [linux], mostHot: { linux: 1 }, forks: allow }
 `;
 
 type Answer = { code: number; stdout: string; stderr: string };

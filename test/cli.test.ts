@@ -86,6 +86,9 @@ describe("mayfly check", () => {
     );
     expect(stdout).toMatch(/runs-on: \[self-hosted, linux, x64, spinw-linux\] +-> linux/);
     expect(stdout).toMatch(/runs-on: \[spinw-linux\] +-> linux/);
+    expect(stdout).toMatch(
+      /admins may set .*: up to 2 machines; up to 1 linux kept hot; jobs of forks: refuse or approve or allow$/m,
+    );
     expect(stdout).toContain("No repository uses the image spare.");
     expect(stdout).toContain("Host lab1: all is well\nEnvironment: all is well");
     expect(code).toBe(0);
@@ -146,7 +149,9 @@ describe("mayfly check", () => {
     ["spinw-linux", 0, "lead to the image linux"],
     ["[self-hosted, SpinW-Linux]", 0, "lead to the image linux"],
     ["runs-on: [self-hosted, spinw-linux]", 0, "lead to the image linux"],
-    ["{ group: lab, labels: [spinw-linux] }", 0, "lead to the image linux"],
+    ["{ labels: [spinw-linux] }", 0, "lead to the image linux"],
+    ["{ group: lab, labels: [spinw-linux] }", 2, "are in no group"],
+    ["[self-hosted, spinw-linx]", 1, "Its settings page tries a line with them, too."],
     ["[self-hosted, spinw-linx]", 1, "No image has the label spinw-linx; the nearest is spinw-linux."],
     ["[self-hosted, linux]", 1, "It asks for general labels only"],
     ["[self-hosted", 2, '--runs-on must be what stands after "runs-on:"'],

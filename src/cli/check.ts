@@ -1,12 +1,11 @@
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { parse } from "yaml";
-import { z } from "zod";
 import { systemClock, withLimit } from "../clock.ts";
 import { appFileIn } from "../config/app-file.ts";
 import { readSecrets } from "../config/secrets.ts";
 import { readSettings, type Settings } from "../config.ts";
 import { CommandFailed } from "../control/client.ts";
+import { readRunsOn } from "../control/runs-on.ts";
 import { explainLabels } from "../core/explain.ts";
 import { matchLabels } from "../core/labels.ts";
 import type { Host, RepoName } from "../core/types.ts";
@@ -82,14 +81,9 @@ function findingsOf(hosts: readonly HostFindings[], environment: readonly string
   ].join("\n");
 }
 
-/** What `runs-on` may be in a workflow. See: docs.github.com, "Workflow syntax", jobs.<job_id>.runs-on. */
-const runsOnShape = z.union([
-  z.string().transform((label) => [label]),
-  z.array(z.string()),
-  z
-    .object({ labels: z.union([z.string().transform((label) => [label]), z.array(z.string())]) })
-    .transform(({ labels }) => labels),
-]);
+/** NB: what admins have set is in the data folder, where a running controller has it. */
+const NOT_ALL =
+  "Labels that the repository's admins have added are not looked at here. Its settings page tries a line with them, too.";
 
 /** Says where a `runs-on` line leads. Throws `CommandFailed` when it leads nowhere. */
 function tryLabels(
@@ -98,7 +92,13 @@ function tryLabels(
   { catalogue }: Settings,
   json: boolean | undefined,
 ): number {
-  const labels = readRunsOn(runsOn);
+  const read = readRunsOn(runsOn);
+  if ("sentence" in read) {
+    throw new SetupError(
+      `--runs-on must be what stands after "runs-on:" in a workflow, such as "[self-hosted, spinw-linux]". ${read.sentence}`,
+    );
+  }
+  const { labels } = read;
   const [only, ...more] = catalogue.repositories;
   const name = repo ?? (more.length === 0 ? only?.name : undefined);
   if (name === undefined) {
@@ -107,19 +107,10 @@ function tryLabels(
     );
   }
   const sentence = explainLabels({ labels, repo: name }, catalogue).join("\n");
-  const { image } = matchLabels(labels, name, catalogue);
-  if (!image) throw new CommandFailed(safe(sentence));
-  console.log(json ? JSON.stringify({ image: image.name, sentence }, undefined, 2) : safe(sentence));
+  const match = matchLabels(labels, name, catalogue);
+  if (!match.image)
+    throw new CommandFailed(safe(match.why === "unknown-label" ? `${sentence}\n${NOT_ALL}` : sentence));
+  const image = match.image.name;
+  console.log(json ? JSON.stringify({ image, sentence }, undefined, 2) : safe(sentence));
   return DONE;
-}
-
-function readRunsOn(text: string): string[] {
-  try {
-    return runsOnShape.parse(parse(text.replace(/^runs-on:\s*/, "")));
-  } catch (cause) {
-    throw new SetupError(
-      `--runs-on must be what stands after "runs-on:" in a workflow, such as "[self-hosted, spinw-linux]".`,
-      { cause },
-    );
-  }
 }

@@ -1,6 +1,7 @@
 import type { Settings } from "../config.ts";
 import { GENERIC_LABELS, matchLabels } from "../core/labels.ts";
 import { span } from "../core/markdown.ts";
+import { boundsOf } from "../core/settings.ts";
 import type { Catalogue, Host, Image, Repository } from "../core/types.ts";
 import { indent, size, table } from "./text.ts";
 
@@ -97,7 +98,20 @@ function labelWords(repository: Repository, catalogue: Catalogue): string {
     ...warm.map(([image, count]) => `${count} ${image} kept hot`),
   ];
   const lines = [...new Map(rows.map((row) => [row[0], row])).values()];
-  return `${name} (${words.join(", ")})\n${indent(table(lines[0] ?? [], lines.slice(1)))}`;
+  const text = `${table(lines[0] ?? [], lines.slice(1))}\n${boundWords(repository)}`;
+  return `${name} (${words.join(", ")})\n${indent(text)}`;
+}
+
+/** How far the repository's admins may go in its settings. */
+function boundWords(repository: Repository): string {
+  const { images, machines, hot, forks } = boundsOf(repository);
+  const most = images.filter((name) => hot(name) > 0).map((name) => `up to ${hot(name)} ${name} kept hot`);
+  const words = [
+    `up to ${machines} machines`,
+    ...(most.length === 0 ? ["none kept hot"] : most),
+    `jobs of forks: ${forks.join(" or ")}`,
+  ];
+  return `admins may set more labels, a pause, and: ${words.join("; ")}`;
 }
 
 const FORK_WORDS = {

@@ -22,7 +22,7 @@ function cureOfLabels(job: Job, catalogue: Catalogue): string[] {
   const match = matchLabels(job.labels, job.repo, catalogue);
   if (match.image || match.why === "not-served") return [];
   return [
-    "If the job is meant for Mayfly: correct runs-on in its workflow, cancel this run and start another (a job keeps the labels that it was queued with); or give an image of mayfly.yml the label. mayfly check --runs-on says where a line leads.",
+    "If the job is meant for Mayfly: correct runs-on in its workflow, cancel this run and start another (a job keeps the labels that it was queued with); or give an image the label, in mayfly.yml or in the repository's settings. mayfly check --runs-on says where a line leads.",
   ];
 }
 
@@ -37,9 +37,11 @@ function cureOf(blocked: Blocked): string {
     case "image-limit":
       return "It gets a machine as soon as one of this image has ended. The limit is machines of the image in mayfly.yml.";
     case "repository-limit":
-      return "It gets a machine as soon as one of this repository has ended. The limit is machines of the repository in mayfly.yml.";
+      return "It gets a machine as soon as one of this repository has ended. The limit is machines of the repository in mayfly.yml, or fewer by its settings.";
     case "paused":
-      return "An operator paused it, and resumes it on the status page.";
+      return blocked.by === "settings"
+        ? "An admin of the repository paused it, and resumes it in its settings."
+        : "An operator paused it, and resumes it on the status page.";
     case "probe":
     case "backoff":
       return "mayfly ps shows machines that failed, and mayfly logs MACHINE what they said. Nothing else has to be done: it is tried again.";

@@ -24,6 +24,9 @@ export const GENERIC_LABELS: ReadonlySet<string> = new Set([
 /** See: docs.github.com, "Using labels with self-hosted runners": 256 characters at most. The runner splits them at commas. */
 export const LABEL_PATTERN = /^(?! )[^,\p{Cc}]{1,256}(?<! )$/u;
 
+/** See: docs.github.com, REST, "Create configuration for a just-in-time runner for a repository", labels. */
+export const MOST_LABELS = 100;
+
 /**
  * Picks the image for a job: all labels asked for must be the image's, in any case; of several images the one with the
  * fewest labels wins, so that a plain job does not take the special machine.
@@ -36,8 +39,18 @@ export function matchLabels(labels: readonly string[], repo: RepoName, catalogue
   if (asked.every((label) => GENERIC_LABELS.has(label))) return { image: undefined, why: "only-generic" };
   const images = imagesOf(repository, catalogue);
   const fitting = images.filter((image) => fits(asked, image));
-  const [best] = fitting.toSorted((a, b) => a.labels.length - b.labels.length);
+  const [best] = fitting.toSorted(byFewest(catalogue));
   return best ? { image: best, repository } : explainMismatch(asked, images);
+}
+
+/**
+ * NB: labels that a repository adds count only between images that have as many without them, or else to give an image another label
+ * would take jobs away from it.
+ */
+export function byFewest({ images }: Catalogue): (a: Image, b: Image) => number {
+  const given = new Map(images.map(({ name, labels }) => [name, labels.length]));
+  const givenOf = ({ name }: Image) => given.get(name) ?? 0;
+  return (a, b) => givenOf(a) - givenOf(b) || a.labels.length - b.labels.length;
 }
 
 /** GitHub does not tell `Octo/Spinw` from `octo/spinw`. */
@@ -55,8 +68,11 @@ export const imagesOf = (repository: Repository, catalogue: Catalogue): Image[] 
     return image ? withLabels(image, repository.labels?.[name] ?? []) : [];
   });
 
-const withLabels = (image: Image, added: readonly string[]): Image =>
-  added.length === 0 ? image : { ...image, labels: [...image.labels, ...added] };
+/** NB: the operator may have given the image more labels since the repository's were saved, also the same ones. */
+function withLabels(image: Image, added: readonly string[]): Image {
+  const news = added.filter((label) => !hasLabel(image, label.toLowerCase()));
+  return news.length === 0 ? image : { ...image, labels: [...image.labels, ...news].slice(0, MOST_LABELS) };
+}
 
 const hasLabel = (image: Image, asked: string): boolean =>
   image.labels.some((label) => label.toLowerCase() === asked);

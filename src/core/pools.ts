@@ -10,8 +10,8 @@ export type Blocked =
   | { why: "hosts-unreachable"; hosts: readonly string[] }
   | { why: "image-limit"; limit: number }
   | { why: "repository-limit"; limit: number }
-  /** `repo`: or all of them, if it is `ALL`. */
-  | { why: "paused"; repo: RepoName }
+  /** `repo`: or all of them, if it is `ALL`. `by`: an operator, or the repository's own settings. */
+  | { why: "paused"; repo: RepoName; by: "operator" | "settings" }
   | { why: "backoff"; until: number; failures: number }
   /** So many machines in a row have failed that one is made at a time, and that one is on its way. */
   | { why: "probe"; failures: number };
@@ -63,8 +63,8 @@ export type Place = Pick<Machine, "repo" | "image" | "host">;
 /** Finds a host for one more machine of the pool, or says why there is none. */
 export function findRoom(room: Room, repository: Repository, image: Image): Host | Blocked {
   const paused = [ALL, repository.name].find((name) => room.state.paused.has(name.toLowerCase()));
-  if (paused !== undefined) return { why: "paused", repo: paused };
-  if (repository.isPaused) return { why: "paused", repo: repository.name };
+  if (paused !== undefined) return { why: "paused", repo: paused, by: "operator" };
+  if (repository.isPaused) return { why: "paused", repo: repository.name, by: "settings" };
   const waitUntil = backoffUntil(room, { repo: repository.name, image: image.name });
   if (waitUntil !== undefined && room.now < waitUntil.until) return { why: "backoff", ...waitUntil };
   const ofImage = room.taken.ofImage.get(image.name) ?? 0;

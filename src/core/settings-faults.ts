@@ -1,4 +1,12 @@
-import { GENERIC_LABELS, imagesOf, LABEL_PATTERN, nearestWord } from "./labels.ts";
+import {
+  byFewest,
+  fits,
+  GENERIC_LABELS,
+  imagesOf,
+  LABEL_PATTERN,
+  MOST_LABELS,
+  nearestWord,
+} from "./labels.ts";
 import { list } from "./markdown.ts";
 import { type Bounds, boundsOf, type Settings, settleOne } from "./settings.ts";
 import type { Catalogue, Image, Repository } from "./types.ts";
@@ -15,13 +23,18 @@ export function settingsFaults(
   const bounds = boundsOf(repository);
   const named = Object.entries(settings.images ?? {});
   const known = named.filter(([name]) => bounds.images.includes(name));
+  const counts = [
+    ...known.flatMap(([name, { hot }]) => hotFaults(name, hot, bounds, catalogue)),
+    ...machinesFaults(settings, bounds),
+  ];
+  const same = sameLabels(settings, repository, catalogue);
   return [
     ...named.flatMap(([name]) => unknownImage(name, bounds)),
     ...known.flatMap(([name, { labels = [] }]) => labelFaults(name, labels)),
-    ...known.flatMap(([name, { hot }]) => hotFaults(name, hot, bounds, catalogue)),
-    ...machinesFaults(settings, bounds),
+    ...known.flatMap(([name, { labels = [] }]) => tooManyLabels(name, labels, catalogue)),
+    ...(counts.length > 0 ? counts : roomFaults(settings, repository)),
     ...forkFaults(settings, bounds),
-    ...sameLabels(settings, repository, catalogue),
+    ...(same.length > 0 ? same : sharedLabels(settings, repository, catalogue)),
   ];
 }
 
@@ -51,6 +64,13 @@ function labelFaults(image: string, labels: readonly string[]): SettingsFault[] 
   });
 }
 
+function tooManyLabels(name: string, labels: readonly string[], { images }: Catalogue): SettingsFault[] {
+  const given = images.find((one) => one.name === name)?.labels.length ?? 0;
+  if (given + labels.length <= MOST_LABELS) return [];
+  const text = `A runner can have ${MOST_LABELS} labels, and the image ${name} has ${given} of its own. So it may get ${MOST_LABELS - given} more, not ${labels.length}.`;
+  return [{ path: ["images", name, "labels"], text }];
+}
+
 function hotFaults(
   name: string,
   hot: number | undefined,
@@ -67,21 +87,27 @@ function hotFaults(
   return [{ path, text: `Hot machines of ${name} must be a whole number from 0 to ${most}.` }];
 }
 
-function machinesFaults({ machines, images = {} }: Settings, bounds: Bounds): SettingsFault[] {
-  const path = ["machines"];
-  if (machines !== undefined && !(isCount(machines, 1) && machines <= bounds.machines)) {
-    return [
-      { path, text: `The most machines at a time must be a whole number from 1 to ${bounds.machines}.` },
-    ];
+function machinesFaults({ machines }: Settings, bounds: Bounds): SettingsFault[] {
+  if (machines === undefined || (isCount(machines, 1) && machines <= bounds.machines)) return [];
+  const text = `The most machines at a time must be a whole number from 1 to ${bounds.machines}.`;
+  return [{ path: ["machines"], text }];
+}
+
+/** NB: a machine that is kept hot stays, whoever else waits. What the operator alone has set is theirs to answer for. */
+function roomFaults(settings: Settings, repository: Repository): SettingsFault[] {
+  const asked = Object.entries(settings.images ?? {}).find(([, one]) => one.hot !== undefined)?.[0];
+  if (settings.machines === undefined && asked === undefined) return [];
+  const path = asked === undefined ? ["machines"] : ["images", asked, "hot"];
+  const { images, hot, machines } = settleOne(repository, settings);
+  const sum = Object.values(hot).reduce((all, one) => all + one, 0);
+  if (sum > machines) {
+    const text = `${sum} hot machines are asked for in all, and at most ${machines} machines may be there at a time.`;
+    return [{ path, text }];
   }
-  const hot = Object.values(images).reduce((sum, one) => sum + (one.hot ?? 0), 0);
-  if (machines === undefined || hot <= machines) return [];
-  return [
-    {
-      path,
-      text: `${hot} hot machines are asked for, and at most ${machines} machines may be there at a time.`,
-    },
-  ];
+  const cold = images.filter((name) => !hot[name]);
+  if (sum < machines || cold.length === 0) return [];
+  const text = `Hot machines would take all ${machines} places of this repository, so jobs of ${list(cold)} would never get one. Keep fewer hot.`;
+  return [{ path, text }];
 }
 
 const isCount = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least;
@@ -106,3 +132,21 @@ function sameLabels(settings: Settings, repository: Repository, catalogue: Catal
 
 const labelKey = ({ labels }: Image): string =>
   [...new Set(labels.map((label) => label.toLowerCase()))].toSorted().join(",");
+
+/** A job that asks for such a label alone fits two images equally well. */
+function sharedLabels(settings: Settings, repository: Repository, catalogue: Catalogue): SettingsFault[] {
+  const images = imagesOf(settleOne(repository, settings), catalogue);
+  const compare = byFewest(catalogue);
+  const told = new Set<string>();
+  return Object.entries(settings.images ?? {}).flatMap(([image, { labels = [] }]) =>
+    labels.flatMap((label, index): SettingsFault[] => {
+      const key = label.toLowerCase();
+      const [first, second] = images.filter((one) => fits([key], one)).toSorted(compare);
+      if (!first || !second || compare(first, second) !== 0) return [];
+      if (GENERIC_LABELS.has(key) || told.has(key)) return [];
+      told.add(key);
+      const text = `The label ${label} would be on ${first.name} and on ${second.name}, so it would be chance which of them a job gets. Give it to one of them.`;
+      return [{ path: ["images", image, "labels", index], text }];
+    }),
+  );
+}

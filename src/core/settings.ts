@@ -86,13 +86,18 @@ export function settleOne(
   return {
     ...given,
     given,
-    labels: Object.fromEntries(mine.map(([name, { labels = [] }]) => [name, labels])),
+    labels: Object.fromEntries(mine.map(([name, { labels = [] }]) => [name, distinct(labels)])),
     machines: Math.min(machines ?? given.machines, given.machines),
     hot: Object.fromEntries(hot),
     forks: forks !== undefined && bounds.forks.includes(forks) ? forks : given.forks,
     isPaused: paused,
   };
 }
+
+/** GitHub does not tell `Docs` from `docs`. */
+const distinct = (labels: readonly string[]): string[] => [
+  ...new Map(labels.map((label) => [label.toLowerCase(), label])).values(),
+];
 
 /** As the operator's catalogue has it. */
 export const givenOf = (repository: Repository): Repository => repository.given ?? repository;

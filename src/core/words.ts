@@ -40,7 +40,8 @@ export function blockedWords(blocked: Blocked, now: number): string {
     case "repository-limit":
       return `the repository's limit of ${blocked.limit} machines is reached`;
     case "paused":
-      return blocked.repo === ALL ? "all orders are paused" : `${blocked.repo} is paused`;
+      if (blocked.repo === ALL) return "all orders are paused";
+      return `${blocked.repo} is paused${blocked.by === "settings" ? " by its settings" : ""}`;
     case "backoff":
       return `${blocked.failures === 1 ? "the last machine" : `the last ${blocked.failures} machines`} failed, next try in ${Math.max(1, Math.ceil((blocked.until - now) / 1000))} s`;
     case "probe":
@@ -60,5 +61,5 @@ export const placeWords = (place: number, blocked: Blocked | undefined, now: num
 export function forkWords({ is, from }: Kept, show: (name: string) => string = (name) => name): string {
   const origin = `Its pull request comes from ${from === undefined ? "a fork that is gone" : `the fork ${show(from)}`}`;
   if (is === "unapproved") return `${origin}, so somebody who may write to the repository has to let it run.`;
-  return `${origin}, and this repository's machines run nothing from forks. Somebody who may write to the repository can push the commits to a branch of it. Mayfly's operator can set "forks: approve" for it, so that such jobs wait for a person instead.`;
+  return `${origin}, and this repository's machines run nothing from forks. Somebody who may write to the repository can push the commits to a branch of it. "forks: approve" makes such jobs wait for a person instead: in the repository's settings, if Mayfly's operator lets them, or else in mayfly.yml.`;
 }

@@ -45,17 +45,16 @@ export function repositorySection({ pools }: Overview, { catalogue, state: { pau
     { name: "State" },
     { name: "" },
   ];
-  const rows = catalogue.repositories.map(({ name }) => {
+  const rows = catalogue.repositories.map(({ name, isPaused: isPausedBySettings }) => {
     const mine = pools.filter(({ repo }) => repo === name);
     const machines = mine.reduce((sum, { coming, working }) => sum + coming + working, 0);
     const waiting = mine.reduce((sum, one) => sum + one.waiting, 0);
     const isPaused = paused.has(name.toLowerCase());
-    const state = isPaused || paused.has(ALL) ? badge("paused", "waiting") : badge("served", "good");
     return [
       name,
       String(waiting),
       String(machines),
-      state,
+      orderState(isPaused || paused.has(ALL), isPausedBySettings),
       pauseButton(`/repositories/${name}`, name, isPaused),
     ];
   });
@@ -63,6 +62,12 @@ export function repositorySection({ pools }: Overview, { catalogue, state: { pau
     "Repositories",
     html`${table("Repositories", columns, rows)} ${pauseButton("", "all", paused.has(ALL))}`,
   );
+}
+
+function orderState(isPaused: boolean, isPausedBySettings = false): Html {
+  if (!isPaused && !isPausedBySettings) return badge("served", "good");
+  return html`${isPaused ? badge("paused", "waiting") : ""}
+  ${isPausedBySettings ? badge("paused by its settings", "waiting") : ""}`;
 }
 
 function pauseButton(path: string, name: string, isPaused: boolean): Html {

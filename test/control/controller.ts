@@ -5,6 +5,7 @@ import { onTestFinished } from "vitest";
 import { askController, tellController } from "../../src/control/client.ts";
 import { startControl } from "../../src/control.ts";
 import type { Fact } from "../../src/core/facts.ts";
+import { settler } from "../../src/core/settings.ts";
 import type { World } from "../../src/core/world.ts";
 import type { Standing } from "../../src/ports.ts";
 import { memoryStore } from "../../src/store/memory.ts";
@@ -46,7 +47,8 @@ export async function controllerIn(folder: string, parts: Parts = {}) {
   let rings = 0;
   const world = (): World => {
     if (isBroken) throw new Error("the world is broken");
-    return { ...aWorld({ catalogue: { hosts: [aHost()] }, ...parts.world }), state: store.state };
+    const given = aWorld({ catalogue: { hosts: [aHost()] }, ...parts.world });
+    return { ...given, state: store.state, catalogue: settler(given.catalogue)(store.state.settings) };
   };
   const ring = () => {
     rings += 1;

@@ -10,10 +10,11 @@ import {
   M2,
   minutes,
   NOW,
+  REPO,
   seconds,
   type WorldParts,
 } from "../support/build.ts";
-import { created, drained, failed, seen } from "../support/facts.ts";
+import { created, drained, failed, savedSettings, seen } from "../support/facts.ts";
 import { controllerIn, newFolder } from "./controller.ts";
 
 type Site = { facts: Fact[]; world?: WorldParts; standing?: Standing[] };
@@ -92,6 +93,36 @@ describe("why a job does not run, and what can be done", () => {
       "It is 1st in the queue: lab1 cannot be reached.",
       "mayfly check says what is missing there; Mayfly asks again by itself.",
     ]);
+  });
+
+  test("a pause, and whose it is", async () => {
+    const paused: Fact = { kind: "orders-paused", at: NOW, repo: REPO, paused: true, by: "octocat" };
+
+    expect(await why({ facts: [seen(1), paused] })).toEqual([
+      "It is 1st in the queue: octo/spinw is paused.",
+      "An operator paused it, and resumes it on the status page.",
+    ]);
+    expect(await why({ facts: [seen(1), savedSettings({ paused: true })] })).toEqual([
+      "It is 1st in the queue: octo/spinw is paused by its settings.",
+      "An admin of the repository paused it, and resumes it in its settings.",
+    ]);
+  });
+
+  test("the limit that a repository's admins have set", async () => {
+    const facts = [savedSettings({ machines: 1 }), created(M1), seen(9, { status: "running", ranOn: M1 })];
+
+    expect(await why({ facts: [...facts, seen(1)] })).toContain(
+      "It is 1st in the queue: the repository's limit of 1 machines is reached.",
+    );
+  });
+
+  test("a label that leads to an image in its repository only", async () => {
+    const facts = [savedSettings({ images: { plain: { labels: ["docs"] } } })];
+    const { ask } = await controllerIn(newFolder(), { facts: [...facts, seen(1, { labels: ["Docs"] })] });
+
+    const { sentences } = (await ask("/why/1")) as WhyAnswer;
+
+    expect(sentences[0]).toBe("Its labels (Docs) lead to the image plain.");
   });
 
   test.each([

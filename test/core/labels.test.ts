@@ -25,6 +25,15 @@ describe("a job's labels", () => {
     expect(imageFor(["our-plain"])).toBe("plain");
   });
 
+  test("lead to the same image when the repository adds labels to it", () => {
+    const labels = { plain: ["a", "b", "c"], matlab: ["a"] };
+    const repositories = [aRepository({ images: ["matlab", "plain"], labels })];
+
+    const imageOf = (label: string) => matchLabels([label], REPO, { ...CATALOGUE, repositories }).image?.name;
+
+    expect([imageOf("our-plain"), imageOf("a")]).toEqual(["plain", "plain"]);
+  });
+
   test("are the same in capitals, as GitHub has it", () => {
     expect(imageFor(["OUR-PLAIN", "Linux"])).toBe("plain");
     expect(imageFor(["our-windows"])).toBe("windows");

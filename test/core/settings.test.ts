@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { apply } from "../../src/core/apply.ts";
 import { emptyState, type Fact, type State } from "../../src/core/facts.ts";
-import { matchLabels } from "../../src/core/labels.ts";
+import { imagesOf, matchLabels } from "../../src/core/labels.ts";
 import { plan } from "../../src/core/plan.ts";
 import { boundsOf, hasFile, inForce, type Settings, settler } from "../../src/core/settings.ts";
 import { settingsFaults } from "../../src/core/settings-faults.ts";
@@ -103,6 +103,17 @@ describe("the catalogue with settings", () => {
     expect(matchLabels(["r2026"], REPO, CATALOGUE).image).toBeUndefined();
   });
 
+  test("gives a runner no label twice, and no more than GitHub takes", () => {
+    const labels = ["Our-Plain", "docs", "DOCS", ...Array.from({ length: 99 }, (_, index) => `l${index}`)];
+    const catalogue = settler(CATALOGUE)(stateOf(saved({ images: { plain: { labels } } })).settings);
+    const [repository = GIVEN] = catalogue.repositories;
+
+    const [plain] = imagesOf(repository, catalogue);
+
+    expect(plain?.labels.slice(0, 4)).toEqual(["self-hosted", "our-plain", "DOCS", "l0"]);
+    expect(plain?.labels).toHaveLength(100);
+  });
+
   test("goes no further than the operator allows, also when that was narrowed later", () => {
     const settings = {
       machines: 50,
@@ -167,8 +178,26 @@ describe("settings are refused that", () => {
     [
       "want more hot machines than machines",
       { machines: 2, images: { plain: { hot: 3 } } },
+      "images.plain.hot",
+      "3 hot machines are asked for in all",
+    ],
+    [
+      "keep so many hot that another image gets no place",
+      { machines: 3, images: { plain: { hot: 3 } } },
+      "images.plain.hot",
+      "jobs of matlab would never get one",
+    ],
+    [
+      "leave no place beside what the operator keeps hot",
+      { machines: 1 },
       "machines",
-      "3 hot machines are asked for",
+      "jobs of matlab would never get one",
+    ],
+    [
+      "give a runner more labels than GitHub takes",
+      { images: { plain: { labels: Array.from({ length: 99 }, (_, index) => `l${index}`) } } },
+      "images.plain.labels",
+      "So it may get 98 more, not 99.",
     ],
     [
       "are looser with forks than the operator",
@@ -182,6 +211,18 @@ describe("settings are refused that", () => {
       "images.matlab.labels",
       "The images plain and matlab have the same labels here",
     ],
+    [
+      "give one label to two images, of which neither comes before the other",
+      { images: { plain: { labels: ["docs"] }, matlab: { labels: ["Docs"] } } },
+      "images.plain.labels.0",
+      "The label docs would be on plain and on matlab",
+    ],
+    [
+      "give an image the other one's label",
+      { images: { plain: { labels: ["x"] }, matlab: { labels: ["our-plain"] } } },
+      "images.matlab.labels.0",
+      "The label our-plain would be on plain and on matlab",
+    ],
   ])("%s", (_, settings, path, text) => {
     expect(textsFor(settings)).toEqual([[path, expect.stringContaining(text)]]);
   });
@@ -191,7 +232,7 @@ describe("settings are refused that", () => {
       machines: 10,
       forks: "refuse",
       paused: false,
-      images: { plain: { labels: ["fast"], hot: 3 }, matlab: { hot: 2 } },
+      images: { plain: { labels: ["fast"], hot: 3 }, matlab: { labels: ["fast", "big"], hot: 2 } },
     };
 
     expect(textsFor(settings)).toEqual([]);

@@ -4,13 +4,14 @@ import { apply } from "../../src/core/apply.ts";
 import { versionOf } from "../../src/core/apply-settings.ts";
 import { emptyState, type Fact, type State } from "../../src/core/facts.ts";
 import { machineName } from "../../src/core/name.ts";
-import { inForce, type Settings } from "../../src/core/settings.ts";
+import type { Settings } from "../../src/core/settings.ts";
 import type { JobSeen, RepoName } from "../../src/core/types.ts";
 import { sweepJobs } from "../../src/intake/sweep.ts";
 import { observer } from "../../src/observe.ts";
 import type { Clock, Driver, GitHub, Guests, Registration, Store } from "../../src/ports.ts";
 import { reconciler } from "../../src/reconcile.ts";
 import type { ClaimAnswer, Listener } from "./hosts.ts";
+import { checkLabels, checkOrder } from "./settings.ts";
 import { CATALOGUE, PATIENCE, REPOS, type Sim } from "./sim.ts";
 
 const POLL_MS = 25_000;
@@ -95,18 +96,8 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
   async function record(facts: readonly Fact[]): Promise<void> {
     for (const fact of facts) {
       apply(state, fact);
-      if (fact.kind === "machine-created") checkSettings(fact.repo);
+      if (fact.kind === "machine-created") checkOrder(fact.machine, state, sim);
     }
-  }
-
-  /** What an admin has set holds for every machine that is ordered. */
-  function checkSettings(repo: RepoName): void {
-    const { paused, machines = Number.POSITIVE_INFINITY } = inForce(state.settings, repo).settings;
-    const standing = [...state.machines.values()].filter(
-      (machine) => machine.repo === repo && machine.destroyedAt === undefined,
-    );
-    if (paused || standing.length > machines)
-      sim.violations.push(`a machine was ordered for ${repo} against its settings`);
   }
 
   function save(repo: RepoName, settings: Settings): boolean {
@@ -182,7 +173,10 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
         installed: question(mine, github.installed),
         isInstalled: question(mine, github.isInstalled),
         runners: question(mine, github.runners),
-        register: effect(mine, github.register),
+        register: effect(mine, (repository, name, labels, signal) => {
+          checkLabels(name, labels, state, sim);
+          return github.register(repository, name, labels, signal);
+        }),
         remove: effect(mine, github.remove),
         job: question(mine, github.job),
         openJobs: question(mine, github.openJobs),

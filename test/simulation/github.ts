@@ -1,7 +1,8 @@
 import { APPROVE, isLastDigest } from "../../src/core/report.ts";
 import type { JobSeen } from "../../src/core/types.ts";
 import { type GitHub, GitHubUnavailable, type RunnerSeen } from "../../src/ports.ts";
-import { CATALOGUE, callOver, REPOS, type Sim } from "./sim.ts";
+import type { PlannedJob } from "./scenario.ts";
+import { callOver, REPOS, type Sim } from "./sim.ts";
 
 export type SimJob = {
   seen: JobSeen;
@@ -43,7 +44,7 @@ export type SimGitHub = {
   checks: Map<number, SimCheck>;
   /** Repositories that have removed the App just now. */
   removed: Set<string>;
-  queue: (order: { repo: number; image: number; runMs: number; isFork?: boolean | undefined }) => SimJob;
+  queue: (order: Pick<PlannedJob, "repo" | "runMs" | "isFork"> & { labels: readonly string[] }) => SimJob;
   /** Runs a job again that has ended, as the next attempt of its run. */
   rerun: (job: SimJob) => void;
   /** A person lets this attempt of the job's run go. */
@@ -95,9 +96,8 @@ export function simGitHub(sim: Sim, { deliver, knows }: SimController): SimGitHu
     send(job);
   }
 
-  const queue: SimGitHub["queue"] = ({ repo, image, runMs, isFork = false }) => {
+  const queue: SimGitHub["queue"] = ({ repo, labels, runMs, isFork = false }) => {
     const id = newId();
-    const labels = CATALOGUE.images[image]?.labels ?? [];
     const seen: JobSeen = {
       id,
       repo: REPOS[repo] ?? REPOS[0],

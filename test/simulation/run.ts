@@ -1,8 +1,9 @@
-import { inForce, type Settings } from "../../src/core/settings.ts";
+import type { Settings } from "../../src/core/settings.ts";
 import { type Controller, simController } from "./controller.ts";
 import { type SimGitHub, type SimJob, simGitHub } from "./github.ts";
 import { type SimHosts, type SimVm, simHosts } from "./hosts.ts";
-import { FAULTS_MS, MINUTE, NO_FAULTS, type Scenario } from "./scenario.ts";
+import { FAULTS_MS, MINUTE, NO_FAULTS, type PlannedJob, type Scenario } from "./scenario.ts";
+import { OWN_LABEL, repoAt, rulesOf, SETTINGS } from "./settings.ts";
 import { CATALOGUE, newSim, REPOS, type Sim } from "./sim.ts";
 
 export type Result = {
@@ -37,7 +38,7 @@ export async function runScenario(scenario: Scenario): Promise<Result> {
   const patient = new Map<number, number>();
   for (const { atMs, cancelAfterMs, holdAfterMs, approveAfterMs, ...order } of scenario.jobs) {
     sim.clock.at(sim.startedAt + atMs, () => {
-      const job = github.queue(order);
+      const job = github.queue({ ...order, labels: labelsFor(order, scenario) });
       if (order.isFork && approveAfterMs !== undefined) patient.set(job.seen.id, approveAfterMs);
       if (cancelAfterMs !== undefined)
         sim.clock.at(sim.clock.now() + cancelAfterMs, () => github.cancel(job));
@@ -67,6 +68,14 @@ export async function runScenario(scenario: Scenario): Promise<Result> {
   };
 }
 
+function labelsFor(
+  { repo, image, wantsOwnLabel }: Omit<PlannedJob, "atMs">,
+  { settings }: Scenario,
+): readonly string[] {
+  const hasOwn = settings?.wish === "labels" && settings.repo === repo && image === 0;
+  return hasOwn && wantsOwnLabel ? ["self-hosted", OWN_LABEL] : (CATALOGUE.images[image]?.labels ?? []);
+}
+
 function planUninstall(
   { clock, startedAt, tell }: Sim,
   { removed }: SimGitHub,
@@ -85,15 +94,18 @@ function planUninstall(
 
 function planSettings(
   { clock, startedAt }: Sim,
-  { save }: Controller,
-  { repo, paused, atMs, forMs }: NonNullable<Scenario["settings"]>,
+  { save, state }: Controller,
+  { repo, wish, atMs, forMs }: NonNullable<Scenario["settings"]>,
 ): void {
-  const name = REPOS[repo] ?? REPOS[0];
+  const name = repoAt(repo);
   const saveAt = (at: number, settings: Settings, next: () => void) =>
     clock.at(at, () => (save(name, settings) ? next() : saveAt(clock.now() + SAVE_AGAIN_MS, settings, next)));
-  saveAt(startedAt + atMs, paused ? { paused } : { machines: 1 }, () =>
-    saveAt(clock.now() + forMs, {}, () => {}),
-  );
+  const takeBack = () => saveAt(clock.now() + forMs, {}, () => {});
+  // NB: jobs ask for the label, so whoever set it looks whether it is still there: a store may be lost.
+  const keep = () =>
+    clock.at(clock.now() + MINUTE, () => (state().settings.has(name) ? keep() : set(clock.now())));
+  const set = (at: number) => saveAt(at, SETTINGS[wish], wish === "labels" ? keep : takeBack);
+  set(startedAt + atMs);
 }
 
 type PlayedWorld = {
@@ -212,14 +224,14 @@ function idleRoom({ github, hosts, controller }: PlayedWorld): Set<number> {
   if (!CATALOGUE.hosts.some(({ name, machines }) => count((vm) => vm.host === name) < machines))
     return new Set();
   const found = new Set<number>();
-  for (const { name, machines: most } of CATALOGUE.repositories) {
-    const { paused, machines = most } = inForce(controller.state().settings, name).settings;
+  for (const { name } of CATALOGUE.repositories) {
+    const { paused, machines, labelsOf } = rulesOf(name, controller.state());
     if (paused) continue;
     if (count((vm) => vm.repo === name) >= machines) continue;
     for (const image of CATALOGUE.images) {
       const inPool = (vm: SimVm) => vm.repo === name && vm.image === image.name;
       if (count((vm) => vm.image === image.name) >= image.machines) continue;
-      const waiting = waitingJobs(github, name, image.labels);
+      const waiting = waitingJobs(github, name, labelsOf(image));
       const free = count((vm) => inPool(vm) && !isBusy(vm.runnerId, github));
       for (const id of waiting.slice(free)) found.add(id);
     }

@@ -21,6 +21,24 @@ export const SETTINGS_SABOTAGES: readonly Sabotage[] = [
     replace: "machines: machines ?? given.machines,",
   },
   {
+    name: "admins may keep more machines hot than the operator allows",
+    file: "src/core/settings.ts",
+    find: "Math.min(one.hot ?? hotOf(given, name), bounds.hot(name))",
+    replace: "one.hot ?? hotOf(given, name)",
+  },
+  {
+    name: "a repository's own label leads nowhere",
+    file: "src/core/labels.ts",
+    find: "return image ? withLabels(image, repository.labels?.[name] ?? []) : [];",
+    replace: "return image ?? [];",
+  },
+  {
+    name: "an image that is given a label loses jobs to another",
+    file: "src/core/labels.ts",
+    find: "givenOf(a) - givenOf(b) ||",
+    replace: "0 * (givenOf(a) - givenOf(b)) ||",
+  },
+  {
     name: "admins may let forks in that the operator keeps out",
     file: "src/core/settings.ts",
     find: "forks: forks !== undefined && bounds.forks.includes(forks) ? forks : given.forks,",

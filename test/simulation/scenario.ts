@@ -19,9 +19,14 @@ export type Scenario = {
   isPublic: boolean;
   /** A repository removes the App, and installs it again this much later. */
   uninstall?: { repo: number; atMs: number; forMs: number } | undefined;
-  /** An admin of a repository pauses it, or allows one machine only, and takes that back this much later. */
-  settings?: { repo: number; paused: boolean; atMs: number; forMs: number } | undefined;
+  /** An admin of a repository sets something, and takes it back this much later; but labels stay. */
+  settings?: { repo: number; wish: Wish; atMs: number; forMs: number } | undefined;
 };
+
+/** `too-much`: more than the operator allows. */
+export type Wish = (typeof WISHES)[number];
+
+const WISHES = ["pause", "one-machine", "too-much", "labels"] as const;
 
 export type PlannedJob = {
   atMs: number;
@@ -36,6 +41,8 @@ export type PlannedJob = {
   isFork?: boolean | undefined;
   /** A person presses Approve this long after the button was first there. */
   approveAfterMs?: number | undefined;
+  /** Where an admin sets labels, it asks for the one that they set. */
+  wantsOwnLabel?: boolean | undefined;
 };
 
 /** Probabilities, but for `webhookLateMs`. They end after FAULTS_MS; then everything must come to rest. */
@@ -105,6 +112,7 @@ export function makeScenario(seed: number): Scenario {
       holdAfterMs: !isCalm && dice.chance(0.15) ? dice.between(0, MINUTE) : undefined,
       isFork: hasForks && forks.chance(0.4),
       approveAfterMs: forks.chance(0.6) ? forks.between(0, 6 * MINUTE) : undefined,
+      wantsOwnLabel: admins.chance(0.5),
     })),
     faults: {
       webhookLost: dice.chance(0.05) && !isCalm ? 1 : fault(0.6),
@@ -141,10 +149,10 @@ export function makeScenario(seed: number): Scenario {
             forMs: dice.between(MINUTE, 15 * MINUTE),
           }
         : undefined,
-    settings: admins.chance(0.3)
+    settings: admins.chance(0.4)
       ? {
           repo: admins.between(0, 1),
-          paused: admins.chance(0.5),
+          wish: admins.pick(WISHES) ?? "pause",
           atMs: admins.between(0, 5 * MINUTE),
           forMs: admins.between(MINUTE, 10 * MINUTE),
         }

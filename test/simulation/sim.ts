@@ -59,6 +59,7 @@ export const CATALOGUE: Catalogue = {
     images: ["plain", "big"],
     machines: 2,
     hot: {},
+    mostHot: { plain: 1 },
     registration: "jit" as const,
     onGiveUp: index === 0 ? ("wait" as const) : ("cancel" as const),
     ...(index === 0 ? { forks: "approve" as const } : {}),

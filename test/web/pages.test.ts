@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { Fact } from "../../src/core/facts.ts";
 import { aRunSeen, hours, M1, M2, minutes, NOW, seconds } from "../support/build.ts";
-import { created, failed, seen, seenRun } from "../support/facts.ts";
+import { created, failed, savedSettings, seen, seenRun } from "../support/facts.ts";
 import { type Desk, type DeskOptions, startDesk } from "./desk.ts";
 
 let desk: Desk;
@@ -38,6 +38,12 @@ describe("the status page", () => {
     expect(page).toContain(`<a href="/machines/${M1}">${M1}</a>`);
     expect(page).toContain("7 of 8 CPUs free");
     expect(page).toContain("Drain lab2");
+  });
+
+  test("shows an operator that a repository's own admins paused it", async () => {
+    const browser = await signedIn("octocat", { facts: [savedSettings({ paused: true })] });
+
+    expect(await browser.text("/")).toContain("paused by its settings");
   });
 
   test("shows a maintainer the jobs of the repositories in which they have a right, and no others", async () => {
