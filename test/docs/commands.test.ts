@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -33,7 +34,7 @@ beforeAll(async () => {
   site = await startSite({
     driver: "fake",
     folder,
-    controller: "docs",
+    controller: `docs${randomBytes(2).toString("hex")}`,
     machines: 1,
     times: { cancelMs: 1000 },
   });
