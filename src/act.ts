@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { withLimit } from "./clock.ts";
 import { believeJob } from "./core/believe.ts";
 import type { Fact } from "./core/facts.ts";
+import { HOLD_MS, type HoldNext, holdOn } from "./core/holds.ts";
 import { findRepository, imagesOf } from "./core/labels.ts";
 import { report } from "./core/report.ts";
 import { settler } from "./core/settings.ts";
@@ -10,6 +11,7 @@ import type { Effect } from "./core/world.ts";
 import type { Observer } from "./observe.ts";
 import { type Clock, type Driver, type GitHub, GitHubUnavailable, type Guests, type Store } from "./ports.ts";
 import { hashToken, makeToken } from "./token.ts";
+import { bootTimes } from "./usual.ts";
 
 export type ActorParts = {
   catalogue: Catalogue;
@@ -22,6 +24,8 @@ export type ActorParts = {
   observer: Observer;
   /** Certificate authority of the guest listener, PEM. */
   ca: string;
+  /** Where the pages are that check runs lead to. */
+  publicUrl?: string | undefined;
   /** Keeps what is known of a machine that failed. Answers the lines worth showing at once. */
   keepEvidence: (machine: Machine, files: Record<string, string>) => Promise<string>;
 };
@@ -42,6 +46,7 @@ export function actor(parts: ActorParts): Actor {
   const { store, clock, github, guests, observer, log } = parts;
   const since = clock.now();
   const settle = settler(parts.catalogue);
+  const boots = bootTimes(store, clock);
   /**
    * Jobs whose check run may be there although it is not written down: an earlier process may have made it, or a call whose answer
    * was lost. NB: that a job is older than this process does not say it by itself: GitHub has another clock.
@@ -141,7 +146,12 @@ export function actor(parts: ActorParts): Actor {
       text,
       tail,
     };
-    await record({ kind: "machine-retired", at: clock.now(), machine: machine.name, why, failure });
+    const { at } = failure;
+    const hold = holdOn(store.state, { machine, why, at });
+    await record(
+      { kind: "machine-retired", at, machine: machine.name, why, failure },
+      ...(hold ? [heldBy(hold, machine, at)] : []),
+    );
     log.warn({ machine: machine.name, why, text }, "machine failed");
     return "done";
   }
@@ -166,7 +176,10 @@ export function actor(parts: ActorParts): Actor {
     const isFirst = !attempted.has(id);
     const known = job.check?.id ?? (job.queuedAt < since || !isFirst ? "find" : "new");
     attempted.add(id);
-    const content = report(job, story, digest, clock.now());
+    const { publicUrl } = parts;
+    const catalogue = settle(store.state.settings);
+    const context = { now: clock.now(), catalogue, boots: await boots(), publicUrl, state: store.state };
+    const content = report(job, story, { ...context, digest });
     const check = await onGitHub((signal) => github.publish(job, content, known, signal)).catch(
       (error: unknown) => {
         // NB: what a limit kept from being done has not been done, and need not be looked for.
@@ -236,6 +249,14 @@ export function actor(parts: ActorParts): Actor {
     }
   };
 }
+
+const heldBy = ({ by }: HoldNext, { name }: Machine, at: number): Fact => ({
+  kind: "machine-held",
+  at,
+  machine: name,
+  until: at + HOLD_MS,
+  by,
+});
 
 function placeOf(machine: Machine, catalogue: Catalogue): { host: Host; image: Image } | undefined {
   const host = catalogue.hosts.find(({ name }) => name === machine.host);

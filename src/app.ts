@@ -12,6 +12,7 @@ const CLICK_MS = 30_000;
 
 export type AppOptions = {
   record: Store["record"];
+  findJob: Store["findJob"];
   ring: Ring;
   /** Asks for a look at where the App is installed, and at the open jobs. */
   sweepSoon: Ring;
@@ -29,7 +30,7 @@ export type AppOptions = {
  * in order, and every handler may run twice for the same webhook.
  */
 export function mayflyApp(options: AppOptions): ApplicationFunction {
-  const { record, ring, sweepSoon, readSettings, github, serves, clock, log } = options;
+  const { record, findJob, ring, sweepSoon, readSettings, github, serves, clock, log } = options;
   return (app) => {
     app.on("workflow_job", async ({ payload }) => {
       if (serves(repositoryOf(payload))) await see(jobFromWebhook(payload));
@@ -73,6 +74,7 @@ export function mayflyApp(options: AppOptions): ApplicationFunction {
     const job = await github.job(repo, id, signal);
     if (job === "gone") return log.info(about, "the job to look at anew is gone");
     await see(job);
+    if (wants === "hold-next") return holdNext(job, by);
     if (wants === "approve") {
       await approveJob({ job, by }, { store: { record }, github, clock, log, ring }, signal);
       return;
@@ -87,6 +89,16 @@ export function mayflyApp(options: AppOptions): ApplicationFunction {
   async function retry(job: number, by: string): Promise<void> {
     await record([{ kind: "job-retried", at: clock.now(), job, by }]);
     log.info({ job, by }, "retry");
+    ring();
+  }
+
+  /** NB: what is held is a machine like the one that failed, whichever job it is made for. */
+  async function holdNext({ id: job, repo }: JobSeen, by: string): Promise<void> {
+    const failure = (await findJob(job))?.failure;
+    if (!failure) return log.info({ repo, job, by }, "nothing to hold: no machine of this job has failed");
+    const { image } = failure;
+    await record([{ kind: "hold-asked", at: clock.now(), job, repo, image, by }]);
+    log.info({ repo, job, image, by }, "the next machine that fails will be held");
     ring();
   }
 

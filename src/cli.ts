@@ -3,10 +3,11 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import packageJson from "../package.json" with { type: "json" };
-import { destroy, drain, ps, why } from "./cli/ask.ts";
+import { ps, why } from "./cli/ask.ts";
 import { DONE, FAILED, SETUP } from "./cli/exit.ts";
 import { history, report } from "./cli/history.ts";
 import { logs } from "./cli/logs.ts";
+import { destroy, drain, hold, orderJob, pause } from "./cli/orders.ts";
 import { CommandFailed } from "./control/client.ts";
 import { SetupError } from "./ports.ts";
 
@@ -178,6 +179,31 @@ function addReports(program: Command): void {
 
 /** Commands that tell it what to do. */
 function addOrders(program: Command): void {
+  addJobOrders(program);
+  for (const [name, paused, description] of [
+    [
+      "pause",
+      true,
+      "order no more machines for a repository, or for any; what runs or is on its way goes on",
+    ],
+    ["resume", false, "order machines again for a repository, or for all that are not paused by themselves"],
+  ] as const) {
+    program
+      .command(name)
+      .description(description)
+      .argument("[owner/name]", "the repository; all, if left out")
+      .option("--json", "for programs")
+      .action((repo: string | undefined, _, command: Command) =>
+        pause(repo, paused, command.optsWithGlobals()),
+      );
+  }
+  program
+    .command("hold")
+    .description("keep a machine's VM, whatever becomes of it, so that somebody can look into it")
+    .argument("<machine>", "its name, as in mayfly ps")
+    .option("--for <time>", "how long: 30m, 2h, a day at most; 0 lets it go", "30m")
+    .option("--json", "for programs")
+    .action((machine: string, _, command: Command) => hold(machine, command.optsWithGlobals()));
   program
     .command("destroy")
     .description("destroy a machine now, with whatever runs in it")
@@ -191,6 +217,20 @@ function addOrders(program: Command): void {
     .option("--off", "give it machines again")
     .option("--json", "for programs")
     .action((host: string, _, command: Command) => drain(host, command.optsWithGlobals()));
+}
+
+function addJobOrders(program: Command): void {
+  for (const [name, description] of [
+    ["retry", "try a job again from the beginning that was given up"],
+    ["approve", "let a job of a fork's pull request run, with all of its attempt of the run"],
+  ] as const) {
+    program
+      .command(name)
+      .description(description)
+      .argument("<job>", "its number, or the address of its page at GitHub")
+      .option("--json", "for programs")
+      .action((job: string, _, command: Command) => orderJob(name, job, command.optsWithGlobals()));
+  }
 }
 
 /** NB: what is in the environment already comes first. */

@@ -94,7 +94,8 @@ export async function startMayfly(
     const path = join(config.data, "control.sock");
     const asked = { relay: relay?.health, standing, setAside };
     const historyMs = config.historyDays * DAY_MS;
-    const control = await startControl({ path, store, filesOf, historyMs, ...asked, ...site, ...rings });
+    const told = { path, store, github, filesOf, historyMs };
+    const control = await startControl({ ...told, ...asked, ...site, ...rings });
     site.onClose(control.close);
     pruneOldThings(site, store, kept);
     const ended = rings.run(closing.signal);
@@ -192,8 +193,8 @@ type RingParts = {
 /** Observe, plan, act. */
 function makeRing(site: Site, { kept, ...parts }: RingParts): Reconciler {
   const { config, clock, log, ring, signs, meters } = site;
-  const { catalogue, patience } = config;
-  const shared = { ...parts, catalogue, clock, log };
+  const { catalogue, patience, publicUrl } = config;
+  const shared = { ...parts, catalogue, publicUrl, clock, log };
   const watch = observer({ ...shared, ...naming(site), repositories: repositoriesOf(site), ring });
   const act = actor({ ...shared, observer: watch, keepEvidence: kept.keep });
   const newName = (image: string) => machineName(catalogue.controller, image, randomBytes(8));

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { Fact } from "../src/core/facts.ts";
+import type { Story } from "../src/core/story.ts";
 import type { Effect } from "../src/core/world.ts";
 import { GitHubUnavailable } from "../src/ports.ts";
 import { memoryStore } from "../src/store/memory.ts";
@@ -17,6 +19,7 @@ import {
   seconds,
 } from "./support/build.ts";
 import { settled } from "./support/clock.ts";
+import { created, heldNext } from "./support/facts.ts";
 import { ringRig } from "./support/ring.ts";
 
 const destroy: Effect = { do: "destroy", machine: M1 };
@@ -44,6 +47,20 @@ describe("to retire a machine that failed", () => {
       text: "the runner is too old",
       tail: `the console of ${M1}`,
     });
+  });
+
+  test("keeps its VM for half an hour if somebody asked for that, once", async () => {
+    const names = [M1, M2];
+    const rig = ringRig({ machines: names.map((name) => booting({ name })) });
+    await rig.store.record([heldNext()]);
+    const { clock, store } = rig;
+
+    for (const machine of names) await rig.act({ do: "retire", machine, why: "boot-timeout" });
+
+    expect(names.map((name) => rig.machine(name)?.heldUntil)).toEqual([clock.now() + minutes(30), undefined]);
+    expect(await store.history({ machine: M1 })).toContainEqual(
+      expect.objectContaining({ kind: "machine-held", by: "mona" }),
+    );
   });
 
   test("takes the driver's words for a VM that is broken", async () => {
@@ -120,6 +137,25 @@ describe("to publish a check run", () => {
       ["waiting/0", "booting/0"],
     ]);
     expect(rig.store.state.jobs.get(1)?.check).toEqual({ id: 900, digest: "booting/0" });
+  });
+
+  test("tells what booting usually takes, by the machines that are over", async () => {
+    const rig = ringRig({ machines: [booting({ startedAt: NOW })] });
+    const over = ["a", "b", "c"].flatMap((machine): Fact[] => [
+      created(machine),
+      { kind: "machine-started", at: NOW, machine, tokenHash: "" },
+      { kind: "guest-asked", at: NOW + seconds(40), machine, runnerVersion: "2.337.0" },
+      { kind: "machine-forgotten", at: NOW, machine },
+    ]);
+    await rig.store.record([...over, { kind: "job-seen", at: NOW, job: aJobSeen() }]);
+    await rig.clock.advance(seconds(18));
+
+    const story: Story = { is: "booting", machine: rig.machine(M1) };
+    await rig.act({ do: "publish", job: 1, digest: "booting/0", story });
+
+    expect([...rig.github.checks.values()].flat().map(({ title }) => title)).toEqual([
+      "Booting plain, 0:18 of about 0:40",
+    ]);
   });
 
   test("looks for the one whose answer was lost, so that there are never two", async () => {

@@ -99,8 +99,9 @@ function eventsOf(): string[] {
     on: (name: string | string[]) => names.push(...[name].flat().map((one) => one.split(".")[0] ?? "")),
   });
   const calls = { ring: () => {}, sweepSoon: () => {}, readSettings: async () => {} };
-  const parts = { ...calls, serves: () => true, clock: fakeClock(), log };
-  void mayflyApp({ ...parts, record: async () => {}, github: noGitHub })(app, {
+  const kept = { record: async () => {}, findJob: async () => undefined };
+  const parts = { ...calls, ...kept, serves: () => true, clock: fakeClock(), log };
+  void mayflyApp({ ...parts, github: noGitHub })(app, {
     cwd: "",
     addHandler: () => {},
   });

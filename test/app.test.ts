@@ -2,7 +2,7 @@ import { Probot } from "probot";
 import { describe, expect, test } from "vitest";
 import { mayflyApp, receive } from "../src/app.ts";
 import type { Fact } from "../src/core/facts.ts";
-import type { JobSeen, RunSeen } from "../src/core/types.ts";
+import type { Job, JobSeen, RunSeen } from "../src/core/types.ts";
 import { aJob } from "./github/support.ts";
 import { aRunSeen } from "./support/build.ts";
 import { fakeClock } from "./support/clock.ts";
@@ -17,9 +17,16 @@ type Setup = {
   found?: JobSeen | "gone";
   run?: RunSeen | "gone";
   mayWrite?: boolean;
+  known?: Job;
 };
 
-async function start({ serves = () => true, found = "gone", run = "gone", mayWrite = true }: Setup = {}) {
+async function start({
+  serves = () => true,
+  found = "gone",
+  run = "gone",
+  mayWrite = true,
+  known,
+}: Setup = {}) {
   const rerun: number[] = [];
   const rerunRuns: number[] = [];
   const read: string[] = [];
@@ -31,6 +38,7 @@ async function start({ serves = () => true, found = "gone", run = "gone", mayWri
   let swept = 0;
   const app = mayflyApp({
     record: async (added) => void facts.push(...added),
+    findJob: async () => known,
     ring: () => {
       rung += 1;
     },
@@ -243,6 +251,45 @@ describe("the button Retry", () => {
 
     expect([facts, rerun]).toEqual([[], []]);
     expect(logged()).toContain("may not write");
+  });
+});
+
+describe("the button Hold next", () => {
+  const hold = click("requested_action", "42", "failure", "hold-next");
+  const found = aJob({ id: 42, status: "done", conclusion: "failure" });
+  const failure = { machine: "m", image: "plain", at: 0, why: "boot-timeout" as const, text: "" };
+  const known: Job = { ...found, tries: 1, failure };
+
+  test("asks for the next machine like the one that failed to be held, and notes who did", async () => {
+    const { tell, facts, rerun, rung } = await start({ found, known });
+
+    await tell("check_run", hold);
+
+    expect(facts).toMatchObject([
+      { kind: "job-seen" },
+      { kind: "hold-asked", job: 42, repo: found.repo, image: "plain", by: "mona" },
+    ]);
+    expect([rerun, rung()]).toEqual([[], 2]);
+  });
+
+  test.for([
+    ["no machine of whose has failed", { ...known, failure: undefined }],
+    ["that is not known any more", undefined],
+  ] as const)("does nothing about a job %s", async ([, job]) => {
+    const { tell, facts } = await start({ found, ...(job && { known: job }) });
+
+    await tell("check_run", hold);
+
+    expect(facts).toMatchObject([{ kind: "job-seen" }]);
+  });
+
+  test("is refused to a person who may not write, and says so in the log", async () => {
+    const { tell, facts, logged } = await start({ found, known, mayWrite: false });
+
+    await tell("check_run", hold);
+
+    expect(facts).toEqual([]);
+    expect(logged()).toContain("hold-next refused: this person may not write");
   });
 });
 

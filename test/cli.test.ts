@@ -11,7 +11,7 @@ describe("mayfly --help", () => {
     expect(code).toBe(0);
     for (const command of [
       ...["setup", "start", "demo", "check", "doctor", "relay", "ps", "why", "logs", "history", "report"],
-      ...["destroy", "drain"],
+      ...["destroy", "drain", "hold", "pause", "resume", "retry", "approve"],
     ]) {
       expect(stdout).toMatch(new RegExp(`^ {2}${command}\\b`, "m"));
     }
@@ -191,6 +191,11 @@ describe("a command for a controller that does not run", () => {
     [["report"]],
     [["destroy", "m"]],
     [["drain", "lab1"]],
+    [["hold", "m"]],
+    [["pause"]],
+    [["resume", "octo/spinw"]],
+    [["retry", "1"]],
+    [["approve", "1"]],
   ])("says what to do: %j", async (args) => {
     const { config, data } = site();
 
@@ -207,6 +212,10 @@ describe("what is wrong with a command", () => {
   test.each([
     [["history", "--since", "yesterday"], "--since must be a time with its unit, such as 12h or 7d."],
     [["history", "--limit", "0"], "--limit must be a whole number from 1 to 10000."],
+    [
+      ["hold", "m", "--for", "ever"],
+      "--for must be a time with its unit, such as 30m or 2h, or 0 to let it go.",
+    ],
   ])("is told with exit code 2: %j", async (args, sentence) => {
     const { config } = site();
 
@@ -286,6 +295,56 @@ describe("a controller that runs", () => {
     expect(run.stdout).toContain("It is 1st in the queue: lab1 is drained.");
     expect(run.stdout).not.toContain("What has happened");
     expect(page).toMatchObject({ code: 1, stderr: expect.stringContaining("Open the job in the browser") });
+    expect(await running.end()).toBe(0);
+  });
+
+  test("pauses and resumes orders when it is told to", async () => {
+    const { config, env } = site();
+    const running = await start(config, env);
+    const ask = (...args: string[]) => mayfly([...args, "--config", config]);
+
+    const paused = await ask("pause", "octo/spinw", "--json");
+    const job = await running.sendJob("queued");
+    await running.log({ msg: "job seen", status: "queued" });
+    const why = await ask("why", String(job.id));
+    const resumed = await ask("resume", "octo/spinw");
+    await running.log({ step: "start" });
+
+    expect(JSON.parse(paused.stdout)).toEqual({
+      sentence: expect.stringContaining("No more machines are ordered for octo/spinw."),
+    });
+    expect(why.stdout).toContain("1st in the queue: octo/spinw is paused");
+    expect(why.stdout).toContain("or with: mayfly resume octo/spinw");
+    expect(resumed.stdout).toMatch(/^Machines are ordered for octo\/spinw again/);
+    expect(await running.end()).toBe(0);
+  });
+
+  test("holds a machine, and has nothing to retry or to approve, when it is told to", async () => {
+    const { config, env } = site();
+    const running = await start(config, env);
+    const ask = (...args: string[]) => mayfly([...args, "--config", config]);
+    const job = await running.sendJob("queued");
+    const { machine } = await running.log({ step: "start" });
+
+    const held = await ask("hold", String(machine), "--for", "2h");
+    const letGo = await ask("hold", String(machine), "--for", "0");
+    const retried = await ask("retry", String(job.id));
+    const approved = await ask("approve", `https://github.com/octo/spinw/actions/runs/1/job/${job.id}`);
+    const nonsense = await ask("retry", "nonsense");
+
+    expect(held.stdout).toMatch(
+      new RegExp(`^The VM of ${machine} is not destroyed before \\d\\d:\\d\\d \\(UTC\\)`),
+    );
+    expect(letGo.stdout).toBe(`Machine ${machine} is not held any more.\n`);
+    expect(retried).toMatchObject({ code: 1, stderr: expect.stringContaining("it was not given up") });
+    expect(approved).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("waits for nobody's approval"),
+    });
+    expect(nonsense).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("neither the number of a job"),
+    });
     expect(await running.end()).toBe(0);
   });
 

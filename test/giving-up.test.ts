@@ -40,6 +40,12 @@ const untilGivenUp = (site: Site) =>
   site.github.until(() => checkOf(site)?.conclusion === "failure", LIMIT_MS);
 const machinesOf = (site: Site): Promise<string[]> => readdir(join(site.data, "evidence"));
 
+/** Until the history of the job tells of it. */
+async function untilTold(site: Site, text: string): Promise<void> {
+  const [job] = site.github.jobs(site.repo);
+  await expect.poll(() => site.mayfly("why", String(job?.id)), { timeout: LIMIT_MS }).toContain(text);
+}
+
 describe("a job that was given up", () => {
   test("has a button Retry, which has it tried again for a person who may write, and for nobody else", {
     timeout: 2 * LIMIT_MS,
@@ -58,9 +64,37 @@ describe("a job that was given up", () => {
     await untilGivenUp(site);
 
     expect(await machinesOf(site)).toHaveLength(2);
-    expect(checkOf(site)?.actions).toMatchObject([{ label: "Retry", identifier: "retry" }]);
+    expect(checkOf(site)?.actions.map(({ label }) => label)).toEqual(["Retry", "Hold next"]);
     const [job] = site.github.jobs(site.repo);
     expect(await site.mayfly("why", String(job?.id))).toContain("mona asked for the job to be tried again");
+    expect(site.github.violations).toEqual([]);
+  });
+
+  test("has a button Hold next, which keeps the VM of the next machine that fails until it is let go", {
+    timeout: 2 * LIMIT_MS,
+  }, async () => {
+    const site = await brokenSite();
+    site.github.addCollaborator(site.repo, "mona", "write");
+    queue(site);
+    await untilGivenUp(site);
+    const id = checkOf(site)?.id ?? 0;
+
+    site.github.requestAction(id, "hold-next", "mona");
+    await untilTold(site, "mona asked for the next machine of the image linux that fails to be held");
+    const writes = checkOf(site)?.writes ?? 0;
+    site.github.requestAction(id, "retry", "mona");
+    await site.github.until(() => (checkOf(site)?.writes ?? 0) > writes + 1, LIMIT_MS);
+    await untilGivenUp(site);
+    const held = await site.mayfly("ps", "--json").then(JSON.parse);
+
+    expect(held.machines).toMatchObject([{ phase: "leaving", why: "boot-timeout" }]);
+    expect(checkOf(site)?.output.summary).toContain("so that an operator can look into it.");
+    expect(await readdir(join(site.data, "hosts/lab1/machines"))).toEqual([held.machines[0].name]);
+
+    await site.mayfly("hold", held.machines[0].name, "--for", "0");
+    await expect
+      .poll(() => site.mayfly("ps", "--json").then(JSON.parse), { timeout: LIMIT_MS })
+      .toMatchObject({ machines: [] });
     expect(site.github.violations).toEqual([]);
   });
 

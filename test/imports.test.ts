@@ -22,7 +22,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "everything">> = {
   // the ring
   source: SHARED,
   observe: [...SHARED, "source"],
-  act: [...SHARED, "observe", "token"],
+  usual: SHARED,
+  act: [...SHARED, "observe", "token", "usual"],
   publishing: SHARED,
   reconcile: [...SHARED, "observe", "act", "publishing"],
 

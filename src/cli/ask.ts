@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { readDataFolder } from "../config.ts";
 import type { WhyAnswer } from "../control/answer.ts";
-import { type Ask, askController, CommandFailed, tellController } from "../control/client.ts";
+import { askController, CommandFailed } from "../control/client.ts";
 import type { Overview } from "../control/overview.ts";
 import { span } from "../core/markdown.ts";
 import type { RelayHealth } from "../ports.ts";
@@ -40,29 +40,18 @@ export async function why(what: string, { config, json }: AskOptions): Promise<v
   console.log(safe(Array.isArray(answer) ? answer.map(headText).join("\n\n") : whyText(answer)));
 }
 
-/** `mayfly destroy`. */
-export async function destroy(machine: string, options: AskOptions): Promise<void> {
-  const path = `/machines/${encodeURIComponent(machine)}/destroy`;
-  await tell({ method: "POST", path }, options);
-}
-
-/** `mayfly drain`. `off`: opens the host again. */
-export async function drain(
-  host: string,
-  { off, ...options }: AskOptions & { off?: boolean },
-): Promise<void> {
-  const path = `/hosts/${encodeURIComponent(host)}/drain`;
-  await tell({ method: "POST", path, body: { drained: !off } }, options);
-}
-
-async function tell(ask: Ask, { config, json }: AskOptions): Promise<void> {
-  const sentence = safe(await tellController(socketOf(config), ask));
-  console.log(json ? JSON.stringify({ sentence }, undefined, 2) : sentence);
-}
-
 /** The job's id in what a person wrote: the number itself, or the address of its page. */
 export const jobIn = (text: string): string | undefined =>
   /^\d{1,16}$/.exec(text)?.[0] ?? /\/jobs?\/(\d{1,16})(?:[/?#]|$)/.exec(text)?.[1];
+
+/** The same. Throws `CommandFailed` when there is none. */
+export function jobOf(text: string): string {
+  const id = jobIn(text);
+  if (id !== undefined) return id;
+  throw new CommandFailed(
+    "That is neither the number of a job nor its address. Open the job in the browser: its address ends with /job/ and a number.",
+  );
+}
 
 function runIn(text: string): string {
   const id = /\/actions\/runs\/(\d{1,16})(?:[/?#]|$)/.exec(text)?.[1];
@@ -164,8 +153,8 @@ function hostWords({ isReachable, isDrained }: Overview["hosts"][number]): strin
   return isDrained ? "drained" : "ready";
 }
 
-const headText = ({ job, sentences }: WhyAnswer): string =>
-  `${job.name} (job ${job.id} of ${job.repo})\n${job.url}\n\n${sentences.join("\n")}`;
+const headText = ({ job, title, sentences }: WhyAnswer): string =>
+  `${job.name} (job ${job.id} of ${job.repo})\n${job.url}\n\n${title}\n\n${sentences.join("\n")}`;
 
 function whyText(answer: WhyAnswer): string {
   const told = answer.history.map(({ at, text }) => `${new Date(at).toISOString()}  ${text}`);

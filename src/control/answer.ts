@@ -1,57 +1,100 @@
 import { curesFor } from "../core/cures.ts";
 import { explainJob, explainLimit } from "../core/explain.ts";
 import { ALL, type Fact } from "../core/facts.ts";
+import { holdWords } from "../core/holds.ts";
+import { matchLabels } from "../core/labels.ts";
+import { likelyWaits, likelyWords, usualBoots } from "../core/likely.ts";
 import { storiesOf } from "../core/plan.ts";
-import type { Job, JobSeen } from "../core/types.ts";
+import type { Story } from "../core/story.ts";
+import { titleOf } from "../core/title.ts";
+import type { Job, JobSeen, Machine } from "../core/types.ts";
 import { WHY_WORDS } from "../core/words.ts";
 import type { World } from "../core/world.ts";
 import type { Standing, Store } from "../ports.ts";
 import { closedJobs } from "./history.ts";
 
-/** The answer to "why is my job not running?", and what has happened so far. */
+/** The answer to "why is my job not running?", and what has happened so far. `title`: as on its check run. */
 export type WhyAnswer = {
   job: Pick<JobSeen, "id" | "repo" | "name" | "url" | "labels">;
+  title: string;
   sentences: string[];
   history: { at: number; text: string }[];
 };
 
-/** Below so many calls Mayfly writes fewer check runs, and reads less. See: src/github/budget.ts. */
-const FEW_CALLS = 1000;
-
-/** Explains a job that is open, or one that was. Undefined: nothing is known of it. */
-export function answerWhy(
-  id: number,
-  world: World,
-  history: readonly Fact[],
-  standing: readonly Standing[],
-): WhyAnswer | undefined {
-  const told = history.map((fact) => ({ at: fact.at, text: factWords(fact) }));
-  const open = world.state.jobs.get(id);
-  if (open) {
-    const story = storiesOf(world)(open);
-    const sentences = [
-      ...explainJob(open, story, world.catalogue, world.now),
-      ...curesFor(open, story, world.catalogue),
-      ...explainLimit(open, story, world),
-      ...explainBudget(open, standing, world.now),
-    ];
-    return { job: pick(open), sentences, history: told };
-  }
-  const last = history.findLast((fact) => fact.kind === "job-seen");
-  return last && { job: pick(last.job), sentences: [overWords(last.job)], history: told };
-}
-
-type RunParts = {
-  store: Pick<Store, "history" | "closedJobs">;
+export type WhyParts = {
+  store: Pick<Store, "history" | "findJob" | "findMachine" | "lately">;
   world: () => World;
   standing: () => readonly Standing[];
 };
+
+/** Below so many calls Mayfly writes fewer check runs, and reads less. See: src/github/budget.ts. */
+const FEW_CALLS = 1000;
+/** Enough machines to know what is usual. */
+const REMEMBERED = 200;
+
+/** Explains a job that is open, or one that was. Undefined: nothing is known of it. */
+export async function answerWhy(id: number, parts: WhyParts): Promise<WhyAnswer | undefined> {
+  const history = await parts.store.history({ job: id });
+  const told = history.map((fact) => ({ at: fact.at, text: factWords(fact) }));
+  const world = parts.world();
+  const open = world.state.jobs.get(id);
+  const past = await usualMachines(parts.store, world);
+  if (open) return { ...explainOpen(open, { world, past, standing: parts.standing() }), history: told };
+  const closed = await parts.store.findJob(id);
+  const last = history.findLast((fact) => fact.kind === "job-seen")?.job;
+  if (closed) return { ...(await explainClosed(closed, last, world, parts)), history: told };
+  return last && { job: pick(last), title: overWords(last), sentences: [overWords(last)], history: told };
+}
+
+/** Those that tell what is usual. */
+export async function usualMachines({ lately }: Pick<Store, "lately">, { state }: World): Promise<Machine[]> {
+  return [...(await lately(REMEMBERED)).machines, ...state.machines.values()];
+}
+
+type Explained = Omit<WhyAnswer, "history">;
+type OpenParts = { world: World; past: readonly Machine[]; standing: readonly Standing[] };
+
+function explainOpen(job: Job, { world, past, standing }: OpenParts): Explained {
+  const story = storiesOf(world)(job);
+  const sentences = [
+    ...explainJob(job, story, world.catalogue, world.now),
+    ...explainLikely(job, story, past, world),
+    ...curesFor(job, story, world.catalogue),
+    ...holdWords(job, story.machine, world),
+    ...explainLimit(job, story, world),
+    ...explainBudget(job, standing, world.now),
+  ];
+  return { job: pick(job), title: titleOf(job, story, { ...world, boots: usualBoots(past) }), sentences };
+}
+
+/** NB: what was told last may be newer than the row, which was closed before. */
+async function explainClosed(
+  job: Job,
+  last: JobSeen | undefined,
+  world: World,
+  { store }: WhyParts,
+): Promise<Explained> {
+  const machine = job.ranOn === undefined ? undefined : await store.findMachine(job.ranOn);
+  const story = { ...storiesOf(world)(job), machine };
+  const sentences = [overWords(last ?? job), ...holdWords(job, machine, world)];
+  return { job: pick(job), title: titleOf(job, story, { ...world, boots: new Map() }), sentences };
+}
+
+function explainLikely(job: Job, story: Story, past: readonly Machine[], world: World): string[] {
+  const { image } = matchLabels(job.labels, job.repo, world.catalogue);
+  const likelyMs = image && likelyWaits(past, world)({ repo: job.repo, image: image.name }, story);
+  return likelyMs === undefined ? [] : [`Likely wait: ${likelyWords(likelyMs)}.`];
+}
 
 /** How long a run may lie back. NB: each of its closed jobs has to be looked for. */
 const LOOK_BACK_MS = 7 * 24 * 3_600_000;
 
 /** Explains each job of the newest attempt of a run that is known. */
-export async function answerWhyRun(run: number, { store, world, standing }: RunParts): Promise<WhyAnswer[]> {
+export async function answerWhyRun(
+  run: number,
+  parts: WhyParts & { store: Pick<Store, "closedJobs"> },
+): Promise<WhyAnswer[]> {
+  const { store, world } = parts;
   const ofRun = new Map(Array.from(world().state.jobs).filter(([, { runId }]) => runId === run));
   for await (const job of closedJobs(store, { since: world().now - LOOK_BACK_MS })) {
     if (job.runId === run) ofRun.set(job.id, job);
@@ -59,7 +102,7 @@ export async function answerWhyRun(run: number, { store, world, standing }: RunP
   const newest = Math.max(...Array.from(ofRun.values(), ({ attempt }) => attempt));
   const answers: WhyAnswer[] = [];
   for (const { id, attempt } of Array.from(ofRun.values()).toSorted((a, b) => a.id - b.id)) {
-    const answer = attempt === newest && answerWhy(id, world(), await store.history({ job: id }), standing());
+    const answer = attempt === newest && (await answerWhy(id, parts));
     if (answer) answers.push(answer);
   }
   return answers;
@@ -136,6 +179,8 @@ export function factWords(fact: Fact): string {
       return `host ${fact.host} was ${fact.drained ? "drained" : "opened again"}${byWords(fact)}`;
     case "machine-held":
       return `${fact.by} had the VM kept until ${new Date(fact.until).toISOString().slice(11, 19)}`;
+    case "hold-asked":
+      return `${fact.by} asked for the next machine of the image ${fact.image} that fails to be held`;
     case "orders-paused":
       return `${fact.repo === ALL ? "all repositories were" : `${fact.repo} was`} ${fact.paused ? "paused" : "resumed"}${byWords(fact)}`;
     case "repository-access":

@@ -1,3 +1,5 @@
+import { storiesOf } from "../core/plan.ts";
+import type { Story } from "../core/story.ts";
 import type { JobSeen } from "../core/types.ts";
 import type { GitHub, Store } from "../ports.ts";
 import type { Told, VerbParts } from "./verbs.ts";
@@ -6,6 +8,32 @@ export type ApproveParts = Pick<VerbParts, "ring" | "clock" | "log"> & {
   store: Pick<Store, "record">;
   github: Pick<GitHub, "run" | "rerunRun">;
 };
+
+type ApproveByIdParts = ApproveParts & {
+  store: Pick<Store, "findJob">;
+  github: Pick<GitHub, "job">;
+  world: VerbParts["world"];
+};
+
+const APPROVE_MS = 30_000;
+
+/** As from its check run, which only has the button if it waits for it. The job is looked up first, since it may have ended meanwhile. */
+export async function approveById(id: number, by: string, parts: ApproveByIdParts): Promise<Told> {
+  const { store, github, clock, world } = parts;
+  const known = await store.findJob(id);
+  if (!known) return { status: 404, sentence: `Nothing is known of job ${id}.` };
+  if (!isUnapproved(storiesOf(world())(known)))
+    return { status: 409, sentence: `Job ${id} waits for nobody's approval. mayfly why ${id} says more.` };
+  const signal = AbortSignal.timeout(APPROVE_MS);
+  const job = await github.job(known.repo, id, signal);
+  if (job === "gone") return { status: 404, sentence: `GitHub has no job ${id} any more.` };
+  await store.record([{ kind: "job-seen", at: clock.now(), job }]);
+  return approveJob({ job, by }, parts, signal);
+}
+
+/** It waits for somebody's approval, or ended for want of it. */
+export const isUnapproved = (story: Story): boolean =>
+  story.is === "unapproved" || (story.is === "done" && story.kept?.is === "unapproved");
 
 /** `by`: the person's login at GitHub. */
 export type Approval = { job: JobSeen; by: string };

@@ -1,11 +1,11 @@
 import { type Phase, phaseOf } from "../core/explain.ts";
 import { poolKey } from "../core/facts.ts";
-import { type Likely, likelyWaits } from "../core/likely.ts";
+import { likelyWaits, usualBoots } from "../core/likely.ts";
 import { storiesOf } from "../core/plan.ts";
 import { groupDemand, matcher } from "../core/pools.ts";
 import type { Story } from "../core/story.ts";
+import { titleOf } from "../core/title.ts";
 import type { Job, Machine, Why } from "../core/types.ts";
-import { placeWords } from "../core/words.ts";
 import type { World } from "../core/world.ts";
 import type { RelayHealth, Standing } from "../ports.ts";
 
@@ -73,7 +73,7 @@ export type MachineView = {
   job?: number | undefined;
 };
 
-/** `is` and `text`: where it stands, in a word and in words. `isOurs`: an image of ours fits its labels. */
+/** `is` and `text`: where it stands, in a word and in words. `isOurs`: an image of ours fits its labels, or nearly. */
 export type JobView = {
   id: number;
   repo: string;
@@ -101,7 +101,7 @@ export function overviewOf(world: World, outside: Outside, past: readonly Machin
     hosts: hostViews(world, machines),
     pools: poolViews(world, machines),
     machines: machines.map((machine) => machineView(machine, jobOn.get(machine.name))),
-    jobs: jobViews(world, jobs, likelyWaits(past, world)),
+    jobs: jobViews(world, jobs, past),
     ...outside,
     installations: outside.installations.map((standing) => ofCatalogue(standing, world)),
   };
@@ -146,43 +146,18 @@ function machineView(machine: Machine, job: number | undefined): MachineView {
   return { name, repo, image, host, phase: phaseOf(machine), createdAt, why: retired?.why, job };
 }
 
-function jobViews(world: World, jobs: readonly Job[], likely: Likely): JobView[] {
+function jobViews(world: World, jobs: readonly Job[], past: readonly Machine[]): JobView[] {
+  const likely = likelyWaits(past, world);
+  const boots = usualBoots(past);
   const storyOf = storiesOf(world);
   const match = matcher(world.catalogue);
   return jobs.map((job) => {
     const { id, repo, name, labels, url, queuedAt, ranOn } = job;
     const story = storyOf(job);
-    const { image } = match(job);
-    const isOurs = image !== undefined;
-    const likelyMs = isOurs ? likely({ repo, image: image.name }, story) : undefined;
-    const text = isOurs ? storyWords(job, story, world.now) : "not for Mayfly: no image fits its labels";
+    const found = match(job);
+    const isOurs = found.image !== undefined || found.isMeant === true;
+    const likelyMs = found.image ? likely({ repo, image: found.image.name }, story) : undefined;
+    const text = titleOf(job, story, { ...world, boots });
     return { id, repo, name, labels, url, queuedAt, is: story.is, text, isOurs, likelyMs, ranOn };
   });
-}
-
-function storyWords(job: Job, story: Story, now: number): string {
-  switch (story.is) {
-    case "held":
-      return "held back by GitHub";
-    case "looked-at":
-      return "GitHub is being asked whether it comes from a fork";
-    case "refused":
-      return `refused, since it comes from ${story.from ?? "a fork that is gone"}`;
-    case "unapproved":
-      return `waits for approval, since it comes from ${story.from ?? "a fork that is gone"}`;
-    case "waiting":
-      return placeWords(story.place, story.blocked, now);
-    case "booting":
-      return story.machine ? `${story.machine.name} is on its way (${phaseOf(story.machine)})` : "booting";
-    case "running":
-      return `runs on ${job.ranOn ?? "a runner that GitHub has not named yet"}`;
-    case "given-up":
-      return `given up. ${job.gaveUpCause ?? ""}`.trim();
-    case "unserved":
-      return "not served any more";
-    case "no-access":
-      return "the App is not installed there any more";
-    case "done":
-      return `done: ${job.conclusion ?? "unknown"}`;
-  }
 }

@@ -15,6 +15,11 @@ export type VerbParts = {
 
 const MINUTE_MS = 60_000;
 
+/** Who asked at the command line, where nobody has a login. NB: no login has a space. */
+export const AN_OPERATOR = "an operator";
+/** For how many minutes a machine may be held. */
+export const MOST_MINUTES = 24 * 60;
+
 /** What was done, in a sentence, or why nothing was. The status is that of HTTP. */
 export type Told = { status: 200 | 404 | 409; sentence: string };
 

@@ -1,7 +1,8 @@
 import { changeSettings } from "./apply-settings.ts";
 import { type Fact, poolKey, type State, type Streak } from "./facts.ts";
+import { askHold, useHold } from "./holds.ts";
 import { approveRun, cancelRun, seeRun } from "./runs.ts";
-import type { Job, JobSeen, Machine, MachineName, Why } from "./types.ts";
+import type { Failure, Job, JobSeen, Machine, MachineName, Why } from "./types.ts";
 
 /** Folds one fact into the state. A fact about a job or machine that is not open changes nothing. */
 export function apply(state: State, fact: Fact): void {
@@ -39,6 +40,8 @@ export function apply(state: State, fact: Fact): void {
     case "machine-forgotten":
       state.machines.delete(fact.machine);
       return;
+    case "hold-asked":
+      return askHold(state, fact);
     case "host-drained":
       if (fact.drained) state.drained.add(fact.host);
       else state.drained.delete(fact.host);
@@ -174,13 +177,22 @@ function retire(state: State, fact: Extract<Fact, { kind: "machine-retired" }>):
   state.machines.set(machine.name, { ...machine, retired: { at: fact.at, why: fact.why } });
   const { failure } = fact;
   if (!failure) return;
+  useHold(state, { machine, why: fact.why, at: fact.at });
   const ran = Array.from(state.jobs.values()).find(({ ranOn }) => ranOn === machine.name);
-  if (ran) state.jobs.set(ran.id, { ...ran, failure });
+  if (ran) state.jobs.set(ran.id, withFailure(ran, failure));
   if (ran || machine.workingAt !== undefined) return;
   lengthenStreak(state, machine, fact.at);
   const madeFor = machine.forJob === undefined ? undefined : state.jobs.get(machine.forJob);
   if (!madeFor || madeFor.status === "running") return;
-  state.jobs.set(madeFor.id, { ...madeFor, failure, tries: madeFor.tries + 1 });
+  state.jobs.set(madeFor.id, { ...withFailure(madeFor, failure), tries: madeFor.tries + 1 });
+}
+
+/** A check run shows so many. */
+const MOST_FAILED = 10;
+
+function withFailure(job: Job, failure: Failure): Job {
+  const { machine, at, why } = failure;
+  return { ...job, failure, failed: [...(job.failed ?? []), { machine, at, why }].slice(-MOST_FAILED) };
 }
 
 /** The latch is never taken back; but a person may say that a machine need not wait for its job, whatever it was retired for. */

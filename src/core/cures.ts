@@ -1,3 +1,4 @@
+import { ALL } from "./facts.ts";
 import { matchLabels } from "./labels.ts";
 import type { Blocked } from "./pools.ts";
 import type { Story } from "./story.ts";
@@ -11,7 +12,17 @@ export function curesFor(job: Job, story: Story, catalogue: Catalogue): string[]
     case "waiting":
       return story.blocked ? [cureOf(story.blocked)] : [];
     case "given-up":
-      return ["Once the cause is mended press Retry on its check run, and it is tried from the beginning."];
+      return [
+        `Once the cause is mended press Retry on its check run (or: mayfly retry ${job.id}), and it is tried from the beginning.`,
+      ];
+    case "held":
+      return ["Whoever may approve it does so on the page of its run at GitHub."];
+    case "unapproved":
+      return [
+        `Look at what it changes, workflows too; then press Approve on its check run (or: mayfly approve ${job.id}).`,
+      ];
+    case "no-access":
+      return ["Install the App there again; the job is then taken up."];
     default:
       return [];
   }
@@ -35,13 +46,15 @@ function cureOf(blocked: Blocked): string {
     case "hosts-unreachable":
       return "mayfly check says what is missing there; Mayfly asks again by itself.";
     case "image-limit":
+      if (blocked.limit === 1)
+        return "One VM of this image runs at a time, as for a licence with one seat (mac, or machines: 1, in mayfly.yml). The job gets it as soon as that one has ended.";
       return "It gets a machine as soon as one of this image has ended. The limit is machines of the image in mayfly.yml.";
     case "repository-limit":
       return "It gets a machine as soon as one of this repository has ended. The limit is machines of the repository in mayfly.yml, or fewer by its settings.";
     case "paused":
       return blocked.by === "settings"
         ? "An admin of the repository paused it, and resumes it in its settings."
-        : "An operator paused it, and resumes it on the status page.";
+        : `An operator paused it, and resumes it on the status page, or with: mayfly resume${blocked.repo === ALL ? "" : ` ${blocked.repo}`}`;
     case "probe":
     case "backoff":
       return "mayfly ps shows machines that failed, and mayfly logs MACHINE what they said. Nothing else has to be done: it is tried again.";

@@ -2,7 +2,7 @@ import { matchLabels } from "./labels.ts";
 import { list } from "./markdown.ts";
 import type { Story } from "./story.ts";
 import type { Catalogue, Job, Machine } from "./types.ts";
-import { forkWords, placeWords, WHY_WORDS } from "./words.ts";
+import { forkWords, mismatchWords, placeWords, WHY_WORDS } from "./words.ts";
 import type { World } from "./world.ts";
 
 /** The phase of a machine that people see. It is computed, never stored. */
@@ -56,22 +56,7 @@ function limitMeans({ is, machine }: Story): string {
 export function explainLabels(job: Pick<Job, "labels" | "repo">, catalogue: Catalogue): string[] {
   const match = matchLabels(job.labels, job.repo, catalogue);
   if (match.image) return [`Its labels (${list(job.labels)}) lead to the image ${match.image.name}.`];
-  switch (match.why) {
-    case "not-served":
-      return [
-        `${job.repo} is not among the repositories of this controller. Add it under "repositories" in mayfly.yml.`,
-      ];
-    case "only-generic":
-      return [
-        `It asks for general labels only (${list(job.labels)}). Mayfly takes a job that asks for at least one label of an image's own.`,
-      ];
-    case "unknown-label":
-      return [
-        match.label === undefined
-          ? `No one image has all of its labels (${list(job.labels)}).`
-          : `No image has the label ${match.label}${match.nearest === undefined ? "." : `; the nearest is ${match.nearest}.`}`,
-      ];
-  }
+  return [mismatchWords(match, job)];
 }
 
 function explainStory(job: Job, story: Story, now: number): string[] {
@@ -83,7 +68,7 @@ function explainStory(job: Job, story: Story, now: number): string[] {
     case "refused":
       return [forkWords(story)];
     case "unapproved":
-      return [`${forkWords(story)} Its check run has a button for that.`];
+      return [forkWords(story)];
     case "waiting":
       return story.blocked
         ? [`It is ${placeWords(story.place, story.blocked, now)}.`]
@@ -97,9 +82,7 @@ function explainStory(job: Job, story: Story, now: number): string[] {
     case "given-up":
       return [`It was given up. ${job.gaveUpCause ?? ""}`.trim()];
     case "no-access":
-      return [
-        `The App is not installed on ${job.repo}, or it is suspended there. Install it again; the job is then taken up.`,
-      ];
+      return [`The App is not installed on ${job.repo}, or it is suspended there.`];
     case "unserved":
       return [];
     case "done":

@@ -1,3 +1,4 @@
+import type { HoldNext } from "./holds.ts";
 import { type AllSettings, type FileFault, noSettings, type Settings } from "./settings.ts";
 import type {
   Failure,
@@ -20,7 +21,7 @@ import type {
 export type Fact = { at: number } & (
   | { kind: "job-seen"; job: JobSeen }
   | { kind: "job-given-up"; job: number; cause: string }
-  /** A person wants the job to be tried again from the beginning. `by`: the person's login at GitHub. */
+  /** A person wants the job to be tried again from the beginning. `by`: the person's login at GitHub, or "an operator" of the command line. */
   | { kind: "job-retried"; job: number; by: string }
   /** GitHub was asked to cancel the job's run. */
   | { kind: "run-cancelled"; job: number; isForced?: boolean | undefined }
@@ -59,6 +60,8 @@ export type Fact = { at: number } & (
   | { kind: "machine-forgotten"; machine: MachineName }
   /** A person wants to look into a machine: its VM is not destroyed before then, but for a person's word. */
   | { kind: "machine-held"; machine: MachineName; until: number; by: string }
+  /** A person wants to look into the next machine of a pool that fails. `job`: the one whose button was pressed. */
+  | { kind: "hold-asked"; job: number; repo: RepoName; image: string; by: string }
   | { kind: "host-drained"; host: string; drained: boolean; by?: string | undefined }
   /** No machine is ordered for the repository, or for any, until it is resumed. */
   | { kind: "orders-paused"; repo: RepoName | typeof ALL; paused: boolean; by: string }
@@ -100,6 +103,8 @@ export type State = {
   limited: Map<number, Limit>;
   /** By run and attempt (see `runKey`): those that the rule for forks asked about. */
   runs: Map<string, RunAttempt>;
+  /** By pool (see `poolKey`): of which the next machine that fails is to be held, or was. */
+  holds: Map<string, HoldNext>;
   /** By pool (see `poolKey`): failed machines in a row. Kept in memory only, a restart forgives. */
   streaks: Map<string, Streak>;
 };
@@ -126,5 +131,6 @@ export const emptyState = (): State => ({
   settings: noSettings,
   limited: new Map(),
   runs: new Map(),
+  holds: new Map(),
   streaks: new Map(),
 });

@@ -1,6 +1,9 @@
 import type { Catalogue, Image, RepoName, Repository } from "./types.ts";
 
-/** Which image a job's labels lead to, or why none. `nearest`: the label of ours that was perhaps meant. */
+/**
+ * Which image a job's labels lead to, or why none. `nearest`: the label of ours that was perhaps meant. `isMeant`: it asks for a label of
+ * ours, or for one that is nearly ours.
+ */
 export type Match =
   | { image: Image; repository: Repository }
   | {
@@ -8,6 +11,7 @@ export type Match =
       why: "not-served" | "only-generic" | "unknown-label";
       label?: string;
       nearest?: string;
+      isMeant?: boolean;
     };
 
 /** Labels that every self-hosted runner may bear. A job that asks for nothing else is not for us in particular. */
@@ -21,6 +25,8 @@ export const GENERIC_LABELS: ReadonlySet<string> = new Set([
   "arm",
 ]);
 
+/** GitHub's own machines. See: docs.github.com, "GitHub-hosted runners reference". */
+const HOSTED = /^(?:ubuntu|windows|macos)-/;
 /** See: docs.github.com, "Using labels with self-hosted runners": 256 characters at most. The runner splits them at commas. */
 export const LABEL_PATTERN = /^(?! )[^,\p{Cc}]{1,256}(?<! )$/u;
 
@@ -79,10 +85,24 @@ const hasLabel = (image: Image, asked: string): boolean =>
 
 function explainMismatch(asked: readonly string[], images: readonly Image[]): Match {
   const ours = [...new Set(images.flatMap((image) => image.labels.map((label) => label.toLowerCase())))];
-  const label = asked.find((candidate) => !ours.includes(candidate));
-  if (label === undefined) return { image: undefined, why: "unknown-label" };
+  const own = ours.filter((label) => !GENERIC_LABELS.has(label));
+  const unknown = asked.filter((candidate) => !ours.includes(candidate));
+  const misspelt = unknown.find(
+    (label) => !GENERIC_LABELS.has(label) && nearestWord(label, own) !== undefined,
+  );
+  const label = misspelt ?? unknown[0];
+  const isMeant =
+    !asked.some((candidate) => HOSTED.test(candidate)) &&
+    (misspelt !== undefined || asked.some((candidate) => own.includes(candidate)));
+  if (label === undefined) return { image: undefined, why: "unknown-label", isMeant };
   const nearest = nearestWord(label, ours);
-  return { image: undefined, why: "unknown-label", label, ...(nearest === undefined ? {} : { nearest }) };
+  return {
+    image: undefined,
+    why: "unknown-label",
+    label,
+    isMeant,
+    ...(nearest !== undefined && { nearest }),
+  };
 }
 
 /** The word that is fewest edits away, if it is near enough to have been meant: at most a third of the word's length. */

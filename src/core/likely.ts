@@ -1,4 +1,5 @@
 import { poolKey } from "./facts.ts";
+import { span } from "./markdown.ts";
 import type { Blocked } from "./pools.ts";
 import type { Story } from "./story.ts";
 import type { Machine, Pool } from "./types.ts";
@@ -12,7 +13,7 @@ const ENOUGH = 3;
 
 /** Guesses from `past`, the last machines that are over: what booting took, and what their jobs took. It is a guess, and called so. */
 export function likelyWaits(past: readonly Machine[], world: World): Likely {
-  const boots = mediansBy(({ image }) => image, bootOf, past);
+  const boots = usualBoots(past);
   const jobs = mediansBy(poolKey, jobOf, past);
   return (pool, story) => {
     const bootMs = boots.get(pool.image);
@@ -29,6 +30,10 @@ export function likelyWaits(past: readonly Machine[], world: World): Likely {
     return freeMs === undefined ? undefined : freeMs + bootMs;
   };
 }
+
+/** What booting usually takes, by image: the median of those machines, where enough of them have booted. */
+export const usualBoots = (past: readonly Machine[]): Map<string, number> =>
+  mediansBy(({ image }) => image, bootOf, past);
 
 const bootOf = ({ startedAt, askedAt }: Machine): number | undefined =>
   startedAt === undefined || askedAt === undefined ? undefined : askedAt - startedAt;
@@ -83,4 +88,14 @@ function heldBy(blocked: Blocked, pool: Pool): ((machine: Machine) => boolean) |
     default:
       return undefined;
   }
+}
+
+const SOON_MS = 5_000;
+const MINUTE_MS = 60_000;
+
+/** `about 4 min`. NB: it is a guess, so it is not told to the second. */
+export function likelyWords(likelyMs: number): string {
+  if (likelyMs < SOON_MS) return "any moment";
+  const stepMs = likelyMs < MINUTE_MS ? SOON_MS : MINUTE_MS;
+  return `about ${span(Math.ceil(likelyMs / stepMs) * stepMs)}`;
 }

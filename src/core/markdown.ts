@@ -9,6 +9,13 @@ export function code(text: string): string {
   return line === "" ? "(empty)" : `${fence}${pad}${line}${pad}${fence}`;
 }
 
+/** Inline code in a cell of a table, whose end cannot be forged from within either. */
+export const cell = (text: string): string => code(text.replaceAll(/[|\\]/g, "/"));
+
+/** A link to a page of ours or of GitHub's; the text alone, if the address is none. */
+export const link = (text: string, url: string): string =>
+  /^https?:\/\/[^\s<>()]+$/.test(url) ? `[${text}](${url})` : text;
+
 /** A code block whose end cannot be forged from within. */
 export function block(text: string): string {
   const longest = Math.max(2, ...Array.from(text.matchAll(/`+/g), ([run]) => run.length));

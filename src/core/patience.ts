@@ -27,6 +27,11 @@ export const PROBE_AFTER = 3;
 /** How long a finished job's check run waits for its VM's end, to tell the whole story in one write. */
 export const LAST_WRITE_MS = 20 * SECOND;
 
+/** How long a job whose labels are nearly ours waits for another system's runner, before its check run says that no image has them. */
+export const MEANT_MS = 30 * SECOND;
+/** A machine that boots this long is told of once more, with the time that it has taken by then. */
+export const LONG_BOOT_MS = MINUTE;
+
 /** How often GitHub is asked about a repository's runners while something about one of them is in doubt. */
 export const ASK_IN_DOUBT_MS = 10 * SECOND;
 /** From a registration's hand-out to the first time GitHub is asked about its runner. The event usually comes sooner. */

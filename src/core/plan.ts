@@ -11,6 +11,7 @@ import {
   FORCE_MS,
   LAST_WRITE_MS,
   LATE_EVENT_MS,
+  MEANT_MS,
   REPORT_MS,
   UNTOLD_LOOK_UPS,
 } from "./patience.ts";
@@ -189,7 +190,7 @@ function planJobs({ world, match, gate, story, draft }: JobsContext): void {
     }
     if (!hasAccess(job, world.state)) continue;
     planLookUp(job, world, draft);
-    if (!isOurs(job, match) && !isKeptOut(gate(job))) continue;
+    if (!isOurs(job, match) && !isKeptOut(gate(job)) && !isMisspelt(job, match, draft)) continue;
     planGiveUp(job, story(job), { world, match, draft });
     planCancel(job, story(job), world, draft);
     if (job.status === "running" && isLost(job, world)) continue;
@@ -207,6 +208,13 @@ function planCancel(job: Job, { is }: Story, { catalogue }: World, draft: Draft)
 
 const isOurs = (job: Job, match: Matcher): boolean =>
   job.check !== undefined || match(job).image !== undefined;
+
+/** NB: labels may be another system's, too, whose runner takes the job soon; nobody else would tell a person of a slip. */
+function isMisspelt(job: Job, match: Matcher, draft: Draft): boolean {
+  const found = match(job);
+  if (found.image || !found.isMeant || job.status !== "queued") return false;
+  return draft.isDue((job.readyAt ?? job.queuedAt) + MEANT_MS);
+}
 
 /**
  * NB: a check run that GitHub refuses for good (no right to write it, no such commit any more) must not keep its job for ever.
@@ -266,7 +274,7 @@ const isLost = ({ ranOn }: Job, { state, catalogue }: World): boolean =>
 function planReport(job: Job, story: Story, now: number, draft: Draft): void {
   // NB: what is known in a moment is not worth a write.
   if (story.is === "looked-at") return;
-  const digest = digestOf(job, story);
+  const digest = digestOf(job, story, draft.isDue);
   if (digest === job.check?.digest) return;
   const isEnding =
     story.is === "done" && story.machine !== undefined && story.machine.destroyedAt === undefined;

@@ -96,6 +96,9 @@ export type Failure = {
   tail?: string | undefined;
 };
 
+/** A failure in a few words. */
+export type Failed = Pick<Failure, "machine" | "at" | "why">;
+
 /** GitHub's job and what Mayfly knows of it. `tries`: machines made for it that failed before they had work. */
 export type Job = JobSeen & {
   tries: number;
@@ -104,6 +107,8 @@ export type Job = JobSeen & {
   /** When we learned that GitHub holds it back, or when the rule for forks did before it was approved. */
   heldAt?: number | undefined;
   failure?: Failure | undefined;
+  /** The last of its machines that failed, the oldest first, whatever the tries. */
+  failed?: readonly Failed[] | undefined;
   gaveUpAt?: number | undefined;
   /** Why, as a sentence. */
   gaveUpCause?: string | undefined;

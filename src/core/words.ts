@@ -1,8 +1,9 @@
 import { ALL } from "./facts.ts";
+import type { Match } from "./labels.ts";
 import { list, ordinal } from "./markdown.ts";
 import type { Blocked } from "./pools.ts";
 import type { Kept } from "./story.ts";
-import type { Why } from "./types.ts";
+import type { Job, Why } from "./types.ts";
 
 /** Why a machine was retired, as a sentence for people. */
 export const WHY_WORDS: Record<Why, string> = {
@@ -36,9 +37,11 @@ export function blockedWords(blocked: Blocked, now: number): string {
     case "hosts-unreachable":
       return `${list(blocked.hosts)} cannot be reached`;
     case "image-limit":
-      return `the image's limit of ${blocked.limit} machines is reached`;
+      return blocked.limit === 1
+        ? "the image's one seat is taken"
+        : `the image's limit of ${blocked.limit} machines is reached`;
     case "repository-limit":
-      return `the repository's limit of ${blocked.limit} machines is reached`;
+      return `the repository's limit of ${blocked.limit} ${blocked.limit === 1 ? "machine" : "machines"} is reached`;
     case "paused":
       if (blocked.repo === ALL) return "all orders are paused";
       return `${blocked.repo} is paused${blocked.by === "settings" ? " by its settings" : ""}`;
@@ -56,6 +59,26 @@ export const placeWords = (place: number, blocked: Blocked | undefined, now: num
   blocked
     ? `${ordinal(place)} in the queue: ${blockedWords(blocked, now)}`
     : `${ordinal(place)} in the queue`;
+
+type Mismatch = Extract<Match, { image: undefined }>;
+
+/** Why labels lead to no image, as a sentence. `show`: how a name from outside is shown. */
+export function mismatchWords(
+  match: Mismatch,
+  { repo, labels }: Pick<Job, "repo" | "labels">,
+  show: (name: string) => string = (name) => name,
+): string {
+  const asked = list(labels.map(show));
+  switch (match.why) {
+    case "not-served":
+      return `${show(repo)} is not among the repositories of this controller. Add it under "repositories" in mayfly.yml.`;
+    case "only-generic":
+      return `It asks for general labels only (${asked}). Mayfly takes a job that asks for at least one label of an image's own.`;
+    case "unknown-label":
+      if (match.label === undefined) return `No one image has all of its labels (${asked}).`;
+      return `No image has the label ${show(match.label)}${match.nearest === undefined ? "." : `; the nearest is ${show(match.nearest)}.`}`;
+  }
+}
 
 /** Why a job of a fork is kept out, in sentences. `show`: how a name from outside is shown. */
 export function forkWords({ is, from }: Kept, show: (name: string) => string = (name) => name): string {

@@ -45,10 +45,12 @@ export function fakeDriver(parts: DriverParts): Driver {
     destroy: async (name, signal) => {
       const home = homeOf(name);
       // NB: renamed first. From here on a VM in mid-start cannot write down any more that it lives, and ends. See: fake-vm.sh.
-      await ifThere(rename(home, home + LEAVING));
+      await setAside(home);
       await leave(home, parts, signal);
       await killAll(home, parts, signal);
       await rm(home + LEAVING, { recursive: true, force: true });
+      // NB: a VM that began only just makes what it needs in a folder of the old name, until it is killed.
+      await rm(home, { recursive: true, force: true });
     },
     check: async () => await check(parts),
     evidence: async (name) => {
@@ -59,6 +61,15 @@ export function fakeDriver(parts: DriverParts): Driver {
     },
     close: async () => {},
   };
+}
+
+/** NB: a destroy that was cut short has done it already, and a VM that lives may have made the folder anew since. */
+async function setAside(home: string): Promise<void> {
+  try {
+    await rename(home, home + LEAVING);
+  } catch (error) {
+    if (!["ENOENT", "ENOTEMPTY", "EEXIST"].some((code) => hasCode(error, code))) throw error;
+  }
 }
 
 /** NB: synchronous, so that no destroy of the same process comes between its steps. */

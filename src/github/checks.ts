@@ -18,7 +18,7 @@ const checkPage = z
   .object({ check_runs: z.array(z.object({ id: z.int(), external_id: z.string().nullish() })) })
   .transform(({ check_runs }) => check_runs);
 
-/** The check runs part of the port. `publicUrl`: where the pages are that check runs lead to, if there are any. */
+/** The check runs part of the port. `publicUrl`: where the pages are that check runs lead to; without them they lead to the job at GitHub. */
 export function checkVerbs(client: Client, publicUrl: string | undefined): Pick<GitHub, "publish"> {
   return {
     publish(job, content, check, signal) {
@@ -27,8 +27,8 @@ export function checkVerbs(client: Client, publicUrl: string | undefined): Pick<
         const urgency = urgencyOf(content, check);
         const place = { ...rest, at: { ...at, request: { ...at.request, urgency } } };
         const known = check === "find" ? await find(place, job, content.name) : check;
-        const details = publicUrl === undefined ? {} : { details_url: `${publicUrl}/jobs/${job.id}` };
-        const body = { ...bodyOf(content), ...details };
+        const details = publicUrl === undefined ? job.url : `${publicUrl}/jobs/${job.id}`;
+        const body = { ...bodyOf(content), ...(details !== "" && { details_url: details }) };
         const updated = known === "new" ? "gone" : await update(place, body, known);
         return updated === "gone" ? create(place, job, body) : updated;
       });

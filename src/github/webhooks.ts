@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { APPROVE, RETRY } from "../core/report.ts";
+import { APPROVE, HOLD_NEXT, RETRY } from "../core/report.ts";
 import type { JobSeen, RepoName } from "../core/types.ts";
 import { jobSeen, jobShape } from "./job-seen.ts";
 
@@ -44,9 +44,9 @@ export type Click = {
   by: string;
   /**
    * `retry`: the job is to be tried again, by our own button or by GitHub's "Re-run" of a check run that failed. `approve`: it is a
-   * fork's, and may run. `look`: what we say of it is only doubted.
+   * fork's, and may run. `hold-next`: the next machine like it that fails is to be held. `look`: what we say of it is only doubted.
    */
-  wants: "retry" | "approve" | "look";
+  wants: "retry" | "approve" | "hold-next" | "look";
 };
 
 /** `undefined`: the check run is none of ours, or the button. Throws `ZodError` if it is no click. */
@@ -57,7 +57,7 @@ export function clickFromWebhook(payload: unknown): Click | undefined {
   const about = { repo: repository.full_name, job, by: sender.login };
   if (action === "rerequested") return { ...about, wants: check.conclusion === "failure" ? "retry" : "look" };
   const wants = button?.identifier;
-  return wants === RETRY || wants === APPROVE ? { ...about, wants } : undefined;
+  return wants === RETRY || wants === APPROVE || wants === HOLD_NEXT ? { ...about, wants } : undefined;
 }
 
 /** The job that a check run of ours is about, by its external id; `undefined` if that is none of ours. */

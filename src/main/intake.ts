@@ -50,7 +50,7 @@ export async function startIntake(
   const { config, clock, log, ring, onClose, closing: signal, meters } = site;
   const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
   const parts = { github, repositories: repositoriesOf(site), state: () => store.state, clock, ring, log };
-  const { record } = store;
+  const { record, findJob } = store;
   const isNew = (await store.logPosition()) === undefined;
   const sweep = sweepJobs({ ...parts, record, everyMs: config.sweepMs }, signal);
   const settings = followSettings(site, { store, files });
@@ -59,7 +59,8 @@ export async function startIntake(
     settings.soon();
   };
   const readSettings = settings.look;
-  await probot.load(mayflyApp({ record, ring, sweepSoon, readSettings, github, serves, clock, log }));
+  const rings = { ring, sweepSoon, readSettings };
+  await probot.load(mayflyApp({ ...rings, record, findJob, github, serves, clock, log }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   onClose(reader.close);
   const { wake, setAside } = reader;

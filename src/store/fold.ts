@@ -1,5 +1,6 @@
 import { apply } from "../core/apply.ts";
-import type { Fact, Limit, State } from "../core/facts.ts";
+import { type Fact, type Limit, poolKey, type State } from "../core/facts.ts";
+import type { HoldNext } from "../core/holds.ts";
 import { runKey } from "../core/runs.ts";
 import type { RepoSettings } from "../core/settings.ts";
 import type { Job, Machine, MachineName, RunAttempt } from "../core/types.ts";
@@ -20,6 +21,8 @@ export type Changes = {
   revoked: Map<string, number | undefined>;
   limited: Map<number, Limit>;
   runs: Map<string, RunAttempt>;
+  /** By pool. */
+  holds: Map<string, HoldNext>;
   settings: Map<string, RepoSettings>;
   settingsFacts: SettingsFact[];
 };
@@ -38,6 +41,7 @@ export function fold(state: State, facts: readonly Fact[]): Changes {
     revoked: new Map(),
     limited: new Map(),
     runs: new Map(),
+    holds: new Map(),
     settings: new Map(),
     settingsFacts: [],
   };
@@ -71,9 +75,21 @@ function standingOf(state: State, fact: Fact): unknown {
   if (fact.kind === "orders-paused") return state.paused.has(fact.repo.toLowerCase());
   if (fact.kind === "repository-access") return state.withoutAccess.has(fact.repo.toLowerCase());
   if (fact.kind === "run-seen" || fact.kind === "run-approved") return state.runs.get(runKeyOf(fact));
+  if (isAboutHolds(fact)) return state.holds.get(pooled(state, fact));
   if (isAboutSettings(fact)) return state.settings.get(fact.repo.toLowerCase());
   return fact.kind === "github-limited" ? state.limited.get(fact.installation) : undefined;
 }
+
+type HoldFact = Extract<Fact, { kind: "hold-asked" | "machine-retired" }>;
+
+/** NB: a machine that fails uses up what was asked for its pool. */
+const isAboutHolds = (fact: Fact): fact is HoldFact =>
+  fact.kind === "hold-asked" || fact.kind === "machine-retired";
+
+const pooled = ({ machines }: State, fact: HoldFact): string => {
+  const pool = fact.kind === "hold-asked" ? fact : machines.get(fact.machine);
+  return pool ? poolKey(pool) : "";
+};
 
 const runKeyOf = (fact: Extract<Fact, { kind: "run-seen" | "run-approved" }>): string =>
   fact.kind === "run-seen"
@@ -93,6 +109,10 @@ function noteStanding(changes: Changes, fact: Fact, state: State): true {
   if (fact.kind === "run-seen" || fact.kind === "run-approved") {
     const run = state.runs.get(runKeyOf(fact));
     if (run) changes.runs.set(runKeyOf(fact), run);
+  }
+  if (isAboutHolds(fact)) {
+    const hold = state.holds.get(pooled(state, fact));
+    if (hold) changes.holds.set(pooled(state, fact), hold);
   }
   if (isAboutSettings(fact)) {
     const repo = fact.repo.toLowerCase();

@@ -1,10 +1,11 @@
 import type { Kysely } from "kysely";
 import { emptyState, type State } from "../core/facts.ts";
+import type { HoldNext } from "../core/holds.ts";
 import { runKey } from "../core/runs.ts";
 import type { RepoSettings } from "../core/settings.ts";
 import type { Job, Machine, RunAttempt } from "../core/types.ts";
 import { SetupError } from "../ports.ts";
-import { pastJob, pastLimit, pastMachine, pastRun, pastSettings } from "./past.ts";
+import { past, pastJob, pastLimit, pastMachine, pastRun, pastSettings } from "./past.ts";
 import type { Tables } from "./tables.ts";
 
 /** How long a closed job is remembered. NB: GitHub keeps webhooks for a redelivery for 3 days, a GitHub Enterprise Server for 7. */
@@ -52,6 +53,8 @@ export async function load(db: Kysely<Tables>, now: number): Promise<State> {
   state.settings = new Map(
     settings.map(({ repo, doc }) => [repo, pastSettings(JSON.parse(doc) as RepoSettings, now)]),
   );
+  const holds = await db.selectFrom("hold").selectAll().execute();
+  for (const { pool, doc } of holds) state.holds.set(pool, past(JSON.parse(doc) as HoldNext, now));
   return state;
 }
 

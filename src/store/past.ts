@@ -69,7 +69,7 @@ function withPast<T extends Partial<Record<K, number | undefined>>, K extends st
   return { ...row, ...Object.fromEntries(ahead.map((key) => [key, now])) };
 }
 
-const past = <T extends { at: number }>(thing: T, now: number): T => ({
+export const past = <T extends { at: number }>(thing: T, now: number): T => ({
   ...thing,
   at: Math.min(thing.at, now),
 });

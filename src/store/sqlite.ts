@@ -156,5 +156,6 @@ const copyOf = (state: State): State => ({
   settings: state.settings,
   limited: new Map(state.limited),
   runs: new Map(state.runs),
+  holds: new Map(state.holds),
   streaks: new Map(state.streaks),
 });

@@ -18,6 +18,7 @@ export function subjectsOf(fact: Fact): Subjects {
     case "run-cancelled":
     case "run-seen":
     case "run-approved":
+    case "hold-asked":
     case "job-closed":
     case "check-published":
       return { job: fact.job, machine: undefined };

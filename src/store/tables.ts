@@ -20,6 +20,8 @@ export type Tables = {
   settings: { repo: string; doc: string };
   /** The facts about settings once more, since these are never deleted. */
   settings_change: { seq: Generated<number>; repo: string; doc: string };
+  /** Pools as `poolKey` names them. */
+  hold: { pool: string; doc: string };
   meta: { key: string; value: string };
 };
 

@@ -99,6 +99,14 @@ export async function writeChanges(transaction: Transaction<Tables>, changes: Ch
       .onConflict((conflict) => conflict.columns(["id", "attempt"]).doUpdateSet({ at, doc }))
       .execute();
   }
+  for (const [pool, hold] of changes.holds) {
+    const doc = JSON.stringify(hold);
+    await transaction
+      .insertInto("hold")
+      .values({ pool, doc })
+      .onConflict((conflict) => conflict.column("pool").doUpdateSet({ doc }))
+      .execute();
+  }
   for (const [repo, after] of changes.settings) {
     const doc = JSON.stringify(after);
     await transaction

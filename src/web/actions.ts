@@ -1,11 +1,12 @@
 import { type Context, Hono } from "hono";
 import { html } from "hono/html";
 import { z } from "zod";
-import { approveJob } from "../control/approve.ts";
+import { approveById } from "../control/approve.ts";
 import {
   destroyMachine,
   drainHost,
   holdMachine,
+  MOST_MINUTES,
   pauseOrders,
   retryJob,
   type Told,
@@ -62,7 +63,7 @@ export function actionRoutes({ parts, rights, viewerOf }: ActionParts): Hono {
     const job = await parts.store.findJob(id);
     return act(c, {
       may: async (login) => job !== undefined && (await rights.mayWrite(job.repo, login)),
-      run: (by) => approve({ repo: job?.repo ?? "", id }, by, parts),
+      run: (by) => approveById(id, by, parts),
       back: `/jobs/${id}`,
     });
   });
@@ -105,21 +106,6 @@ export function actionRoutes({ parts, rights, viewerOf }: ActionParts): Hono {
   return routes;
 }
 
-/** As from its check run: the job is looked up first, since it may have ended meanwhile. */
-async function approve(
-  { repo, id }: { repo: string; id: number },
-  by: string,
-  parts: PagesParts,
-): Promise<Told> {
-  const signal = AbortSignal.timeout(APPROVE_MS);
-  const job = await parts.github.job(repo, id, signal);
-  if (job === "gone") return { status: 404, sentence: `GitHub has no job ${id} any more.` };
-  await parts.store.record([{ kind: "job-seen", at: parts.clock.now(), job }]);
-  return approveJob({ job, by }, parts, signal);
-}
-
-const APPROVE_MS = 30_000;
-const MOST_MINUTES = 24 * 60;
 const holdForm = z.object({
   minutes: z
     .string()

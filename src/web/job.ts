@@ -1,10 +1,10 @@
 import { html } from "hono/html";
 import { answerWhy, factWords } from "../control/answer.ts";
-import { outsideOf, overviewOf } from "../control/overview.ts";
+import { isUnapproved } from "../control/approve.ts";
 import type { Fact } from "../core/facts.ts";
 import { clock } from "../core/markdown.ts";
 import { storiesOf } from "../core/plan.ts";
-import { stagesOf } from "../core/report.ts";
+import { stagesOf } from "../core/stages.ts";
 import type { Story } from "../core/story.ts";
 import type { Failure, Job } from "../core/types.ts";
 import { WHY_WORDS } from "../core/words.ts";
@@ -18,28 +18,28 @@ import {
   section,
   type Viewer,
 } from "./layout.ts";
-import { ending, likelyWords, stands } from "./look.ts";
+import { ending, stands } from "./look.ts";
 import type { PagesParts } from "./parts.ts";
 import { stageTable } from "./stages.ts";
 
-const REMEMBERED = 200;
-
 export type JobPage = { title: string; body: Html };
 
+type JobParts = Pick<PagesParts, "store" | "world" | "standing">;
+
 /** All that is known of a job. Undefined: nothing is, or this viewer may not know. */
-export async function jobPage(id: number, parts: PagesParts, viewer: Viewer): Promise<JobPage | undefined> {
+export async function jobPage(id: number, parts: JobParts, viewer: Viewer): Promise<JobPage | undefined> {
   const job = await parts.store.findJob(id);
   if (!job || !(viewer.isOperator || viewer.sees(job.repo))) return undefined;
   const history = await parts.store.history({ job: id });
   const world = parts.world();
   const story = storiesOf(world)(job);
-  const sentences = answerWhy(id, world, history, parts.standing())?.sentences ?? [];
+  const { title = "", sentences = [] } = (await answerWhy(id, parts)) ?? {};
   const machine = await parts.store.findMachine(job.ranOn ?? job.failure?.machine ?? "");
   const body = html`<hgroup>
       <h1>${job.name}</h1>
       <p>${job.workflow} in ${job.repo}</p>
     </hgroup>
-    <p>${await standing(job, parts)} ${linkOut(job.url, "The job at GitHub")}</p>
+    <p>${standing(job, story)} <strong>${title}</strong> ${linkOut(job.url, "The job at GitHub")}</p>
     ${sentences.map((sentence) => html`<p>${sentence}</p>`)}
     ${retryButton(job)} ${isUnapproved(story) && (await viewer.writes(job.repo)) ? approveButton(id) : ""}
     ${machine === undefined ? "" : html`<p>Machine ${machineLink(machine.name)}</p>`}
@@ -49,26 +49,14 @@ export async function jobPage(id: number, parts: PagesParts, viewer: Viewer): Pr
   return { title: job.name, body };
 }
 
-async function standing(job: Job, parts: PagesParts): Promise<Html> {
-  const { store, world } = parts;
-  if (job.status === "done") return html`${ending(job.conclusion)} ${tookWords(job)}`;
-  const { machines } = await store.lately(REMEMBERED);
-  const known = [...machines, ...store.state.machines.values()];
-  const view = overviewOf(world(), outsideOf(parts), known).jobs.find(({ id }) => id === job.id);
-  if (!view) return html``;
-  const likely = likelyWords(view.likelyMs);
-  return html`${stands(view.is)} ${likely === "" ? "" : html`<span class="likely">likely wait: ${likely}</span>`}`;
-}
+const standing = (job: Job, { is }: Story): Html =>
+  job.status === "done" ? html`${ending(job.conclusion)} ${tookWords(job)}` : stands(is);
 
 const tookWords = ({ startedAt, doneAt }: Job): string =>
   startedAt === undefined || doneAt === undefined ? "" : `after ${clock(doneAt - startedAt)}.`;
 
 const retryButton = ({ id, gaveUpAt, status }: Job): Html =>
   gaveUpAt === undefined || status !== "queued" ? html`` : button(`/jobs/${id}/retry`, "Retry", "retry");
-
-/** It waits for somebody's approval, or ended for want of it. */
-const isUnapproved = (story: Story): boolean =>
-  story.is === "unapproved" || (story.is === "done" && story.kept?.is === "unapproved");
 
 const approveButton = (id: number): Html =>
   carefulButton(`/jobs/${id}/approve`, {

@@ -1,5 +1,4 @@
 import type { Phase } from "../core/explain.ts";
-import { span } from "../core/markdown.ts";
 import type { Story } from "../core/story.ts";
 import { badge, type Html, type Look } from "./layout.ts";
 
@@ -37,15 +36,4 @@ export const phase = (word: Phase): Html => badge(word, PHASES[word]);
 export function ending(conclusion: string | undefined): Html {
   const looks: Record<string, Look> = { success: "good", failure: "bad", timed_out: "bad" };
   return badge(conclusion ?? "unknown", looks[conclusion ?? ""] ?? "quiet");
-}
-
-const SOON_MS = 5_000;
-const MINUTE_MS = 60_000;
-
-/** `about 4 min`. NB: it is a guess, so it is not told to the second. */
-export function likelyWords(likelyMs: number | undefined): string {
-  if (likelyMs === undefined) return "";
-  if (likelyMs < SOON_MS) return "any moment";
-  const stepMs = likelyMs < MINUTE_MS ? SOON_MS : MINUTE_MS;
-  return `about ${span(Math.ceil(likelyMs / stepMs) * stepMs)}`;
 }

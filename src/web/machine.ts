@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { html } from "hono/html";
 import { phaseOf } from "../core/explain.ts";
-import { inTurn } from "../core/report.ts";
+import { inTurn } from "../core/stages.ts";
 import type { Machine } from "../core/types.ts";
 import { WHY_WORDS } from "../core/words.ts";
 import { historyList, type JobPage } from "./job.ts";

@@ -1,5 +1,5 @@
 import { clock } from "../core/markdown.ts";
-import type { Stage } from "../core/report.ts";
+import type { Stage } from "../core/stages.ts";
 import { type Html, moment, table } from "./layout.ts";
 
 /** Each stage with its time, and how long it took. */

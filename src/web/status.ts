@@ -7,9 +7,12 @@ import {
   overviewOf,
   type PoolView,
 } from "../control/overview.ts";
+import { waitingHold } from "../core/holds.ts";
+import { likelyWords } from "../core/likely.ts";
 import { span } from "../core/markdown.ts";
+import type { World } from "../core/world.ts";
 import { ago, type Html, jobLink, machineLink, section, table, type Viewer } from "./layout.ts";
-import { likelyWords, phase, stands } from "./look.ts";
+import { phase, stands } from "./look.ts";
 import type { PagesParts } from "./parts.ts";
 import { failuresLately, overLately } from "./past.ts";
 import { hostSection, repositorySection, siteSections } from "./site.ts";
@@ -34,6 +37,7 @@ export async function statusBody(parts: PagesParts, viewer: Viewer): Promise<Htm
     ${viewer.isOperator ? repositorySection(all, world) : ""}
     ${section("Machines", machineTable(machines, at))}
     ${section("Pools", poolTable(pools))}
+    ${holdList(world, viewer)}
     ${failuresLately(known, viewer, at)}
     ${overLately(lately.jobs, viewer, at)}
     ${viewer.isOperator ? siteSections(all, lately.rest) : ""}`;
@@ -139,6 +143,19 @@ function poolTable(pools: readonly PoolView[]): Html | undefined {
     ...[waiting, coming, working, hot].map(String),
   ]);
   return table("Pools", columns, rows);
+}
+
+/** Whose next machine that fails is held. */
+function holdList({ state, now }: World, viewer: Viewer): Html {
+  const asked = [...state.holds.keys()].flatMap((key) => {
+    const [repo = "", image = ""] = key.split(" ");
+    const hold = waitingHold(state, { repo, image }, now);
+    return hold && (viewer.isOperator || viewer.sees(repo)) ? [{ repo, image, ...hold }] : [];
+  });
+  return html`${asked.map(
+    ({ repo, image, by, at }) =>
+      html`<p class="quiet">${by} asked ${ago(at, now)} for the next machine of ${image} for ${repo} that fails to be held.</p>`,
+  )}`;
 }
 
 const more = (count: number): Html => (count <= 0 ? html`` : html`<p class="quiet">And ${count} more.</p>`);

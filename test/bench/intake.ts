@@ -207,6 +207,7 @@ async function startRing(store: Awaited<ReturnType<typeof openStore>>, driver: D
   await probot.load(
     mayflyApp({
       record: store.record,
+      findJob: store.findJob,
       ring,
       sweepSoon: () => {},
       readSettings: async () => {},

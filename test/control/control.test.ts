@@ -23,7 +23,7 @@ describe("the controller, asked what there is", () => {
       pools: [{ repo: "octo/spinw", image: "plain", waiting: 2, coming: 1, working: 0 }],
       machines: [{ name: M1, host: "lab1", phase: "ordered" }],
       jobs: [
-        { id: 1, is: "booting", text: `${M1} is on its way (ordered)`, isOurs: true },
+        { id: 1, is: "booting", text: "Booting plain", isOurs: true },
         { id: 2, is: "waiting", text: "1st in the queue", isOurs: true },
         { id: 3, isOurs: false },
       ],

@@ -11,6 +11,7 @@ import type { Standing } from "../../src/ports.ts";
 import { memoryStore } from "../../src/store/memory.ts";
 import { aHost, aWorld, hours, NOW, type WorldParts } from "../support/build.ts";
 import { keptLog } from "../support/log.ts";
+import { fakeGitHub } from "../support/ring.ts";
 
 /** The controller's socket on a store in memory, to be asked as the commands ask it. */
 
@@ -56,8 +57,17 @@ export async function controllerIn(folder: string, parts: Parts = {}) {
   const standing = () => parts.standing ?? [STANDING];
   const clock = { now: () => NOW, until: async () => {} };
   const filesOf = async ({ name }: { name: string }) => files[name] ?? {};
+  const github = fakeGitHub();
   const setAside = () => parts.setAside ?? [];
-  const asked = { store, world, standing, setAside, filesOf, historyMs: hours(24 * 100) };
+  const asked = {
+    store,
+    world,
+    github: github.port,
+    standing,
+    setAside,
+    filesOf,
+    historyMs: hours(24 * 100),
+  };
   const all = { ...asked, path, ring, clock, log: kept.log };
   const { close } = await startControl(all);
   let isClosed = false;
@@ -68,6 +78,7 @@ export async function controllerIn(folder: string, parts: Parts = {}) {
   onTestFinished(closeOnce);
   return {
     store,
+    github,
     path,
     close: closeOnce,
     rings: () => rings,

@@ -100,7 +100,7 @@ describe("why a job does not run, and what can be done", () => {
 
     expect(await why({ facts: [seen(1), paused] })).toEqual([
       "It is 1st in the queue: octo/spinw is paused.",
-      "An operator paused it, and resumes it on the status page.",
+      "An operator paused it, and resumes it on the status page, or with: mayfly resume octo/spinw",
     ]);
     expect(await why({ facts: [seen(1), savedSettings({ paused: true })] })).toEqual([
       "It is 1st in the queue: octo/spinw is paused by its settings.",
@@ -112,7 +112,7 @@ describe("why a job does not run, and what can be done", () => {
     const facts = [savedSettings({ machines: 1 }), created(M1), seen(9, { status: "running", ranOn: M1 })];
 
     expect(await why({ facts: [...facts, seen(1)] })).toContain(
-      "It is 1st in the queue: the repository's limit of 1 machines is reached.",
+      "It is 1st in the queue: the repository's limit of 1 machine is reached.",
     );
   });
 
@@ -126,13 +126,17 @@ describe("why a job does not run, and what can be done", () => {
   });
 
   test.each([
-    ["image", { images: [anImage({ machines: 1 })] }],
-    ["repository", { repositories: [aRepository({ machines: 1 })] }],
+    ["image", { images: [anImage({ machines: 2 })] }],
+    ["repository", { repositories: [aRepository({ machines: 2 })] }],
   ])("the limit of an %s", async (which, catalogue) => {
-    const facts = [created(M1), seen(9, { status: "running", ranOn: M1 }), seen(1)];
+    const running = [M1, M2].flatMap((name, index) => [
+      created(name),
+      seen(8 + index, { status: "running", ranOn: name }),
+    ]);
+    const facts = [...running, seen(1)];
 
     expect(await why({ facts, world: { catalogue } })).toEqual([
-      `It is 1st in the queue: the ${which}'s limit of 1 machines is reached.`,
+      `It is 1st in the queue: the ${which}'s limit of 2 machines is reached.`,
       expect.stringMatching(
         new RegExp(
           `^It gets a machine as soon as one of this ${which} has ended\\. The limit is machines of the ${which}`,
@@ -178,6 +182,7 @@ describe("why a job does not run, and what can be done", () => {
   test("GitHub's own hold", async () => {
     expect(await why({ facts: [seen(1, { status: "waiting" })] })).toEqual([
       "GitHub holds it back, for instance until its environment is approved.",
+      "Whoever may approve it does so on the page of its run at GitHub.",
     ]);
   });
 
@@ -210,7 +215,7 @@ describe("why a job does not run, and what can be done", () => {
 
     expect(await why({ facts: [seen(1), givenUp] })).toEqual([
       "It was given up. 3 machines failed.",
-      "Once the cause is mended press Retry on its check run, and it is tried from the beginning.",
+      "Once the cause is mended press Retry on its check run (or: mayfly retry 1), and it is tried from the beginning.",
     ]);
   });
 
@@ -218,7 +223,8 @@ describe("why a job does not run, and what can be done", () => {
     const removed: Fact = { kind: "repository-access", at: NOW, repo: "octo/spinw", granted: false };
 
     expect(await why({ facts: [seen(1), removed] })).toEqual([
-      "The App is not installed on octo/spinw, or it is suspended there. Install it again; the job is then taken up.",
+      "The App is not installed on octo/spinw, or it is suspended there.",
+      "Install the App there again; the job is then taken up.",
     ]);
   });
 });

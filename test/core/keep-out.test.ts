@@ -4,7 +4,7 @@ import { explainJob } from "../../src/core/explain.ts";
 import { waitsSince } from "../../src/core/measure.ts";
 import { CANCEL_AGAIN_MS, DEFAULT_PATIENCE, LATE_EVENT_MS } from "../../src/core/patience.ts";
 import { plan, storiesOf } from "../../src/core/plan.ts";
-import { type CheckRun, digestOf, report } from "../../src/core/report.ts";
+import type { CheckRun } from "../../src/core/report.ts";
 import { runKey } from "../../src/core/runs.ts";
 import type { ForkRule, Job } from "../../src/core/types.ts";
 import {
@@ -26,6 +26,7 @@ import {
   ready,
   runnerSeen,
   seconds,
+  toldOf,
   VM_UP,
   type WorldParts,
   working,
@@ -43,8 +44,7 @@ const machinesFor = (parts: WorldParts) =>
 const told = (parts: WorldParts, id = 1): CheckRun => {
   const world = aWorld(parts);
   const job = world.state.jobs.get(id) ?? aJob();
-  const story = storiesOf(world)(job);
-  return report(job, story, digestOf(job, story), NOW);
+  return toldOf(job, storiesOf(world)(job), { catalogue: world.catalogue });
 };
 const published = (parts: WorldParts): string[] =>
   plan(aWorld(parts)).effects.flatMap((effect) => (effect.do === "publish" ? [effect.digest] : []));

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { lexer } from "marked";
 import { describe, expect, test } from "vitest";
-import { block, clock, code, list, ordinal } from "../../src/core/markdown.ts";
+import { block, cell, clock, code, link, list, ordinal } from "../../src/core/markdown.ts";
 import { hours, minutes, seconds } from "../support/build.ts";
 
 /** Text that is as much Markdown as can be. */
@@ -26,6 +26,33 @@ const nasty = fc
     { maxLength: 20 },
   )
   .map((parts) => parts.join(""));
+
+describe("a cell of a table", () => {
+  test("holds one piece of code and keeps its row whole, whatever the text is", () => {
+    fc.assert(
+      fc.property(nasty, (text) => {
+        const [table] = lexer(`| a | b |\n| --- | --- |\n| ${cell(text)} | end |`);
+
+        const row = table?.type === "table" ? (table.rows as { tokens: { type: string }[] }[][])[0] : [];
+        const kinds = row?.map(({ tokens }) => tokens.map(({ type }) => type));
+        expect(kinds).toEqual([[text.trim() === "" ? "text" : "codespan"], ["text"]]);
+      }),
+    );
+  });
+});
+
+describe("a link", () => {
+  test("leads to an address of the web", () => {
+    expect(link("Log", "https://github.com/a/b")).toBe("[Log](https://github.com/a/b)");
+  });
+
+  test.each(["", "javascript:alert(1)", "https://a.test) [x](https://evil.test", "https://a.test <b>"])(
+    "is text alone where the address is %j",
+    (url) => {
+      expect(link("Log", url)).toBe("Log");
+    },
+  );
+});
 
 describe("inline code", () => {
   test("is one code span, whatever is in it", () => {

@@ -4,13 +4,15 @@ import { describe, expect, test } from "vitest";
 import { apply } from "../../src/core/apply.ts";
 import type { Fact } from "../../src/core/facts.ts";
 import { plan } from "../../src/core/plan.ts";
-import { type CheckRun, digestOf, report, worthOf } from "../../src/core/report.ts";
+import { digestOf, worthOf } from "../../src/core/report.ts";
 import type { Story } from "../../src/core/story.ts";
 import type { Failure, Job } from "../../src/core/types.ts";
 import {
+  aCatalogue,
   ago,
   aJob,
   aJobSeen,
+  anImage,
   aSeen,
   aWorld,
   booting,
@@ -20,10 +22,11 @@ import {
   minutes,
   NOW,
   seconds,
+  toldOf,
   working,
 } from "../support/build.ts";
 
-const told = (job: Job, story: Story): CheckRun => report(job, story, digestOf(job, story), NOW);
+const digest = (job: Job, story: Story): string => digestOf(job, story, (at) => at <= NOW);
 
 const aFailure = (changes: Partial<Failure> = {}): Failure => ({
   machine: M1,
@@ -100,21 +103,21 @@ describe("a job that goes well", () => {
       pass();
     }
 
-    expect(digests).toEqual(["waiting/0", "booting/0", "running", "done/success"]);
+    expect(digests).toEqual(["waiting/0", "booting/0/after", "running", "done/success"]);
     expect(world.state.jobs.size).toBe(0);
   });
 
   test("does not go back to waiting when another job takes its machine", () => {
     const booted = aJob({ check: { id: 9, digest: "booting/0" } });
 
-    expect(digestOf(booted, WAITING)).toBe("booting/0");
-    expect(digestOf({ ...booted, tries: 1 }, WAITING)).toBe("waiting/1");
+    expect(digest(booted, WAITING)).toBe("booting/0");
+    expect(digest({ ...booted, tries: 1 }, WAITING)).toBe("waiting/1");
   });
 });
 
 describe("a check run", () => {
   test("is named after the job, and is queued while it waits, with its place and the reason", () => {
-    expect(told(aJob(), WAITING)).toMatchObject({
+    expect(toldOf(aJob(), WAITING)).toMatchObject({
       name: "Mayfly: test",
       status: "queued",
       title: "2nd in the queue: lab1 is full",
@@ -123,40 +126,38 @@ describe("a check run", () => {
     });
   });
 
-  test("names the image that boots, and which try it is", () => {
-    expect(told(aJob(), { is: "booting", machine: booting() }).title).toBe("Booting plain");
-    expect(told(aJob({ tries: 1 }), { is: "booting", machine: booting() }).title).toBe(
-      "Booting plain, try 2",
-    );
-  });
-
   test("runs while the job runs", () => {
     const job = aJob({ status: "running", startedAt: ago(1000), ranOn: M1 });
 
-    expect(told(job, { is: "running", machine: working() })).toMatchObject({
+    expect(toldOf(job, { is: "running", machine: working() })).toMatchObject({
       status: "in_progress",
       startedAt: ago(1000),
       title: "Running on plain",
     });
-    expect(told({ ...job, ranOn: "somebody-else" }, { is: "running" }).title).toBe(
+    expect(toldOf({ ...job, ranOn: "somebody-else" }, { is: "running" }).title).toBe(
       "Running on somebody-else",
     );
   });
 
   test("says when GitHub holds the job back", () => {
-    expect(told(aJob({ status: "waiting" }), { is: "held" })).toMatchObject({
+    expect(toldOf(aJob({ status: "waiting" }), { is: "held" })).toMatchObject({
       status: "queued",
       title: "Held back by GitHub until it is approved",
     });
   });
 
-  test("of a job that the catalogue serves no more is not red: it says why nothing comes", () => {
-    expect(told(aJob(), { is: "unserved" })).toMatchObject({
+  test("of a job that no image fits is not red: it says why nothing comes, and what to do", () => {
+    const check = toldOf(aJob({ labels: ["our-plane"] }), { is: "unserved" });
+
+    expect(check).toMatchObject({
       status: "completed",
       conclusion: "neutral",
-      title: "Not served by Mayfly any more",
-      summary: expect.stringContaining("No image fits the job's labels any more"),
+      title: "No image has the label our-plane; nearest: our-plain",
     });
+    expect(check.summary).toMatch(
+      /^No image has the label `our-plane`; the nearest is `our-plain`\. No machine/,
+    );
+    expect(check.summary).toContain("correct runs-on in its workflow");
   });
 
   test("of a job that was given up is red, and names the cause and what to do", () => {
@@ -167,14 +168,17 @@ describe("a check run", () => {
       failure: aFailure(),
     });
 
-    const check = told(job, { is: "given-up" });
+    const check = toldOf(job, { is: "given-up" });
 
     expect(check).toMatchObject({
       status: "completed",
       conclusion: "failure",
       completedAt: ago(1000),
       title: "Given up: 3 machines failed before the job could begin (boot-failed)",
-      actions: [{ label: "Retry", identifier: "retry" }],
+      actions: [
+        { label: "Retry", identifier: "retry" },
+        { label: "Hold next", identifier: "hold-next" },
+      ],
     });
     expect(check.summary).toContain("Mayfly makes no more");
     expect(check.summary).toContain(
@@ -239,7 +243,7 @@ describe("a check run", () => {
     ],
     ["went well although its VM was in trouble", { failure: aFailure() }, "success", "Ran on plain for 3:12"],
   ])("of a job that %s", (_, changes, conclusion, title) => {
-    expect(told(done(changes), { is: "done", machine: ended() })).toMatchObject({
+    expect(toldOf(done(changes), { is: "done", machine: ended() })).toMatchObject({
       status: "completed",
       conclusion,
       completedAt: ago(seconds(48)),
@@ -256,9 +260,9 @@ describe("a check run", () => {
       destroyedAt: ago(seconds(40)),
     });
 
-    const { summary } = told(done(), { is: "done", machine });
+    const { summary } = toldOf(done(), { is: "done", machine });
 
-    expect(summary.split("\n").filter((line) => line.startsWith("|"))).toEqual([
+    expect(tablesOf(summary)[0]).toEqual([
       "| Stage | Time (UTC) | Since queued | Took |",
       "| --- | --- | --- | --- |",
       "| Queued | 2026-11-23 11:55:00 | 0:00 | 0:00 |",
@@ -278,7 +282,7 @@ describe("a check run", () => {
       configuredAt: ago(seconds(237)),
     });
 
-    const { summary } = told(done(), { is: "done", machine });
+    const { summary } = toldOf(done(), { is: "done", machine });
 
     expect(summary).toContain(
       "| Runner registered | 2026-11-23 11:56:03 | 1:03 | 0:01 |\n| Job started | 2026-11-23 11:56:03 | 1:03 | 0:00 |",
@@ -286,33 +290,121 @@ describe("a check run", () => {
   });
 });
 
+describe("a check run's summary", () => {
+  const publicUrl = "https://mayfly.example.org";
+  const page = (path: string) => `${publicUrl}/${path}`;
+
+  test("says on which machine, host and image the job runs, and with which runner", () => {
+    const box = { name: "generic/debian12", version: "4.3.12" };
+    const catalogue = aCatalogue({ images: [anImage({ box })] });
+
+    const { summary } = toldOf(done(), { is: "done", machine: ended() }, { catalogue });
+
+    expect(tablesOf(summary)[1]).toEqual([
+      "| Where | |",
+      "| --- | --- |",
+      `| Machine | \`${M1}\` |`,
+      "| Host | `lab1` |",
+      "| Image | `plain`, box `generic/debian12` `4.3.12` |",
+      "| Runner | `2.337.0` |",
+    ]);
+  });
+
+  test("of a failure comes with its evidence, and the page that shows all of it", () => {
+    const job = aJob({ failure: aFailure(), tries: 1 });
+
+    const { text } = toldOf(job, WAITING, { publicUrl });
+
+    expect(text).toContain("```text\nline one\nline two\n```");
+    expect(text).toContain(`\`evidence/${M1}\`; [its page](${page(`machines/${M1}`)}) shows it.`);
+  });
+
+  test("names a box's file by the beginning of its digest, and never by its path", () => {
+    const box = { name: "x", file: "/srv/boxes/spinw.box", sha256: "0123456789abcdef".repeat(4) };
+    const catalogue = aCatalogue({ images: [anImage({ box })] });
+
+    const { summary } = toldOf(done(), { is: "done", machine: ended() }, { catalogue });
+
+    expect(summary).toContain("| Image | `plain`, box of SHA-256 `0123456789ab` |");
+    expect(summary).not.toContain("/srv");
+  });
+
+  test("of a machine whose image left the catalogue says its name", () => {
+    const { summary } = toldOf(done(), { is: "done", machine: ended({ image: "gone" }) });
+
+    expect(summary).toContain("| Image | `gone` |");
+  });
+
+  test("lists the machines that failed, each with its cause, when there was more than one", () => {
+    const failed = [
+      { machine: M1, at: ago(seconds(90)), why: "boot-timeout" as const },
+      { machine: M2, at: ago(seconds(10)), why: "boot-failed" as const },
+    ];
+    const job = aJob({ failure: aFailure({ machine: M2 }), failed, tries: 2 });
+
+    const { summary } = toldOf(job, WAITING, { publicUrl });
+
+    expect(tablesOf(summary)[1]).toEqual([
+      "| Failed machine | Time (UTC) | Cause |",
+      "| --- | --- | --- |",
+      `| [\`${M1}\`](${page(`machines/${M1}`)}) | 2026-11-23 11:58:30 | The VM did not finish booting in time: its guest program never called. |`,
+      `| [\`${M2}\`](${page(`machines/${M2}`)}) | 2026-11-23 11:59:50 | The VM could not be made. |`,
+    ]);
+  });
+
+  test("links to the log at GitHub, and to the pages where there are some", () => {
+    const story: Story = { is: "done", machine: ended() };
+    const log = `[Log at GitHub](${aJob().url})`;
+
+    expect(lastLine(toldOf(done(), story).summary)).toBe(log);
+    expect(lastLine(toldOf(done(), story, { publicUrl }).summary)).toBe(
+      `${log} · [Job in Mayfly](${page("jobs/1")}) · [Its machine in Mayfly](${page(`machines/${M1}`)})`,
+    );
+    expect(lastLine(toldOf(aJob(), WAITING, { publicUrl }).summary)).toBe(
+      `${log} · [Job in Mayfly](${page("jobs/1")})`,
+    );
+  });
+});
+
+/** The tables of a text, each by its lines. */
+const tablesOf = (markdown: string): string[][] =>
+  markdown
+    .split("\n\n")
+    .filter((part) => part.startsWith("|"))
+    .map((part) => part.split("\n"));
+
+const lastLine = (markdown: string): string => markdown.split("\n").at(-1) ?? "";
+
 describe("what comes from outside", () => {
   const EVIL =
     "x` | ](https://evil.test) **b** <img src=x> @octocat #1\n\n# Title\n\n```\n\n| a |\n| - |\n\n- [ ] todo";
   const STORIES: [string, (job: Job) => [Job, Story]][] = [
     ["waits", (job) => [job, WAITING]],
-    ["boots", (job) => [job, { is: "booting", machine: booting() }]],
+    ["boots", (job) => [job, { is: "booting", machine: booting({ runnerVersion: EVIL, host: EVIL }) }]],
     ["runs", (job) => [{ ...job, status: "running", ranOn: EVIL }, { is: "running" }]],
     ["was given up", (job) => [{ ...job, gaveUpAt: NOW }, { is: "given-up" }]],
     ["is not served any more", (job) => [job, { is: "unserved" }]],
-    ["is done", (job) => [{ ...job, ...done({ ranOn: EVIL, conclusion: EVIL }) }, { is: "done" }]],
+    ["is done", (job) => [{ ...job, ...done({ ranOn: EVIL, conclusion: EVIL, url: EVIL }) }, { is: "done" }]],
     [
       "is done on a machine that failed",
-      (job) => [{ ...job, ...done({ conclusion: EVIL }) }, { is: "done" }],
+      (job) => [{ ...job, ...done({ conclusion: EVIL, url: EVIL }) }, { is: "done" }],
     ],
   ];
   const failure = aFailure({ text: EVIL, tail: EVIL, image: EVIL });
-  const evilJob = aJob({ name: EVIL, workflow: EVIL, labels: [EVIL], failure, tries: 1 });
+  const failed = [failure, failure].map((one) => ({ ...one, machine: EVIL }));
+  const evilJob = aJob({ name: EVIL, workflow: EVIL, labels: [EVIL], url: EVIL, failure, failed, tries: 1 });
 
   test.each(STORIES)("is only ever code in the check run of a job that %s", (_, make) => {
     const [job, story] = make(evilJob);
-    const { summary, text = "" } = told(job, story);
+    const { summary, text = "" } = toldOf(job, story, { publicUrl: "https://ours.test" });
 
     const tokens = tokensOf(`${summary}\n\n${text}`);
 
     const spoken = tokens.filter((token) => token.type === "text" && !("tokens" in token));
     expect(spoken.filter(({ raw }) => /octocat|evil|Title|todo/.test(raw))).toEqual([]);
-    expect(tokens.filter(({ type }) => /^(link|image|html|heading|list|em|del)$/.test(type))).toEqual([]);
+    const links = tokens.flatMap((token) => (token.type === "link" ? [String(token.href)] : []));
+    expect(links.filter((href) => !/^https:\/\/ours\.test\/(jobs|machines)\//.test(href))).toEqual([]);
+    expect(tokens.filter(({ type }) => /^(image|html|heading|list|em|del)$/.test(type))).toEqual([]);
   });
 
   test("is never more than GitHub takes", () => {
@@ -325,7 +417,7 @@ describe("what comes from outside", () => {
           const long = letter.repeat(length);
           const [job, story] = make(aJob({ failure: aFailure({ text: long, tail: long }), tries: 2 }));
 
-          const { summary, text = "" } = told(job, story);
+          const { summary, text = "" } = toldOf(job, story);
 
           expect(Buffer.byteLength(summary)).toBeLessThan(65_535);
           expect(Buffer.byteLength(text)).toBeLessThan(65_535);
@@ -339,7 +431,7 @@ describe("what comes from outside", () => {
     const long = (mark: string) => `${mark}-begin ${"x".repeat(70_000)} ${mark}-end`;
     const job = aJob({ failure: aFailure({ text: long("cause"), tail: long("tail") }), tries: 1 });
 
-    const { summary, text = "" } = told(job, WAITING);
+    const { summary, text = "" } = toldOf(job, WAITING);
 
     expect(summary).toContain("cause-begin");
     expect(text).toContain("tail-end");
@@ -358,18 +450,18 @@ describe("a limit of GitHub's", () => {
     "GitHub limited Mayfly's calls from 2026-11-23 11:55:00 to 2026-11-23 11:58:20 (UTC); the job may have waited for that.";
 
   test("is told on the check run of a job that waited then", () => {
-    expect(told(done({ limited }), { is: "done" }).summary).toContain(sentence);
-    expect(told(aJob({ limited }), WAITING).summary).toContain(sentence);
+    expect(toldOf(done({ limited }), { is: "done" }).summary).toContain(sentence);
+    expect(toldOf(aJob({ limited }), WAITING).summary).toContain(sentence);
   });
 
   test("is not told of a job that ran already", () => {
-    const summary = told(done({ limited, startedAt: limited.at - 1 }), { is: "done" }).summary;
+    const summary = toldOf(done({ limited, startedAt: limited.at - 1 }), { is: "done" }).summary;
 
     expect(summary).not.toContain("limited");
   });
 
   test("is worth no write of its own", () => {
-    expect(digestOf(aJob({ limited }), WAITING)).toBe(digestOf(aJob(), WAITING));
+    expect(digest(aJob({ limited }), WAITING)).toBe(digest(aJob(), WAITING));
   });
 });
 

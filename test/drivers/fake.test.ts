@@ -95,6 +95,28 @@ test("a process that left its VM's group is ended with the VM", async () => {
   expect(await bench.leftovers(name)).toEqual([]);
 });
 
+test("a VM that makes its folder anew while it is destroyed is gone all the same", async () => {
+  const { bench, name, expectSeen } = await start({ command: MAKES_ITS_FOLDER, box: "fake?leaveMs=200" });
+  await expectSeen({ state: "up" });
+
+  await bench.driver.destroy(name, AbortSignal.timeout(5000));
+
+  expect(await bench.driver.list(soon())).toEqual([]);
+  expect(await bench.leftovers(name)).toEqual([]);
+});
+
+test("a destroy that was cut short is taken up again, also if its VM has made its folder anew", async () => {
+  const { bench, name, expectSeen } = await start({ command: MAKES_ITS_FOLDER });
+  await expectSeen({ state: "up" });
+  const folder = join(bench.folder, name);
+  await rename(folder, `${folder}.leaving`);
+  await expect.poll(() => bench.leftovers(name)).toContain(folder);
+
+  await bench.driver.destroy(name, soon());
+
+  expect(await bench.leftovers(name)).toEqual([]);
+});
+
 test("a pid that was given to another process since is not taken for the VM, and that process lives on", async () => {
   const { bench, name, expectSeen } = await start({ command: ["true"] });
   await expectSeen({ state: "off" });
@@ -154,6 +176,9 @@ test("a program's name may hold what separates the fields of its line", () => {
   expect(parseStat(line)).toEqual({ pid: 4711, state: "R", group: 4700, startTicks: 123456 });
   expect(() => parseStat("")).toThrow("not a line");
 });
+
+/** As the guest program does when it begins, but again and again. */
+const MAKES_ITS_FOLDER = ["sh", "-c", 'while :; do mkdir -p "$(dirname "$MAYFLY_SEED")/vm"; done'];
 
 const soon = () => AbortSignal.timeout(5000);
 

@@ -68,6 +68,15 @@ describe("a check run", () => {
     ]);
   });
 
+  test("leads to the job at GitHub, where there are no pages", async () => {
+    const { gh, github } = await startPort();
+    const url = "https://github.com/octo/spinw/actions/runs/1/job/7";
+
+    await github.publish(aJob({ url }), aCheckRun(), "new", NO_LIMIT);
+
+    expect(gh.checkRuns(REPO)).toMatchObject([{ detailsUrl: url }]);
+  });
+
   test("that is gone is made anew", async () => {
     const { gh, github } = await startPort();
 

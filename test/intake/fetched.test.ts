@@ -44,7 +44,8 @@ async function start({ github, ...place }: Place, { crash = false } = {}) {
   });
   const nothing = () => {};
   const rings = { ring: nothing, sweepSoon: nothing, readSettings: async () => {} };
-  const parts = { ...rings, record: store.record, github: port, clock, log };
+  const { record, findJob } = store;
+  const parts = { ...rings, record, findJob, github: port, clock, log };
   await probot.load(mayflyApp({ ...parts, serves: () => true }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   const routes = webhookRoutes({ secrets: [SECRET], keep: store.keep, wake: reader.wake, clock, log });

@@ -41,6 +41,7 @@ async function start(place?: Awaited<ReturnType<typeof aPlace>>) {
   let oneEnded = Promise.withResolvers<void>();
   const app = mayflyApp({
     record: store.record,
+    findJob: store.findJob,
     ring: () => {},
     sweepSoon: () => {},
     readSettings: async () => {},

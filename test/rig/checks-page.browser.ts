@@ -1,8 +1,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { report } from "../../src/core/report.ts";
 import type { Failure } from "../../src/core/types.ts";
-import { aJob } from "../support/build.ts";
+import { aJob, toldOf } from "../support/build.ts";
 import { installationClient, named } from "../support/github.ts";
 import { openBrowser } from "./browser.ts";
 import { type EmulatedGitHub, startGitHub } from "./github/server.ts";
@@ -42,7 +41,7 @@ describe("a commit's checks, in a browser", () => {
     const { headSha } = github.queueRun(REPO, {
       jobs: [{ name: job.name, labels: ["spinw-linux"], script: "" }],
     });
-    const { name, title, summary, text = "" } = report(job, { is: "given-up" }, "given-up", Date.now());
+    const { name, title, summary, text = "" } = toldOf(job, { is: "given-up" });
     const octokit = await installationClient(github, REPO);
     await octokit.rest.checks.create({
       ...named(REPO),

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { SABOTAGES, type Sabotage } from "./sabotages.ts";
 import { FORK_SABOTAGES } from "./sabotages-forks.ts";
+import { PEOPLE_SABOTAGES } from "./sabotages-people.ts";
 import { SETTINGS_SABOTAGES } from "./sabotages-settings.ts";
 
 /**
@@ -24,9 +25,8 @@ const LONGEST_MS = 120_000;
 
 type Verdict = { sabotage: Sabotage; by: "simulation" | "unit tests" | "nothing" };
 
-const chosen = [...SABOTAGES, ...FORK_SABOTAGES, ...SETTINGS_SABOTAGES].filter(({ name }) =>
-  name.includes(values.only ?? ""),
-);
+const all = [...SABOTAGES, ...FORK_SABOTAGES, ...PEOPLE_SABOTAGES, ...SETTINGS_SABOTAGES];
+const chosen = all.filter(({ name }) => name.includes(values.only ?? ""));
 const waiting = [...chosen.entries()];
 const verdicts: Verdict[] = [];
 await rm(folder, { recursive: true, force: true });

@@ -9,6 +9,7 @@ import {
   delivery,
   drained,
   failed,
+  heldNext,
   savedSettings,
   seen,
   seenRun,
@@ -230,6 +231,18 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
       expect([...store.state.paused]).toEqual([REPO]);
       expect((await store.findMachine(M1))?.heldUntil).toBe(NOW + 9);
       expect((await store.lately(9)).rest).toHaveLength(3);
+    });
+
+    test("remembers which pool's next machine that fails is to be held, until one was", async () => {
+      const store = await open();
+
+      await store.record([heldNext(), created(M1), created(M2)]);
+      const before = [...store.state.holds];
+      await store.record([failed(M1), failed(M2)]);
+
+      expect(before).toEqual([[`${REPO} plain`, { at: NOW, by: "mona" }]]);
+      expect([...store.state.holds]).toEqual([[`${REPO} plain`, { at: NOW, by: "mona", usedBy: M1 }]]);
+      expect(await store.history({ job: 1 })).toEqual([heldNext()]);
     });
 
     test("knows a webhook that it has, whatever its second copy says", async () => {

@@ -90,6 +90,7 @@ describe("migrating", () => {
       "0003-pages",
       "0004-runs",
       "0005-settings",
+      "0006-holds",
     ]);
     expect(await migrate(db, "a file")).toEqual([]);
 

@@ -11,6 +11,7 @@ import {
   delivery,
   drained,
   failed,
+  heldNext,
   savedSettings,
   seen,
   seenRun,
@@ -337,6 +338,7 @@ function anyFact(): fc.Arbitrary<Fact> {
       paused: fc.boolean(),
       by: fc.string(),
     }),
+    at.map((when) => heldNext(when)),
     fc
       .record({ machines: fc.nat(3) })
       .chain((settings) => fc.nat(3).map((version) => savedSettings(settings, version))),

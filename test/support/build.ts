@@ -1,7 +1,9 @@
 import { emptyState, type State, type Streak } from "../../src/core/facts.ts";
 import { DEFAULT_PATIENCE } from "../../src/core/patience.ts";
 import { plan } from "../../src/core/plan.ts";
+import { type CheckRun, digestOf, type ReportContext, report } from "../../src/core/report.ts";
 import { runKey } from "../../src/core/runs.ts";
+import type { Story } from "../../src/core/story.ts";
 import type {
   Catalogue,
   Host,
@@ -236,6 +238,20 @@ export function aWorld(parts: WorldParts = {}): World {
       return `mayfly-lab-${image}-new${made}`;
     },
   };
+}
+
+/** What the check run of a job says at `NOW`. */
+export function toldOf(job: Job, story: Story, changes: Partial<ReportContext> = {}): CheckRun {
+  const digest = digestOf(job, story, (at) => at <= NOW);
+  return report(job, story, {
+    now: NOW,
+    catalogue: aCatalogue(),
+    boots: new Map(),
+    publicUrl: undefined,
+    state: emptyState(),
+    digest,
+    ...changes,
+  });
 }
 
 /** Plans, and says what is to be done to machines, in few words: `destroy mayfly-…`. */

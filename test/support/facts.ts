@@ -73,3 +73,13 @@ export const approvedRun = (run: number, at = NOW): Fact => ({
   sha: "a".repeat(40),
   by: "mona",
 });
+
+/** Somebody asked for the next machine that fails to be held. */
+export const heldNext = (at = NOW): Fact => ({
+  kind: "hold-asked",
+  at,
+  job: 1,
+  repo: REPO,
+  image: "plain",
+  by: "mona",
+});

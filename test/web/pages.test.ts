@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { Fact } from "../../src/core/facts.ts";
 import { aRunSeen, hours, M1, M2, minutes, NOW, seconds } from "../support/build.ts";
-import { created, failed, savedSettings, seen, seenRun } from "../support/facts.ts";
+import { created, failed, heldNext, savedSettings, seen, seenRun } from "../support/facts.ts";
 import { type Desk, type DeskOptions, startDesk } from "./desk.ts";
 
 let desk: Desk;
@@ -88,6 +88,24 @@ describe("the status page", () => {
 
     expect(page).toContain("The VM did not finish booting in time");
     expect(page).toContain("host lab2 was drained by octocat");
+  });
+
+  test("shows whose next machine that fails is held, to those who may see its repository", async () => {
+    const facts = [seen(1), created(M1, 1), failed(M1), heldNext()];
+    const browser = await signedIn("mona", { facts });
+    const stranger = desk.browser();
+    await stranger.signIn("hubot");
+
+    const pages = [await browser.text("/"), await browser.text("/jobs/1")];
+
+    expect(pages[0]).toMatch(
+      /mona asked .* for the next machine of plain for octo\/spinw that fails to be held\./,
+    );
+    expect(pages[1]).toContain(
+      "mona asked for the next machine of this image that fails to be kept for half an hour.",
+    );
+    expect(pages[1]).toContain("mona asked for the next machine of the image plain that fails to be held");
+    expect(await stranger.text("/")).not.toContain("mona");
   });
 
   test("tells how many webhooks failed every try", async () => {

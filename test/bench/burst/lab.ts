@@ -134,11 +134,11 @@ export async function openLab({ machines, scale, checkRuns, pace }: LabParts): P
 type IntakeParts = { store: Store; github: GitHub; probot: Probot; clock: Clock; ring: () => void };
 
 async function startIntake({ store, github, probot, clock, ring }: IntakeParts, signal: AbortSignal) {
-  const { record } = store;
+  const { record, findJob } = store;
   const state = () => store.state;
   const sweep = sweepJobs({ github, repositories: [LAB_REPO], state, record, clock, ring, log }, signal);
   const rings = { ring, sweepSoon: sweep.soon, readSettings: async () => {} };
-  await probot.load(mayflyApp({ ...rings, record, github, serves: () => true, clock, log }));
+  await probot.load(mayflyApp({ ...rings, record, findJob, github, serves: () => true, clock, log }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   const routes = webhookRoutes({ secrets: [SECRET], keep: store.keep, wake: reader.wake, clock, log });
   const web = await startWebListener({ listen: { host: "127.0.0.1", port: 0 }, routes });
