@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -5,8 +6,18 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { mayfly } from "../cli-site.ts";
 import { SITE_LABELS, type Site, startSite } from "../rig/site.ts";
-import { argsOf, byHarm, isEndless, linesOf, mayflyCommands, type Things } from "./commands.ts";
-import { PAGES, PROJECT } from "./pages.ts";
+import {
+  argsOf,
+  byHarm,
+  codesFor,
+  isEndless,
+  isNamed,
+  LANGS,
+  linesOf,
+  mayflyCommands,
+  type Things,
+} from "./commands.ts";
+import { blocksOf, PAGES, PROJECT } from "./pages.ts";
 
 /**
  * Every command in README.md and docs/ is run here, or says why not: by a comment before its block, `<!-- not run here: why -->`.
@@ -23,7 +34,7 @@ beforeAll(async () => {
   site = await startSite({
     driver: "fake",
     folder,
-    controller: "docs",
+    controller: `docs${randomBytes(2).toString("hex")}`,
     machines: 1,
     times: { cancelMs: 1000 },
   });
@@ -48,15 +59,13 @@ describe("a command of Mayfly's in the docs", () => {
     { timeout: LIMIT_MS },
     async ({ line }) => {
       const args = argsOf(line, things);
-      // NB: a command that is only named is not one to be entered.
-      const isNamed = args.length === 1;
-      if (isNamed || isEndless(args)) return expectWords(args);
+      const help = args.length === 1 || isEndless(args) ? await helpOf(args[0] ?? "") : "";
+      if (isEndless(args) || isNamed(args, help.split("\n")[0] ?? "")) return expectOptions(args, help);
 
       const config = args.includes("--config") ? [] : ["--config", site.config];
       const { code, stdout, stderr } = await mayfly([...args, ...config], await envOf());
 
-      // 1: it was refused in a sentence, for what just this site is like. 2: it is no such command.
-      expect([0, 1], stderr).toContain(code);
+      expect(codesFor(args), `${stdout}${stderr}`).toContain(code);
       expect(`${stdout}${stderr}`.trim()).not.toBe("");
     },
   );
@@ -68,14 +77,17 @@ describe("a command of Mayfly's in the docs", () => {
   });
 });
 
-/** The command is there, with all the options. */
-async function expectWords(args: readonly string[]): Promise<void> {
-  const { code, stdout } = await mayfly([args[0] ?? "", "--help"]);
+/** NB: for a word that is no command, Mayfly's own help is printed. */
+async function helpOf(verb: string): Promise<string> {
+  const { stdout } = await mayfly([verb, "--help"]);
+  expect(stdout.startsWith(`Usage: mayfly ${verb} `), `there is no command mayfly ${verb}`).toBe(true);
+  return stdout;
+}
 
-  expect(code).toBe(0);
+function expectOptions(args: readonly string[], help: string): void {
   for (const option of args.filter((word) => word.startsWith("-"))) {
     const isCommon = option === "--config";
-    if (!isCommon) expect(stdout).toMatch(new RegExp(`(?:^|[ ,])${option}(?:[ ,]|$)`, "m"));
+    if (!isCommon) expect(help).toMatch(new RegExp(`(?:^|[ ,])${option}(?:[ ,]|$)`, "m"));
   }
 }
 
@@ -85,6 +97,17 @@ async function envOf(): Promise<Record<string, string>> {
   const env = Object.fromEntries(entries.map((entry) => entry.split(/=(.*)/s).slice(0, 2)));
   return env as Record<string, string>;
 }
+
+describe("a block in the docs", () => {
+  test.each(PAGES)("says what it is: %s", (page) => {
+    const others = blocksOf(page).filter(({ lang }) => !LANGS.includes(lang));
+
+    expect(
+      others.map(({ text }) => text.split("\n")[0]),
+      `blocks without one of ${LANGS.join(", ")}`,
+    ).toEqual([]);
+  });
+});
 
 describe("a block of commands in the docs", () => {
   const others = PAGES.flatMap(linesOf).filter(({ line }) => !line.startsWith("mayfly "));

@@ -1,12 +1,20 @@
 import { blocksOf, codeIn, PAGES } from "./pages.ts";
 
+/**
+ * The rules for commands in the docs: what stands in for what each reader has, what cannot be waited for, what may be refused.
+ * A block that cannot be run here has a mark before it: `<!-- not run here: why -->`.
+ */
+
 /** A command that the docs tell people to enter. */
 export type Said = { page: string; line: string };
+
+/** What a block may be. NB: a block that does not say it would be run by nobody. */
+export const LANGS = ["sh", "yaml", "ini", "caddyfile"];
 
 /** Each line of the blocks of commands that have no mark. */
 export const linesOf = (page: string): Said[] =>
   blocksOf(page)
-    .filter(({ lang, notRun }) => (lang === "sh" || lang === "console") && notRun === undefined)
+    .filter(({ lang, notRun }) => lang === "sh" && notRun === undefined)
     .flatMap(({ text }) => text.split("\n"))
     .map((line) => ({ page, line: line.replace(/(?:^|\s)#.*$/, "").trim() }))
     .filter(({ line }) => line !== "");
@@ -42,6 +50,16 @@ const ENDLESS = /^(?:start|setup|relay|demo)$|--watch|(?:^| )-f(?: |$)/;
 
 export const isEndless = (args: readonly string[]): boolean =>
   ENDLESS.test(args[0] ?? "") || ENDLESS.test(args.join(" "));
+
+/** Refused in a sentence on this site: no job was given up there or is a fork's, and doctor finds what is wrong with whatever machine this is. */
+const REFUSED = ["retry", "approve", "doctor"];
+
+/** The exit codes that are right. */
+export const codesFor = ([verb = ""]: readonly string[]): number[] => (REFUSED.includes(verb) ? [0, 1] : [0]);
+
+/** A command without what it needs is only spoken of. `usage`: the first line of its help. */
+export const isNamed = (args: readonly string[], usage: string): boolean =>
+  args.length === 1 && usage.includes("<");
 
 const LAST = ["pause", "resume", "drain", "hold", "destroy"];
 
