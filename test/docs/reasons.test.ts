@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { ALL } from "../../src/core/facts.ts";
 import type { Blocked } from "../../src/core/pools.ts";
 import { FAILURES } from "../../src/core/turn.ts";
 import { blockedWords, WHY_WORDS } from "../../src/core/words.ts";
@@ -9,16 +10,20 @@ import { textOf } from "./pages.ts";
 const PAGE = textOf("docs/troubleshooting.md");
 const NOW = Date.parse("2026-11-27T12:00:00Z");
 
-/** One of each. */
-const REASONS: Readonly<Record<Blocked["why"], Blocked>> = {
-  "hosts-full": { why: "hosts-full", hosts: ["lab1"] },
-  "hosts-drained": { why: "hosts-drained", hosts: ["lab1"] },
-  "hosts-unreachable": { why: "hosts-unreachable", hosts: ["lab1"] },
-  "image-limit": { why: "image-limit", limit: 2 },
-  "repository-limit": { why: "repository-limit", limit: 2 },
-  paused: { why: "paused", repo: "SpinW/spinw", by: "operator" },
-  backoff: { why: "backoff", until: NOW + 40_000, failures: 2 },
-  probe: { why: "probe", failures: 3 },
+/** Of each kind what is said in other words. */
+const REASONS: Readonly<Record<Blocked["why"], readonly Blocked[]>> = {
+  "hosts-full": [{ why: "hosts-full", hosts: ["lab1"] }],
+  "hosts-drained": [{ why: "hosts-drained", hosts: ["lab1"] }],
+  "hosts-unreachable": [{ why: "hosts-unreachable", hosts: ["lab1"] }],
+  "image-limit": [2, 1].map((limit) => ({ why: "image-limit", limit })),
+  "repository-limit": [{ why: "repository-limit", limit: 2 }],
+  paused: [
+    { why: "paused", repo: ALL, by: "operator" },
+    { why: "paused", repo: "SpinW/spinw", by: "operator" },
+    { why: "paused", repo: "SpinW/spinw", by: "settings" },
+  ],
+  backoff: [{ why: "backoff", until: NOW + 40_000, failures: 2 }],
+  probe: [{ why: "probe", failures: 3 }],
 };
 
 /** Those that the page does not have. */
@@ -26,7 +31,8 @@ const missing = (texts: readonly string[]): string[] => texts.filter((text) => !
 
 describe("docs/troubleshooting.md", () => {
   test("tells what to do about each reason for which a job waits", () => {
-    const reasons = Object.values(REASONS).map((blocked) => `| *… ${blockedWords(blocked, NOW)}* |`);
+    const all = Object.values(REASONS).flat();
+    const reasons = all.map((blocked) => `| *… ${blockedWords(blocked, NOW)}* |`);
 
     expect(missing(reasons)).toEqual([]);
   });
