@@ -8,9 +8,6 @@ import { blocksOf, codeIn, PAGES } from "./pages.ts";
 /** A command that the docs tell people to enter. */
 export type Said = { page: string; line: string };
 
-/** What a block may be. NB: a block that does not say it would be run by nobody. */
-export const LANGS = ["sh", "yaml", "ini", "caddyfile"];
-
 /** Each line of the blocks of commands that have no mark. */
 export const linesOf = (page: string): Said[] =>
   blocksOf(page)
@@ -45,21 +42,17 @@ export function argsOf(line: string, { job, machine, config, repo }: Things): st
   );
 }
 
-/** They go on until they are told to end, so only their words are looked at. */
-const ENDLESS = /^(?:start|setup|relay|demo)$|--watch|(?:^| )-f(?: |$)/;
+/** Not entered here: what goes on until it is told to end, and what is only spoken of. NB: names.test.ts looks at their words. */
+export const isEntered = ({ line }: Said): boolean => !ENDLESS.test(line) && !SPOKEN_OF.test(line);
 
-export const isEndless = (args: readonly string[]): boolean =>
-  ENDLESS.test(args[0] ?? "") || ENDLESS.test(args.join(" "));
+const ENDLESS = /^mayfly (?:start|setup|relay|demo)\b| --watch\b| -f\b/;
+const SPOKEN_OF = /^mayfly (?:why|logs|destroy|drain|hold|retry|approve)$/;
 
 /** Refused in a sentence on this site: no job was given up there or is a fork's, and doctor finds what is wrong with whatever machine this is. */
 const REFUSED = ["retry", "approve", "doctor"];
 
 /** The exit codes that are right. */
 export const codesFor = ([verb = ""]: readonly string[]): number[] => (REFUSED.includes(verb) ? [0, 1] : [0]);
-
-/** A command without what it needs is only spoken of. `usage`: the first line of its help. */
-export const isNamed = (args: readonly string[], usage: string): boolean =>
-  args.length === 1 && usage.includes("<");
 
 const LAST = ["pause", "resume", "drain", "hold", "destroy"];
 
