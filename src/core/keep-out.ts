@@ -1,5 +1,5 @@
 import { poolKey, type State } from "./facts.ts";
-import { type Gate, isKeptOut, reachOf } from "./forks.ts";
+import { type Gate, isKeptOut, isOnOurs, reachOf } from "./forks.ts";
 import { findRepository } from "./labels.ts";
 import { CANCEL_AGAIN_MS } from "./patience.ts";
 import { hasAccess } from "./pools.ts";
@@ -56,8 +56,8 @@ export function planForks({ state }: World, gate: Gate, draft: Draft): void {
 export const isIntruder = (job: Job | undefined, gate: Gate): boolean =>
   job?.status === "running" && isKeptOut(gate(job));
 
-const isInside = ({ status, ranOn }: Job, { machines }: Pick<State, "machines">): boolean =>
-  status === "running" && ranOn !== undefined && machines.has(ranOn);
+const isInside = (job: Job, state: Pick<State, "machines">): boolean =>
+  job.status === "running" && isOnOurs(job, state);
 
 function cancelRun({ id, runCancelledAt, runForcedAt = runCancelledAt }: Job, draft: Draft): void {
   if (runForcedAt === undefined || draft.isDue(runForcedAt + CANCEL_AGAIN_MS))

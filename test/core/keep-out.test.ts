@@ -344,6 +344,19 @@ describe("a fork's job that runs on a machine of ours, since GitHub was quicker"
     expect(doneIn({ ...parts, runs: [] })).toContain("look-up-run 1");
   });
 
+  test("is known by its machine, whatever labels its image has by now", () => {
+    const jobs = [running({ labels: ["our-label-of-yesterday"] })];
+
+    expect(doneIn({ ...parts, jobs, runs: [] })).toContain("look-up-run 1");
+    expect(retired({ jobs })).toEqual(["fork"]);
+    expect(doneIn({ ...parts, jobs })).toContain("cancel-run 1");
+    expect(retired({ jobs: [running({ labels: ["self-hosted", "windows"] })] })).toEqual(["fork"]);
+  });
+
+  test("goes on if its repository is served no more: no rule is left for it", () => {
+    expect(retired({ catalogue: { repositories: [] } })).toEqual([]);
+  });
+
   test("goes on if it is no fork's, or was approved", () => {
     expect(retired({ runs: [aRun({ head: REPO })] })).toEqual([]);
     expect(retired({ catalogue: catalogue("approve"), runs: [aRun({}, approved)] })).toEqual([]);
