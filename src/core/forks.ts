@@ -25,6 +25,8 @@ type GateParts = {
  */
 export function gatekeeper({ catalogue, state, match }: GateParts): Gate {
   return (job) => {
+    // NB: a job that began by right goes on, whatever the rule has become since.
+    if (job.admittedAt !== undefined) return "open";
     if (isOnOurs(job, state)) {
       const repository = findRepository(job.repo, catalogue);
       return repository ? admissionOf(job, repository, state) : "open";

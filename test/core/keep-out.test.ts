@@ -363,6 +363,64 @@ describe("a fork's job that runs on a machine of ours, since GitHub was quicker"
   });
 });
 
+describe("a job that began to run on a machine of ours while the rule let it", () => {
+  const parts = {
+    jobs: [aJob({ status: "running", ranOn: M1 })],
+    machines: [working()],
+    seen: { [M1]: { ...VM_UP, ...runnerSeen("busy") } },
+    catalogue: catalogue("allow"),
+  };
+  const admitted = (changes: WorldParts = {}) =>
+    plan(aWorld({ ...parts, ...changes })).facts.flatMap((fact) =>
+      fact.kind === "job-admitted" ? [fact.job] : [],
+    );
+
+  test("is noted once, whether or not it is known to be a fork's", () => {
+    const runs = [aRun({}, approved)];
+    const jobs = [aJob({ status: "running", ranOn: M1, admittedAt: NOW })];
+
+    expect(admitted()).toEqual([1]);
+    expect(admitted({ runs, catalogue: catalogue("approve") })).toEqual([1]);
+    expect(admitted({ jobs })).toEqual([]);
+  });
+
+  test("is not noted if no rule could end it, nor while it does not run here, nor if it may not run", () => {
+    expect(admitted({ runs: [aRun({ head: REPO })] })).toEqual([]);
+    expect(admitted({ jobs: [aJob()] })).toEqual([]);
+    expect(admitted({ jobs: [aJob({ status: "running", ranOn: "theirs" })] })).toEqual([]);
+    expect(admitted({ catalogue: catalogue("refuse") })).toEqual([]);
+    expect(admitted({ runs: [aRun()], catalogue: catalogue("approve") })).toEqual([]);
+  });
+
+  test.for(["refuse", "approve"] as const)("goes on when the rule becomes '%s'", (forks) => {
+    const world = aWorld({ ...parts, runs: [aRun()], catalogue: catalogue(forks) });
+    const endings = () => [
+      ...plan(world).facts,
+      ...plan(world).effects.filter((one) => one.do !== "publish"),
+    ];
+    const before = endings();
+
+    apply(world.state, { kind: "job-admitted", at: NOW, job: 1 });
+
+    expect(before).toMatchObject([{ kind: "machine-retired", why: "fork" }, { do: "cancel-run" }]);
+    expect(endings()).toEqual([]);
+  });
+
+  test("keeps the first time that it was noted, and one that is not open none", () => {
+    const { state } = aWorld(parts);
+    for (const fact of [
+      { kind: "job-admitted", at: NOW, job: 1 },
+      { kind: "job-admitted", at: NOW + 1, job: 1 },
+      { kind: "job-seen", at: NOW, job: aJobSeen() },
+      { kind: "job-admitted", at: NOW, job: 2 },
+    ] as const)
+      apply(state, fact);
+
+    expect(state.jobs.get(1)).toMatchObject({ admittedAt: NOW, status: "running" });
+    expect([...state.jobs.keys()]).toEqual([1]);
+  });
+});
+
 describe("what is learnt of a run", () => {
   const seenRun = { kind: "run-seen" as const, at: NOW, job: 1, run: aRunSeen() };
   const letRun = {
