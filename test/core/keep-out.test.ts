@@ -353,6 +353,29 @@ describe("a fork's job that runs on a machine of ours, since GitHub was quicker"
     expect(retired({ jobs: [running({ labels: ["self-hosted", "windows"] })] })).toEqual(["fork"]);
   });
 
+  test.for([
+    ["running", "it is stopped", undefined],
+    ["done", "it was stopped", "cancelled"],
+  ] as const)("is told why it ended, and has no button, when it is %s: %s", ([status, , conclusion]) => {
+    const machines = [working({ retired: { at: NOW, why: "fork" } })];
+    const jobs = [running({ status, conclusion, startedAt: ago(seconds(9)) })];
+
+    const said = told({ ...parts, machines, jobs });
+
+    expect(said).toMatchObject({ title: "Stopped: a pull request from a fork", actions: [] });
+    expect(said.summary).toContain("may not run here, or that nobody had approved");
+    expect(why({ ...parts, machines, jobs })).toContain("GitHub gave its runner to a fork's job");
+  });
+
+  test("is told as any other if it had gone well before that", () => {
+    const machines = [working({ retired: { at: NOW, why: "fork" } })];
+    const jobs = [
+      running({ status: "done", conclusion: "success", startedAt: ago(seconds(9)), doneAt: NOW }),
+    ];
+
+    expect(told({ ...parts, machines, jobs }).title).toBe("Ran on plain for 0:09");
+  });
+
   test("goes on if its repository is served no more: no rule is left for it", () => {
     expect(retired({ catalogue: { repositories: [] } })).toEqual([]);
   });
