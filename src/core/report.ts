@@ -87,7 +87,7 @@ function bootingDigest(job: Job, machine: Machine | undefined, isDue: (at: numbe
 
 /**
  * How much a check run is worth at this stage, 0 most, when GitHub does not take all: one that is open must end, and a failure be seen;
- * that a job waits need not be told.
+ * that a job waits, or that its machine boots still, need not be told.
  */
 export function worthOf(job: Job, story: Story): number {
   switch (story.is) {
@@ -102,7 +102,7 @@ export function worthOf(job: Job, story: Story): number {
     case "running":
       return 2;
     case "booting":
-      return 3;
+      return toldBooting(job) === undefined ? 3 : 4;
     case "waiting":
     case "looked-at":
     case "held":

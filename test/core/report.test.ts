@@ -478,9 +478,10 @@ describe("what a check run is worth", () => {
       worthOf(done(), { is: "done" }),
       worthOf(aJob({ status: "running" }), { is: "running" }),
       worthOf(aJob(), { is: "booting" }),
+      worthOf(aJob({ check: { id: 9, digest: "booting/0" } }), { is: "booting" }),
       worthOf(aJob(), WAITING),
     ];
 
-    expect(worth).toEqual([0, 0, 0, 1, 2, 3, 4]);
+    expect(worth).toEqual([0, 0, 0, 1, 2, 3, 4, 4]);
   });
 });

@@ -1,12 +1,17 @@
 import { blocksOf, codeIn, PAGES } from "./pages.ts";
 
+/**
+ * The rules for commands in the docs: what stands in for what each reader has, what cannot be waited for, what may be refused.
+ * A block that cannot be run here has a mark before it: `<!-- not run here: why -->`.
+ */
+
 /** A command that the docs tell people to enter. */
 export type Said = { page: string; line: string };
 
 /** Each line of the blocks of commands that have no mark. */
 export const linesOf = (page: string): Said[] =>
   blocksOf(page)
-    .filter(({ lang, notRun }) => (lang === "sh" || lang === "console") && notRun === undefined)
+    .filter(({ lang, notRun }) => lang === "sh" && notRun === undefined)
     .flatMap(({ text }) => text.split("\n"))
     .map((line) => ({ page, line: line.replace(/(?:^|\s)#.*$/, "").trim() }))
     .filter(({ line }) => line !== "");
@@ -37,11 +42,17 @@ export function argsOf(line: string, { job, machine, config, repo }: Things): st
   );
 }
 
-/** They go on until they are told to end, so only their words are looked at. */
-const ENDLESS = /^(?:start|setup|relay|demo)$|--watch|(?:^| )-f(?: |$)/;
+/** Not entered here: what goes on until it is told to end, and what is only spoken of. NB: names.test.ts looks at their words. */
+export const isEntered = ({ line }: Said): boolean => !ENDLESS.test(line) && !SPOKEN_OF.test(line);
 
-export const isEndless = (args: readonly string[]): boolean =>
-  ENDLESS.test(args[0] ?? "") || ENDLESS.test(args.join(" "));
+const ENDLESS = /^mayfly (?:start|setup|relay|demo)\b| --watch\b| -f\b/;
+const SPOKEN_OF = /^mayfly (?:why|logs|destroy|drain|hold|retry|approve)$/;
+
+/** Refused in a sentence on this site: no job was given up there or is a fork's, and doctor finds what is wrong with whatever machine this is. */
+const REFUSED = ["retry", "approve", "doctor"];
+
+/** The exit codes that are right. */
+export const codesFor = ([verb = ""]: readonly string[]): number[] => (REFUSED.includes(verb) ? [0, 1] : [0]);
 
 const LAST = ["pause", "resume", "drain", "hold", "destroy"];
 

@@ -7,7 +7,7 @@ export const PROJECT = resolve(import.meta.dirname, "../..");
 /** What people read: README.md, and all pages of docs/. Paths are from the project's folder. */
 export const PAGES = [
   "README.md",
-  ...readdirSync(join(PROJECT, "docs")).map((name) => `docs/${name}`),
+  ...readdirSync(join(PROJECT, "docs"), { encoding: "utf8", recursive: true }).map((name) => `docs/${name}`),
 ].filter((name) => name.endsWith(".md"));
 
 export const textOf = (page: string): string => readFileSync(join(PROJECT, page), "utf8");

@@ -39,6 +39,8 @@ beforeAll(async () => {
     "a job that is over": `/jobs/${over}`,
     "a machine": `/machines/${site.github.job(running).runner?.name}`,
     settings: "/settings/octo/spinw",
+    "a line that leads nowhere": "/settings/octo/spinw?runs-on=spinw-linx#try",
+    "no such settings": "/settings/octo/nothing",
     "nothing there": "/jobs/1",
   };
 });
@@ -58,6 +60,8 @@ test.each(LOOKS)("no page keeps anybody out: $colorScheme, $viewport.width wide"
   const page = await context.newPage();
   await page.goto(`${site.web}/sign-in`);
   const found: Record<string, string[]> = { "sign-in": await barriers(page) };
+  await page.goto(`${site.web}/sign-in/callback?code=1&state=2`);
+  found["a sign-in that is none"] = await barriers(page);
   await signIn(page, site.web, "octocat");
 
   for (const [name, path] of Object.entries(paths)) {

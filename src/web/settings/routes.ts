@@ -151,30 +151,30 @@ type Status = 200 | 400 | 404 | 409 | 502;
 
 async function save(c: Context, place: Place): Promise<Response> {
   const { parts, viewer, repository } = place;
-  const { state, catalogue } = parts.world();
+  const { catalogue } = parts.world();
   const { name: repo } = repository;
   const read = readForm(await c.req.parseBody(), boundsOf(repository));
   const wrong = settingsFaults(read.settings, repository, catalogue).map(toField);
   const faults = [...read.faults, ...wrong];
+  if (isOver(place, read.version)) return showNotSaved(c, place, { status: 409, faults });
   if (faults.length > 0) return showNotSaved(c, place, { status: 400, faults });
-  const isOver = read.version !== versionOf(state.settings.get(repo.toLowerCase()) ?? {});
-  if (isOver) return showNotSaved(c, place, { status: 409, faults: [], over: true });
   const order = { repo, settings: read.settings, basedOn: read.version, by: viewer.login };
   const { status, sentence } = await saveSettings(order, parts);
   if (status !== 200) return showNotSaved(c, place, { status, faults: [{ text: sentence }] });
   return c.redirect(`/settings/${repo}?saved=${read.version + 1}`, 303);
 }
 
-type Because = { status: Status; faults: readonly FieldFault[]; over?: boolean };
+/** Somebody has saved other settings than the page of that version had shown. */
+const isOver = ({ parts, repository }: Place, version: number): boolean =>
+  version !== versionOf(parts.world().state.settings.get(repository.name.toLowerCase()) ?? {});
 
-/** The page again, with what was typed. */
-async function showNotSaved(
-  c: Context,
-  place: Place,
-  { status, faults, over = false }: Because,
-): Promise<Response> {
-  const { form, settings } = readForm(await c.req.parseBody(), boundsOf(place.repository));
-  return showPage(c, { ...place, mayChange: true }, { form, settings, faults, over }, status);
+type Because = { status: Status; faults: readonly FieldFault[] };
+
+/** The page again, with what was typed. NB: whatever kept it from being saved, what others saved meanwhile is shown, and only then overwritten. */
+async function showNotSaved(c: Context, place: Place, { status, faults }: Because): Promise<Response> {
+  const { form, settings, version } = readForm(await c.req.parseBody(), boundsOf(place.repository));
+  const sent = { form, settings, faults, over: isOver(place, version) };
+  return showPage(c, { ...place, mayChange: true }, sent, status);
 }
 
 /** A fault of a value belongs to the field that it was typed into. */

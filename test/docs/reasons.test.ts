@@ -1,0 +1,45 @@
+import { describe, expect, test } from "vitest";
+import { ALL } from "../../src/core/facts.ts";
+import type { Blocked } from "../../src/core/pools.ts";
+import { FAILURES } from "../../src/core/turn.ts";
+import { blockedWords, WHY_WORDS } from "../../src/core/words.ts";
+import { textOf } from "./pages.ts";
+
+/** Whoever reads a reason on a check run finds it in docs/troubleshooting.md, in the same words. */
+
+const PAGE = textOf("docs/troubleshooting.md");
+const NOW = Date.parse("2026-11-27T12:00:00Z");
+
+/** Of each kind what is said in other words. */
+const REASONS: Readonly<Record<Blocked["why"], readonly Blocked[]>> = {
+  "hosts-full": [{ why: "hosts-full", hosts: ["lab1"] }],
+  "hosts-drained": [{ why: "hosts-drained", hosts: ["lab1"] }],
+  "hosts-unreachable": [{ why: "hosts-unreachable", hosts: ["lab1"] }],
+  "image-limit": [2, 1].map((limit) => ({ why: "image-limit", limit })),
+  "repository-limit": [{ why: "repository-limit", limit: 2 }],
+  paused: [
+    { why: "paused", repo: ALL, by: "operator" },
+    { why: "paused", repo: "SpinW/spinw", by: "operator" },
+    { why: "paused", repo: "SpinW/spinw", by: "settings" },
+  ],
+  backoff: [{ why: "backoff", until: NOW + 40_000, failures: 2 }],
+  probe: [{ why: "probe", failures: 3 }],
+};
+
+/** Those that the page does not have. */
+const missing = (texts: readonly string[]): string[] => texts.filter((text) => !PAGE.includes(text));
+
+describe("docs/troubleshooting.md", () => {
+  test("tells what to do about each reason for which a job waits", () => {
+    const all = Object.values(REASONS).flat();
+    const reasons = all.map((blocked) => `| *… ${blockedWords(blocked, NOW)}* |`);
+
+    expect(missing(reasons)).toEqual([]);
+  });
+
+  test("tells what to do about each machine that failed", () => {
+    const failures = [...FAILURES].map((why) => `| \`${why}\` | *${WHY_WORDS[why]}* |`);
+
+    expect(missing(failures)).toEqual([]);
+  });
+});
