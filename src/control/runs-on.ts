@@ -44,9 +44,12 @@ export function readRunsOn(text: string): { labels: string[] } | { sentence: str
         "An expression is worked out by GitHub when the workflow runs. Write what it comes to: a label, or a list of labels.",
     };
   }
-  const document = parseDocument(plain, { schema: "failsafe" });
-  const [error] = document.errors;
-  if (error) return { sentence: `This cannot be read as YAML: ${error.message.split("\n")[0]}` };
+  const document = parseDocument(plain, { schema: "failsafe", logLevel: "error" });
+  if (document.errors.length > 0) {
+    return {
+      sentence: "This cannot be read as YAML. Write a label, or a list such as [self-hosted, spinw-linux].",
+    };
+  }
   let hasAlias = false;
   visit(document, {
     Alias: () => {

@@ -46,7 +46,14 @@ const NAME = "Mayfly settings";
 const MOST_FAULTS = 50;
 
 /** What is known of a file: the last commit that changed it, and what it comes to. `isSaid`: that commit says it, too. */
-type Known = { sha: string | undefined; outcome: Outcome; isSaid: boolean };
+type Known = {
+  sha: string | undefined;
+  outcome: Outcome;
+  isSaid: boolean;
+  /** False: it has to be looked at once more before it counts. */
+  isSure: boolean;
+  isForbidden?: boolean;
+};
 type Outcome = Says | "none";
 /** One of them. */
 type Says = { settings?: Settings; faults?: readonly FileFault[] };
@@ -77,6 +84,7 @@ export function followSettingsFiles(parts: SettingsFileParts, signal: AbortSigna
     if (signal.aborted || !hasAccess({ repo }, state())) return;
     const found = await lookAt(repository, known.get(repo), parts, signal);
     known.set(repo, found);
+    if (!found.isSure) rounds.soon();
     if (found.isSaid) return;
     await say(repo, found, parts, signal);
     known.set(repo, { ...found, isSaid: true });
@@ -108,15 +116,23 @@ async function lookAt(
   const { name: repo } = repository;
   const limited = <T>(ask: (both: AbortSignal) => Promise<T>) => withLimit(clock, LIMIT_MS, ask, signal);
   const change = await limited((both) => files.lastChange(repo, SETTINGS_FILE, both));
-  const sha = change === "none" || change === "forbidden" ? undefined : change;
-  if (known && known.sha === sha) return known;
-  if (change === "forbidden")
-    log.warn({ repo }, "the App may not read files there, so no settings file counts; see mayfly doctor");
+  if (change === "forbidden") {
+    if (!known?.isForbidden)
+      log.warn(
+        { repo },
+        "the App may not read files there, so no news of its settings file counts; see mayfly doctor",
+      );
+    return { sha: undefined, outcome: "none", isSaid: true, isSure: true, isForbidden: true };
+  }
+  const sha = change === "none" ? undefined : change;
+  if (known?.isSure && !known.isForbidden && known.sha === sha) return known;
   const seen =
     sha === undefined ? "none" : await limited((both) => files.fileAt(repo, SETTINGS_FILE, sha, both));
   const outcome = outcomeOf(seen, repository, parts);
-  await note(repo, { sha, outcome }, parts);
-  return { sha, outcome, isSaid: outcome === "none" };
+  // NB: what is not there at a commit that has just been made may be there a moment later, and the rule for forks with it.
+  const isSure = outcome !== "none" || sha === undefined || (known?.sha === sha && known.outcome === "none");
+  if (isSure) await note(repo, { sha, outcome }, parts);
+  return { sha, outcome, isSaid: outcome === "none", isSure };
 }
 
 function outcomeOf(seen: FileSeen, repository: Repository, { catalogue, parse }: SettingsFileParts): Outcome {

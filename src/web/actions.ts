@@ -16,6 +16,7 @@ import { GitHubUnavailable } from "../ports.ts";
 import { layout, link, type Viewer, wordPage } from "./layout.ts";
 import type { PagesParts } from "./parts.ts";
 import type { Rights } from "./rights.ts";
+import { sentForm } from "./sent-form.ts";
 
 export type ActionParts = {
   parts: PagesParts;
@@ -98,9 +99,10 @@ export function actionRoutes({ parts, rights, viewerOf }: ActionParts): Hono {
   }
   routes.post("/machines/:name/hold", async (c) => {
     const machine = c.req.param("name");
-    const { data } = holdForm.safeParse(await c.req.parseBody());
-    const run = async (by: string) =>
-      data === undefined ? BAD_TIME : holdMachine({ machine, ...data }, by, parts);
+    const run = async (by: string) => {
+      const { data } = holdForm.safeParse(await sentForm(c));
+      return data === undefined ? BAD_TIME : holdMachine({ machine, ...data }, by, parts);
+    };
     return act(c, { may, run, back: `/machines/${encodeURIComponent(machine)}` });
   });
   return routes;

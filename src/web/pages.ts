@@ -77,8 +77,8 @@ export function pageRoutes(parts: PagesParts): Hono {
     routes.get(liveAt, async (c) => {
       const session = await sessions.read(c);
       if (!session) return c.text("", 401);
-      const viewer = await viewerFor(session);
-      const render = async () => (await page(c, viewer))?.body;
+      // NB: what its viewer may see can change while it is open.
+      const render = async () => (await page(c, await viewerFor(session)))?.body;
       return stream(c, { until: session.until, everyMs, render });
     });
   }

@@ -27,16 +27,36 @@ export function rights({ operators, repositories, github, clock }: RightsParts):
   const logins = new Set(operators.filter((one) => !one.includes("/")).map((one) => one.toLowerCase()));
   const teams = operators.flatMap((one) => {
     const [org = "", team] = one.toLowerCase().split("/");
-    const repo = repositories.find((name) => name.toLowerCase().startsWith(`${org}/`));
-    return team === undefined || repo === undefined ? [] : [{ repo, team }];
+    const repos = repositories.filter((name) => name.toLowerCase().startsWith(`${org}/`));
+    return team === undefined ? [] : [{ repos, team }];
   });
   const remembered = memory(clock);
   const limit = () => AbortSignal.timeout(ASK_MS);
 
   async function isOperator(login: string): Promise<boolean> {
     if (logins.has(login.toLowerCase())) return true;
-    for (const { repo, team } of teams) if (await github.isMember(repo, team, login, limit())) return true;
+    let failure: GitHubUnavailable | undefined;
+    for (const { repos, team } of teams) {
+      const answer = await isInTeam(repos, team, login);
+      if (answer === true) return true;
+      if (answer !== false) failure = answer;
+    }
+    if (failure) throw failure;
     return false;
+  }
+
+  /** NB: the App may be missing in one repository of an organisation, or in all of another one. */
+  async function isInTeam(repos: readonly RepoName[], team: string, login: string) {
+    let failure: GitHubUnavailable | undefined;
+    for (const repo of repos) {
+      try {
+        return await github.isMember(repo, team, login, limit());
+      } catch (error) {
+        if (!(error instanceof GitHubUnavailable)) throw error;
+        failure = error;
+      }
+    }
+    return failure ?? false;
   }
 
   const mayWrite: Rights["mayWrite"] = (repo, login) => github.mayWrite(repo, login, limit());

@@ -108,6 +108,7 @@ describe("what stands behind runs-on", () => {
     ["[]", "neither a label nor a list"],
     ["{ os: linux }", "neither a label nor a list"],
     ["[a", "cannot be read as YAML"],
+    ["[".repeat(4500), "cannot be read as YAML"],
     ["{ labels: &a [*a] }", "in place of aliases"],
   ])("%j leads nowhere, and says why", (text, words) => {
     expect(readRunsOn(text)).toEqual({ sentence: expect.stringContaining(words) });

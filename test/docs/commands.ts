@@ -42,17 +42,23 @@ export function argsOf(line: string, { job, machine, config, repo }: Things): st
   );
 }
 
-/** Not entered here: what goes on until it is told to end, and what is only spoken of. NB: names.test.ts looks at their words. */
+/**
+ * Not entered here: what goes on until it is told to end, and what is only spoken of. NB: names.test.ts looks at their words, and
+ * the tests of the commands (`test/cli*.test.ts`) begin and end them.
+ */
 export const isEntered = ({ line }: Said): boolean => !ENDLESS.test(line) && !SPOKEN_OF.test(line);
 
 const ENDLESS = /^mayfly (?:start|setup|relay|demo)\b| --watch\b| -f\b/;
 const SPOKEN_OF = /^mayfly (?:why|logs|destroy|drain|hold|retry|approve)$/;
 
-/** Refused in a sentence on this site: no job was given up there or is a fork's, and doctor finds what is wrong with whatever machine this is. */
-const REFUSED = ["retry", "approve", "doctor"];
+/** Refused in a sentence on this site: no job was given up there or is a fork's. */
+const REFUSED = ["retry", "approve"];
 
-/** The exit codes that are right. */
-export const codesFor = ([verb = ""]: readonly string[]): number[] => (REFUSED.includes(verb) ? [0, 1] : [0]);
+/** The exit codes that are right. NB: doctor finds what is wrong with whatever machine this is. */
+export function codesFor([verb = ""]: readonly string[]): number[] {
+  if (verb === "doctor") return [0, 1];
+  return REFUSED.includes(verb) ? [1] : [0];
+}
 
 const LAST = ["pause", "resume", "drain", "hold", "destroy"];
 

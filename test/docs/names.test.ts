@@ -2,7 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { commandsIn, type Help, namedInVain, readHelp } from "./names.ts";
-import { type Block, blocksOf, codeIn, linksOf, PAGES, PROJECT, targetOf } from "./pages.ts";
+import { type Block, blocksIn, blocksOf, codeIn, linksOf, PAGES, PROJECT, targetOf } from "./pages.ts";
 
 /** What the docs name is there: commands and options, scripts, files, variables, and the pages themselves. */
 
@@ -51,7 +51,12 @@ describe("the docs", () => {
 });
 
 describe("the look at names", () => {
-  const block = (text: string): Block => ({ page: "", lang: "sh", text, notRun: "no reason" });
+  const block = (text: string): Block => ({
+    page: "",
+    lang: "sh",
+    text,
+    notRun: "test/upgrade.test.ts does, test/none.test.ts does not",
+  });
 
   test("knows the commands of mayfly with their options", () => {
     expect([...help.keys()]).toEqual(
@@ -69,7 +74,20 @@ describe("the look at names", () => {
 
     expect(namedInVain([block(text)], codes, help)).toEqual([
       ...["mayfly pss", "mayfly ps --wacth", "npm run bench:all", "script/dmeo", "mayfly why -f"],
-      "src/core/heap.ts",
+      ...["src/core/heap.ts", "test/none.test.ts"],
+    ]);
+  });
+
+  test("takes a mark for the block right behind it, and for no other", () => {
+    const mark = "<!-- not run here: why -->";
+    const marked = (between: string) =>
+      blocksIn("", `${mark}${between}\n\`\`\`sh\ncurl\n\`\`\`\n`).map(({ notRun }) => notRun);
+
+    expect(["", "\n", "\nWords.\n", "\n\n<br>\n"].map(marked)).toEqual([
+      ["why"],
+      ["why"],
+      [undefined],
+      [undefined],
     ]);
   });
 

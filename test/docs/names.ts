@@ -49,13 +49,14 @@ function withoutPrefix(words: string[]): string[] {
 const IS_COMMAND = /^(?:mayfly |npm run |script\/)/;
 const IS_PATH = /^(?:docs|guest|script|src|test|vagrant)\/[\w./-]+$/;
 
-/** What a page names that is not there: in its blocks of commands, also those that are not run, and in the code within its sentences. */
+/** What a page names that is not there: in its blocks of commands, also those that are not run, in their marks, and in the code within its sentences. */
 export function namedInVain(blocks: readonly Block[], codes: readonly string[], help: Help): string[] {
   const lines = [
     ...blocks.filter(({ lang }) => lang === "sh").flatMap(({ text }) => text.split("\n")),
     ...codes.filter((code) => IS_COMMAND.test(code)),
   ];
-  const paths = codes.filter((code) => IS_PATH.test(code) && !existsSync(join(PROJECT, code)));
+  const marks = blocks.flatMap(({ notRun = "" }) => notRun.split(/[\s,;]+/));
+  const paths = [...codes, ...marks].filter((path) => IS_PATH.test(path) && !existsSync(join(PROJECT, path)));
   return [...lines.flatMap(commandsIn).flatMap((words) => faultsOf(words, help)), ...paths];
 }
 

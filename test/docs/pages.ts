@@ -12,20 +12,20 @@ export const PAGES = [
 
 export const textOf = (page: string): string => readFileSync(join(PROJECT, page), "utf8");
 
-/** A fenced block. `notRun`: why nobody can run it here, from the comment before it. */
+/** A fenced block. `notRun`: why nobody can run it here, from the comment right before it. */
 export type Block = { page: string; lang: string; text: string; notRun: string | undefined };
 
 const MARK = /^<!-- not run here: (.+) -->\s*$/;
 
-export function blocksOf(page: string): Block[] {
+export const blocksOf = (page: string): Block[] => blocksIn(page, textOf(page));
+
+export function blocksIn(page: string, text: string): Block[] {
   const blocks: Block[] = [];
   let notRun: string | undefined;
-  for (const token of deep(marked.lexer(textOf(page)))) {
-    if (token.type === "html") notRun = MARK.exec(token.raw)?.[1];
-    if (token.type === "code") {
-      blocks.push({ page, lang: token.lang ?? "", text: token.text, notRun });
-      notRun = undefined;
-    }
+  for (const token of deep(marked.lexer(text))) {
+    if (token.type === "code") blocks.push({ page, lang: token.lang ?? "", text: token.text, notRun });
+    // NB: nothing but an empty line may stand between a mark and its block, or it would excuse another one.
+    if (token.type !== "space") notRun = MARK.exec(token.raw)?.[1];
   }
   return blocks;
 }

@@ -1,9 +1,12 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { marked } from "marked";
 import { describe, expect, test } from "vitest";
 import { ALL } from "../../src/core/facts.ts";
 import type { Blocked } from "../../src/core/pools.ts";
 import { FAILURES } from "../../src/core/turn.ts";
 import { blockedWords, WHY_WORDS } from "../../src/core/words.ts";
-import { textOf } from "./pages.ts";
+import { PROJECT, textOf } from "./pages.ts";
 
 /** Whoever reads a reason on a check run finds it in docs/troubleshooting.md, in the same words. */
 
@@ -26,6 +29,28 @@ const REASONS: Readonly<Record<Blocked["why"], readonly Blocked[]>> = {
   probe: [{ why: "probe", failures: 3 }],
 };
 
+/** What Mayfly says, and GitHub, as far as it is emulated. */
+const LINES = globSync("{src,test/rig/github}/**/*.ts", { cwd: PROJECT }).flatMap((file) =>
+  readFileSync(join(PROJECT, file), "utf8").split("\n"),
+);
+
+/** What a page quotes: `*in asterisks*`, with `…` for what differs. NB: names on GitHub's own pages are `_in underscores_`. */
+function quotesIn(text: string): string[] {
+  const quotes: string[] = [];
+  marked.walkTokens(marked.lexer(text), (token) => {
+    if (token.type === "em" && token.raw.startsWith("*")) quotes.push(token.raw.slice(1, -1));
+  });
+  return quotes;
+}
+
+/** Quotes of what nobody says. Those that begin with the place in the queue are tested by themselves. */
+const neverSaid = (quotes: readonly string[]): string[] =>
+  quotes.filter((quote) => !quote.startsWith("… ") && !isSaid(quote));
+
+/** NB: the parts of a quote stand in one line of the code. */
+const isSaid = (quote: string): boolean =>
+  LINES.some((line) => quote.split("…").every((part) => line.includes(part)));
+
 /** Those that the page does not have. */
 const missing = (texts: readonly string[]): string[] => texts.filter((text) => !PAGE.includes(text));
 
@@ -41,5 +66,19 @@ describe("docs/troubleshooting.md", () => {
     const failures = [...FAILURES].map((why) => `| \`${why}\` | *${WHY_WORDS[why]}* |`);
 
     expect(missing(failures)).toEqual([]);
+  });
+
+  test("quotes only what is said", () => {
+    const quotes = quotesIn(PAGE);
+
+    expect(quotes).toContain("Not from here");
+    expect(neverSaid(quotes)).toEqual([]);
+  });
+
+  test("is searched for quotes of what nobody says", () => {
+    expect(neverSaid(quotesIn("*Not from there* and *Another Mayfly holds … the key*, _Settings_"))).toEqual([
+      "Not from there",
+      "Another Mayfly holds … the key",
+    ]);
   });
 });

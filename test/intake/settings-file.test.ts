@@ -7,7 +7,7 @@ import { followSettingsFiles } from "../../src/intake/settings-file.ts";
 import type { FileSeen, RepoFiles, Verdict } from "../../src/ports/files.ts";
 import { GitHubUnavailable } from "../../src/ports.ts";
 import { memoryStore } from "../../src/store/memory.ts";
-import { aRepository, aWorld, minutes, NOW, REPO } from "../support/build.ts";
+import { aRepository, aWorld, minutes, NOW, REPO, seconds } from "../support/build.ts";
 import { fakeClock, settled } from "../support/clock.ts";
 import { keptLog } from "../support/log.ts";
 
@@ -196,14 +196,16 @@ describe("a settings file", () => {
     expect(narrower.hub.said).toMatchObject([{ sha: "c1", verdict: { conclusion: "failure" } }]);
   });
 
-  test("that is gone gives way to the page, and no commit says anything", async () => {
-    const { hub, look, inForce } = await following({
+  test("that is gone gives way to the page once a second look agrees, and no commit says anything", async () => {
+    const { hub, look, inForce, pass } = await following({
       before: [saved],
       trouble: (it) => it.commit("c1", GOOD),
     });
 
     hub.commit("c2");
     await look(REPO);
+    expect(inForce().from).toBe("file");
+    await pass(seconds(10));
 
     expect(inForce()).toEqual({ from: "page", settings: { machines: 9 } });
     expect(hub.said.map(({ sha }) => sha)).toEqual(["c1"]);
@@ -216,7 +218,7 @@ describe("a settings file", () => {
     expect([hub.calls("fileAt"), hub.calls("judge")]).toEqual([0, 0]);
   });
 
-  test("does not count where the App may not read files, which the log says once", async () => {
+  test("stays in force where the App may not read files any more, which the log says once", async () => {
     const { hub, look, inForce, lines, pass } = await following({
       before: [saved],
       trouble: (it) => it.commit("c1", GOOD),
@@ -226,7 +228,7 @@ describe("a settings file", () => {
     await look(REPO);
     await pass(minutes(5));
 
-    expect(inForce().from).toBe("page");
+    expect(inForce().from).toBe("file");
     expect(lines.filter(({ msg }) => String(msg).includes("mayfly doctor"))).toHaveLength(1);
   });
 

@@ -446,6 +446,17 @@ describe("a form", () => {
     expect(answer.status).toBe(200);
   });
 
+  test("that cannot be read is one without fields, and no error of Mayfly's", async () => {
+    const browser = await signedIn("octocat", { facts: [created(M1)] });
+    const headers = { "sec-fetch-site": "same-origin", "content-type": "multipart/form-data; boundary=x" };
+
+    const answer = await browser.post(`/machines/${M1}/hold`, headers, "garbage");
+
+    expect(answer.status).toBe(400);
+    expect(await answer.text()).toContain("A machine is held for a number of minutes");
+    expect(desk.logged()).not.toContain("could not be made");
+  });
+
   test("of a megabyte is refused with a page", async () => {
     const browser = await signedIn("octocat");
     const headers = { "sec-fetch-site": "same-origin" };
@@ -471,6 +482,30 @@ describe("a live page", () => {
     expect(await reader.next()).toContain("2 in the queue");
     desk.closing.abort();
     expect(await reader.next()).toBeUndefined();
+  });
+
+  test("shows an operator who left the team no more than others see", async () => {
+    desk = await startDesk({ facts: [seen(1, { repo: "octo/secret", name: "hidden" })] });
+    desk.github.addTeamMember("octo/admins", "mona");
+    const browser = desk.browser();
+    await browser.signIn("mona");
+    const reader = readerOf(await browser.get("/live"));
+    expect(await reader.next()).toContain("Drain lab1");
+
+    desk.github.removeTeamMember("octo/admins", "mona");
+    // NB: who is in a team is remembered for a minute.
+    let shown: string | undefined = "Drain lab1";
+    for (let round = 0; round < 6 && !shown?.startsWith("event: body"); round += 1) {
+      await desk.clock.awaited();
+      await desk.clock.advance(seconds(1));
+      await desk.clock.awaited();
+      await desk.clock.advance(seconds(15));
+      shown = await reader.next();
+      if (shown?.includes("Drain lab1")) shown = undefined;
+    }
+
+    expect(shown).toContain("All quiet");
+    desk.closing.abort();
   });
 
   test("ends with its viewer's session", async () => {

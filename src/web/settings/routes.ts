@@ -10,6 +10,7 @@ import { GitHubUnavailable } from "../../ports.ts";
 import { layout, link, type Viewer, wordPage } from "../layout.ts";
 import type { PagesParts } from "../parts.ts";
 import type { Rights } from "../rights.ts";
+import { sentForm } from "../sent-form.ts";
 import { type Listed, listBody, unknownWords } from "./list-page.ts";
 import { type NotSaved, settingsBody } from "./page.ts";
 import { type FieldFault, formOf, hotField, labelsField, readForm } from "./read-form.ts";
@@ -153,7 +154,7 @@ async function save(c: Context, place: Place): Promise<Response> {
   const { parts, viewer, repository } = place;
   const { catalogue } = parts.world();
   const { name: repo } = repository;
-  const read = readForm(await c.req.parseBody(), boundsOf(repository));
+  const read = readForm(await sentForm(c), boundsOf(repository));
   const wrong = settingsFaults(read.settings, repository, catalogue).map(toField);
   const faults = [...read.faults, ...wrong];
   if (isOver(place, read.version)) return showNotSaved(c, place, { status: 409, faults });
@@ -172,7 +173,7 @@ type Because = { status: Status; faults: readonly FieldFault[] };
 
 /** The page again, with what was typed. NB: whatever kept it from being saved, what others saved meanwhile is shown, and only then overwritten. */
 async function showNotSaved(c: Context, place: Place, { status, faults }: Because): Promise<Response> {
-  const { form, settings, version } = readForm(await c.req.parseBody(), boundsOf(place.repository));
+  const { form, settings, version } = readForm(await sentForm(c), boundsOf(place.repository));
   const sent = { form, settings, faults, over: isOver(place, version) };
   return showPage(c, { ...place, mayChange: true }, sent, status);
 }
