@@ -3,6 +3,7 @@ import type { ApplicationFunction, Probot } from "probot";
 import { approveJob } from "./control/approve.ts";
 import { SETTINGS_FILE } from "./core/name.ts";
 import type { JobSeen, RepoName } from "./core/types.ts";
+import type { World } from "./core/world.ts";
 import { mayChange, movedDefaultBranch } from "./github/pushes.ts";
 import { type Click, clickFromWebhook, jobFromWebhook, repositoryOf } from "./github/webhooks.ts";
 import type { Clock, Delivery, GitHub, Ring, Store } from "./ports.ts";
@@ -21,6 +22,7 @@ export type AppOptions = {
   github: Pick<GitHub, "job" | "run" | "rerunJob" | "rerunRun" | "mayWrite">;
   /** Is the repository in the catalogue? All others are ignored. */
   serves: (repo: RepoName) => boolean;
+  world: () => World;
   clock: Clock;
   log: Logger;
 };
@@ -30,7 +32,7 @@ export type AppOptions = {
  * in order, and every handler may run twice for the same webhook.
  */
 export function mayflyApp(options: AppOptions): ApplicationFunction {
-  const { record, findJob, ring, sweepSoon, readSettings, github, serves, clock, log } = options;
+  const { record, findJob, ring, sweepSoon, readSettings, github, serves, world, clock, log } = options;
   return (app) => {
     app.on("workflow_job", async ({ payload }) => {
       if (serves(repositoryOf(payload))) await see(jobFromWebhook(payload));
@@ -76,7 +78,8 @@ export function mayflyApp(options: AppOptions): ApplicationFunction {
     await see(job);
     if (wants === "hold-next") return holdNext(job, by);
     if (wants === "approve") {
-      await approveJob({ job, by }, { store: { record }, github, clock, log, ring }, signal);
+      const parts = { store: { record, findJob }, github, clock, log, ring, world };
+      await approveJob({ job, by }, parts, signal);
       return;
     }
     if (wants === "look" || job.conclusion === "success") return;

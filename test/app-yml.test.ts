@@ -8,6 +8,7 @@ import { ROUTES, TOKEN_ROUTE } from "../src/github/routes.ts";
 import { allows } from "./rig/github/rest/auth.ts";
 import { NEEDED } from "./rig/github/rest/handlers.ts";
 import { loadOperations } from "./rig/github/schemas.ts";
+import { aWorld } from "./support/build.ts";
 import { fakeClock } from "./support/clock.ts";
 import { keptLog } from "./support/log.ts";
 
@@ -100,7 +101,7 @@ function eventsOf(): string[] {
   });
   const calls = { ring: () => {}, sweepSoon: () => {}, readSettings: async () => {} };
   const kept = { record: async () => {}, findJob: async () => undefined };
-  const parts = { ...calls, ...kept, serves: () => true, clock: fakeClock(), log };
+  const parts = { ...calls, ...kept, serves: () => true, world: aWorld, clock: fakeClock(), log };
   void mayflyApp({ ...parts, github: noGitHub })(app, {
     cwd: "",
     addHandler: () => {},

@@ -1,10 +1,11 @@
 import { Probot } from "probot";
 import { describe, expect, test } from "vitest";
 import { mayflyApp, receive } from "../src/app.ts";
+import { apply } from "../src/core/apply.ts";
 import type { Fact } from "../src/core/facts.ts";
-import type { Job, JobSeen, RunSeen } from "../src/core/types.ts";
+import type { ForkRule, Job, JobSeen, RunSeen } from "../src/core/types.ts";
 import { aJob } from "./github/support.ts";
-import { aRunSeen } from "./support/build.ts";
+import { anImage, aRepository, aRunSeen, aWorld } from "./support/build.ts";
 import { fakeClock } from "./support/clock.ts";
 import { keptLog } from "./support/log.ts";
 import { EXAMPLES } from "./support/webhook.ts";
@@ -18,6 +19,9 @@ type Setup = {
   run?: RunSeen | "gone";
   mayWrite?: boolean;
   known?: Job;
+  forks?: ForkRule;
+  /** What is known of the job's run already. */
+  origin?: RunSeen | undefined;
 };
 
 async function start({
@@ -26,7 +30,16 @@ async function start({
   run = "gone",
   mayWrite = true,
   known,
+  forks = "approve",
+  origin,
 }: Setup = {}) {
+  const world = aWorld({
+    catalogue: {
+      repositories: [aRepository({ name: aJob().repo, forks })],
+      images: [anImage({ labels: aJob().labels })],
+    },
+  });
+  if (origin) apply(world.state, { kind: "run-seen", at: 0, job: 42, run: origin });
   const rerun: number[] = [];
   const rerunRuns: number[] = [];
   const read: string[] = [];
@@ -37,8 +50,11 @@ async function start({
   let rung = 0;
   let swept = 0;
   const app = mayflyApp({
-    record: async (added) => void facts.push(...added),
-    findJob: async () => known,
+    record: async (added) => {
+      facts.push(...added);
+      for (const fact of added) apply(world.state, fact);
+    },
+    findJob: async (id) => known ?? world.state.jobs.get(id),
     ring: () => {
       rung += 1;
     },
@@ -60,6 +76,7 @@ async function start({
       },
     },
     serves,
+    world: () => world,
     clock,
     log,
   });
@@ -299,7 +316,8 @@ describe("the button Approve", () => {
 
   test("lets the attempt of the job's run go, at its commit, and notes who did", async () => {
     const found = aJob({ id: 42, attempt: 2, status: "queued" });
-    const { tell, facts, rung } = await start({ found });
+    const origin = aRunSeen({ id: found.runId, attempt: 2 });
+    const { tell, facts, rung } = await start({ found, origin });
 
     await tell("check_run", approve);
 
@@ -317,21 +335,61 @@ describe("the button Approve", () => {
 
     await tell("check_run", approve);
 
-    expect(facts).toMatchObject([{ kind: "job-seen" }, { kind: "run-approved", attempt: 2 }]);
+    expect(facts).toMatchObject([
+      { kind: "job-seen" },
+      { kind: "run-seen" },
+      { kind: "run-approved", attempt: 2 },
+    ]);
     expect(rerunRuns).toEqual([ended.runId]);
   });
 
   test.for([
-    ["was run again already, as when the click is told twice", ended, aRunSeen({ attempt: 2 })],
+    ["was run again already, as when the click is told twice", ended, aRunSeen({ id: 70, attempt: 2 })],
     ["is gone", ended, "gone"],
-    ["has run", { ...ended, conclusion: "success", ranOn: "a machine" }, aRunSeen()],
+    ["has run", { ...ended, conclusion: "success", ranOn: "a machine" }, aRunSeen({ id: 70 })],
   ] as const)("does nothing about a run that %s", async ([, found, run]) => {
-    const { tell, facts, rerunRuns } = await start({ found, run });
+    const { tell, facts, rerunRuns } = await start({ found, run, origin: aRunSeen({ id: 70 }) });
 
     await tell("check_run", approve);
 
-    expect(facts).toMatchObject([{ kind: "job-seen" }]);
+    expect(facts.map(({ kind }) => kind)).not.toContain("run-approved");
     expect(rerunRuns).toEqual([]);
+  });
+
+  const queued = aJob({ id: 42 });
+  const theirs = aRunSeen({ id: 70 });
+  const ours = aRunSeen({ id: 70, repo: queued.repo, head: queued.repo });
+  test.for([
+    ["forks are refused: the rule can be changed", "refuse", queued, theirs, '"forks: approve"'],
+    ["forks were refused when it ended", "refuse", ended, theirs, '"forks: approve"'],
+    ["it is no fork's", "approve", queued, ours, "it is no fork's"],
+    ["it is no fork's, and ended", "approve", ended, ours, "it is no fork's"],
+    ["forks may run anyhow", "allow", queued, theirs, "lets forks run"],
+    ["it is not known yet whether it is a fork's", "approve", queued, undefined, "Try again in a minute"],
+    ["it runs", "approve", { ...queued, status: "running", ranOn: "m" }, theirs, "has a machine already"],
+  ] as const)("keeps no approval if %s", async ([, forks, found, origin, said]) => {
+    const { tell, facts, rerunRuns, logged } = await start({
+      found,
+      forks,
+      origin,
+      run: origin ?? "gone",
+    });
+
+    await tell("check_run", approve);
+
+    expect(facts.map(({ kind }) => kind)).not.toContain("run-approved");
+    expect(rerunRuns).toEqual([]);
+    expect(logged().replaceAll('\\"', '"')).toContain(said);
+  });
+
+  test("keeps one approval if it is pressed twice", async () => {
+    const { tell, facts, logged } = await start({ found: queued, origin: theirs });
+
+    await tell("check_run", approve);
+    await tell("check_run", approve);
+
+    expect(facts.filter(({ kind }) => kind === "run-approved")).toHaveLength(1);
+    expect(logged()).toContain("mona has approved it already");
   });
 
   test("is refused to a person who may not write, and says so in the log", async () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -73,10 +74,10 @@ export async function keepApp(file: string, app: KeptApp): Promise<void> {
 export const tryAppFile = (file: string): Promise<void> => write(file, "", (part) => rm(part));
 
 async function write(file: string, text: string, then: (part: string) => Promise<void>): Promise<void> {
-  const part = `${file}.new`;
+  // NB: of its own, since another page may try the file while the App is kept.
+  const part = `${file}.${randomBytes(6).toString("hex")}.new`;
   try {
     await mkdir(dirname(file), { recursive: true, mode: 0o711 });
-    await rm(part, { force: true });
     const handle = await open(part, "wx", 0o600);
     try {
       await handle.writeFile(text);
@@ -86,6 +87,7 @@ async function write(file: string, text: string, then: (part: string) => Promise
     }
     await then(part);
   } catch (cause) {
+    await rm(part, { force: true }).catch(() => undefined);
     throw new SetupError(`${file} cannot be written (${reasonOf(cause)}).`, { cause });
   }
 }

@@ -139,6 +139,8 @@ export function factWords(fact: Fact): string {
       return `the job was given up. ${fact.cause}`;
     case "job-retried":
       return `${fact.by} asked for the job to be tried again`;
+    case "job-admitted":
+      return "the rule for forks lets it run, and no change of the rule ends it any more";
     case "run-cancelled":
       return `GitHub was asked to cancel the job's run${fact.isForced ? " by force" : ""}`;
     case "run-seen":

@@ -1,19 +1,18 @@
 import { storiesOf } from "../core/plan.ts";
+import { runKey } from "../core/runs.ts";
 import type { Story } from "../core/story.ts";
-import type { JobSeen } from "../core/types.ts";
+import type { Job, JobSeen } from "../core/types.ts";
+import { forkWords } from "../core/words.ts";
+import type { World } from "../core/world.ts";
 import type { GitHub, Store } from "../ports.ts";
 import type { Told, VerbParts } from "./verbs.ts";
 
-export type ApproveParts = Pick<VerbParts, "ring" | "clock" | "log"> & {
-  store: Pick<Store, "record">;
+export type ApproveParts = Pick<VerbParts, "ring" | "clock" | "log" | "world"> & {
+  store: Pick<Store, "record" | "findJob">;
   github: Pick<GitHub, "run" | "rerunRun">;
 };
 
-type ApproveByIdParts = ApproveParts & {
-  store: Pick<Store, "findJob">;
-  github: Pick<GitHub, "job">;
-  world: VerbParts["world"];
-};
+type ApproveByIdParts = ApproveParts & { github: Pick<GitHub, "job"> };
 
 const APPROVE_MS = 30_000;
 
@@ -22,8 +21,8 @@ export async function approveById(id: number, by: string, parts: ApproveByIdPart
   const { store, github, clock, world } = parts;
   const known = await store.findJob(id);
   if (!known) return { status: 404, sentence: `Nothing is known of job ${id}.` };
-  if (!isUnapproved(storiesOf(world())(known)))
-    return { status: 409, sentence: `Job ${id} waits for nobody's approval. mayfly why ${id} says more.` };
+  const obstacle = obstacleTo(known, world());
+  if (obstacle) return obstacle;
   const signal = AbortSignal.timeout(APPROVE_MS);
   const job = await github.job(known.repo, id, signal);
   if (job === "gone") return { status: 404, sentence: `GitHub has no job ${id} any more.` };
@@ -43,23 +42,48 @@ export type Approval = { job: JobSeen; by: string };
  * that runs it again. NB: the same click may be told twice, and the second time that attempt is there already.
  */
 export async function approveJob(
-  { job: { repo, ...job }, by }: Approval,
-  { store, github, clock, log, ring }: ApproveParts,
+  { job, by }: Approval,
+  { store, github, clock, log, ring, world }: ApproveParts,
   signal: AbortSignal,
 ): Promise<Told> {
-  const about = { repo, job: job.id, by };
+  const { id, repo, runId, headSha: sha } = job;
+  const about = { repo, job: id, by };
   const isOver = job.status === "done";
-  const run = isOver ? await github.run(repo, job.runId, signal) : undefined;
-  if (isOver && (job.ranOn !== undefined || run === "gone" || run?.attempt !== job.attempt)) {
-    log.info(about, "nothing to approve: the job has run, or its run was run again");
-    return NOTHING_TO_APPROVE;
+  const run = isOver ? await github.run(repo, runId, signal) : undefined;
+  // NB: what is known of a run is forgotten in time, and GitHub runs it again for longer than that.
+  if (run && run !== "gone") await store.record([{ kind: "run-seen", at: clock.now(), job: id, run }]);
+  const isPast = isOver && (job.ranOn !== undefined || run === "gone" || run?.attempt !== job.attempt);
+  const known = (await store.findJob(id)) ?? { ...job, tries: 0 };
+  const obstacle = isPast ? NOTHING_TO_APPROVE : obstacleTo(known, world());
+  if (obstacle) {
+    log.info({ ...about, why: obstacle.sentence }, "nothing to approve");
+    return obstacle;
   }
-  const approved = { run: job.runId, attempt: isOver ? job.attempt + 1 : job.attempt, sha: job.headSha };
-  await store.record([{ kind: "run-approved", at: clock.now(), job: job.id, by, ...approved }]);
-  const rerun = isOver ? await github.rerunRun(repo, job.runId, signal) : undefined;
+  const approved = { run: runId, attempt: isOver ? job.attempt + 1 : job.attempt, sha };
+  await store.record([{ kind: "run-approved", at: clock.now(), job: id, by, ...approved }]);
+  const rerun = isOver ? await github.rerunRun(repo, runId, signal) : undefined;
   log.info({ ...about, ...approved, rerun }, "approved");
   ring();
   return rerun === "refused" ? RERUN_REFUSED : { status: 200, sentence: isOver ? RUN_AGAIN : MAY_RUN };
+}
+
+/** Why the job cannot be approved. NB: an approval that is kept all the same would count as soon as the rule is another. */
+function obstacleTo(job: Job, world: World): Told | undefined {
+  const story = storiesOf(world)(job);
+  return isUnapproved(story)
+    ? undefined
+    : { status: 409, sentence: `Job ${job.id} cannot be approved. ${obstacleWords(job, story, world)}` };
+}
+
+function obstacleWords(job: Job, story: Story, { state }: World): string {
+  const kept = story.is === "done" ? story.kept : story;
+  if (kept?.is === "refused") return forkWords(kept);
+  if (story.is === "looked-at")
+    return "GitHub is being asked whether it comes from a fork. Try again in a minute.";
+  if (story.is === "running" || job.ranOn !== undefined) return "It has a machine already, or had one.";
+  const { by } = state.runs.get(runKey(job))?.approved ?? {};
+  if (by !== undefined) return `${by} has approved it already.`;
+  return `It waits for nobody's approval: it is no fork's, or this repository lets forks run. mayfly why ${job.id} says more.`;
 }
 
 const MAY_RUN =

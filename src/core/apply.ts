@@ -17,6 +17,8 @@ export function apply(state: State, fact: Fact): void {
       }));
     case "job-retried":
       return retry(state, fact.job, fact.at);
+    case "job-admitted":
+      return changeJob(state, fact.job, (job) => ({ ...job, admittedAt: job.admittedAt ?? fact.at }));
     case "run-cancelled":
       return cancelRun(state, fact);
     case "run-seen":

@@ -1,6 +1,7 @@
 import { matchLabels } from "./labels.ts";
 import { list } from "./markdown.ts";
 import type { Story } from "./story.ts";
+import { wasStopped } from "./title.ts";
 import type { Catalogue, Job, Machine } from "./types.ts";
 import { forkWords, HELD_WORDS, mismatchWords, placeWords, WHY_WORDS } from "./words.ts";
 import type { World } from "./world.ts";
@@ -78,6 +79,7 @@ function explainStory(job: Job, story: Story, now: number): string[] {
         ? [`Machine ${story.machine.name} is on its way (${phaseOf(story.machine)}).`]
         : [];
     case "running":
+      if (wasStopped(job, story)) return [WHY_WORDS.fork];
       return [`It runs on ${job.ranOn ?? "a runner whose name GitHub has not told yet"}.`];
     case "given-up":
       return [`It was given up. ${job.gaveUpCause ?? ""}`.trim()];
@@ -86,7 +88,10 @@ function explainStory(job: Job, story: Story, now: number): string[] {
     case "unserved":
       return [];
     case "done":
-      return [`It is done: ${job.conclusion ?? "unknown"}.`];
+      return [
+        `It is done: ${job.conclusion ?? "unknown"}.`,
+        ...(wasStopped(job, story) ? [WHY_WORDS.fork] : []),
+      ];
   }
 }
 

@@ -23,6 +23,8 @@ export type Fact = { at: number } & (
   | { kind: "job-given-up"; job: number; cause: string }
   /** A person wants the job to be tried again from the beginning. `by`: the person's login at GitHub, or "an operator" of the command line. */
   | { kind: "job-retried"; job: number; by: string }
+  /** It runs in a machine of ours, and the rule for forks lets it. What the rule becomes later does not count for it. */
+  | { kind: "job-admitted"; job: number }
   /** GitHub was asked to cancel the job's run. */
   | { kind: "run-cancelled"; job: number; isForced?: boolean | undefined }
   /** GitHub was asked about the run of a job. `run.attempt`: the job's. */

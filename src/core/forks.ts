@@ -12,14 +12,25 @@ export type Admission = "open" | "unknown" | "refused" | "unapproved";
 /** Says of each job what the rule for forks makes of it. */
 export type Gate = (job: Job) => Admission;
 
-type GateParts = { catalogue: Catalogue; state: Pick<State, "runs">; match: (job: Job) => Match };
+type GateParts = {
+  catalogue: Catalogue;
+  state: Pick<State, "runs" | "machines">;
+  match: (job: Job) => Match;
+};
 
 /**
  * NB: GitHub gives a job to any runner that has all labels it asks for. So one that asks for general labels only, and that no machine
  * is ever made for, could have a runner that was made for another job. Nobody can approve such a one.
+ * NB: a runner keeps the labels it was registered with. So of a job that one of our machines has, today's labels tell nothing.
  */
 export function gatekeeper({ catalogue, state, match }: GateParts): Gate {
   return (job) => {
+    // NB: a job that began by right goes on, whatever the rule has become since.
+    if (job.admittedAt !== undefined) return "open";
+    if (isOnOurs(job, state)) {
+      const repository = findRepository(job.repo, catalogue);
+      return repository ? admissionOf(job, repository, state) : "open";
+    }
     const found = match(job);
     if (found.image) return admissionOf(job, found.repository, state);
     const repository = found.why === "only-generic" ? findRepository(job.repo, catalogue) : undefined;
@@ -28,6 +39,10 @@ export function gatekeeper({ catalogue, state, match }: GateParts): Gate {
     return admission === "unapproved" ? "refused" : admission;
   };
 }
+
+/** GitHub said that it runs, or ran, in a machine of ours. */
+export const isOnOurs = ({ ranOn }: Pick<Job, "ranOn">, { machines }: Pick<State, "machines">): boolean =>
+  ranOn !== undefined && machines.has(ranOn);
 
 /** What the rule of its repository makes of a job that a machine of ours could run. */
 export function admissionOf(

@@ -1,5 +1,5 @@
 import { poolKey, type State } from "./facts.ts";
-import { type Gate, isKeptOut, reachOf } from "./forks.ts";
+import { type Gate, isFork, isKeptOut, isOnOurs, reachOf } from "./forks.ts";
 import { findRepository } from "./labels.ts";
 import { CANCEL_AGAIN_MS } from "./patience.ts";
 import { hasAccess } from "./pools.ts";
@@ -38,12 +38,17 @@ export function clearTheWay(jobs: readonly Job[], gate: Gate, draft: Draft): voi
   }
 }
 
-/** Looks up the runs of jobs that want or have a machine, once for each attempt, and ends the runs of intruders. */
-export function planForks({ state }: World, gate: Gate, draft: Draft): void {
+/**
+ * Looks up the runs of jobs that want or have a machine, once for each attempt, ends the runs of intruders, and notes which jobs run by
+ * right.
+ */
+export function planForks({ state, now }: World, gate: Gate, draft: Draft): void {
   const asked = new Set<string>();
   for (const job of state.jobs.values()) {
     if ((job.status !== "queued" && !isInside(job, state)) || !hasAccess(job, state)) continue;
     if (isInside(job, state) && isIntruder(job, gate)) cancelRun(job, draft);
+    if (isInside(job, state) && isToAdmit(job, state, gate))
+      draft.facts.push({ kind: "job-admitted", at: now, job: job.id });
     if (gate(job) !== "unknown" || asked.has(runKey(job))) continue;
     asked.add(runKey(job));
     draft.effects.push({ do: "look-up-run", job: job.id });
@@ -51,13 +56,19 @@ export function planForks({ state }: World, gate: Gate, draft: Draft): void {
 }
 
 /**
- * It runs, and may not: GitHub gave it a runner before we knew of it. Its machine is destroyed at once.
+ * It runs, and may not: GitHub gave it a runner before we knew of it. One that began by right is none, see `Job.admittedAt`. Its machine is destroyed at once.
  */
 export const isIntruder = (job: Job | undefined, gate: Gate): boolean =>
   job?.status === "running" && isKeptOut(gate(job));
 
-const isInside = ({ status, ranOn }: Job, { machines }: Pick<State, "machines">): boolean =>
-  status === "running" && ranOn !== undefined && machines.has(ranOn);
+/** NB: one that is known to be no fork's is let in by every rule, and that need not be noted. */
+function isToAdmit(job: Job, { runs }: Pick<State, "runs">, gate: Gate): boolean {
+  const seen = runs.get(runKey(job))?.seen;
+  return job.admittedAt === undefined && gate(job) === "open" && (!seen || isFork(seen));
+}
+
+const isInside = (job: Job, state: Pick<State, "machines">): boolean =>
+  job.status === "running" && isOnOurs(job, state);
 
 function cancelRun({ id, runCancelledAt, runForcedAt = runCancelledAt }: Job, draft: Draft): void {
   if (runForcedAt === undefined || draft.isDue(runForcedAt + CANCEL_AGAIN_MS))

@@ -5,7 +5,7 @@ import { matchLabels } from "./labels.ts";
 import { block, cell, clock, code, link } from "./markdown.ts";
 import { stagesOf } from "./stages.ts";
 import type { Kept, Story } from "./story.ts";
-import { isMachineFault, type TitleContext, wasGivenUp } from "./title.ts";
+import { isMachineFault, type TitleContext, wasGivenUp, wasStopped } from "./title.ts";
 import type { Box, Failure, Job, Machine, MachineName } from "./types.ts";
 import { forkWords, HELD_WORDS, mismatchWords, placeWords, WHY_WORDS } from "./words.ts";
 
@@ -43,6 +43,7 @@ function headline(job: Job, story: Story, context: SummaryContext): string {
     case "booting":
       return bootingHeadline(story.machine, context);
     case "running":
+      if (wasStopped(job, story)) return `The job began on ${code(job.ranOn ?? "")}. ${STOPPED}`;
       return `The job runs on ${code(job.ranOn ?? "")}.`;
     case "given-up":
       return `${job.gaveUpCause ?? ""} So Mayfly makes no more machines for this job. Press Retry once the cause is mended; a job that nobody cancels is ended by GitHub after 24 hours.`;
@@ -51,9 +52,13 @@ function headline(job: Job, story: Story, context: SummaryContext): string {
     case "unserved":
       return unservedHeadline(job, story, context);
     case "done":
+      if (wasStopped(job, story)) return `${doneHeadline(job)} ${STOPPED}`;
       return story.kept ? keptHeadline(job, story.kept) : doneHeadline(job);
   }
 }
+
+const STOPPED =
+  "It comes from a fork's pull request that may not run here, or that nobody had approved; GitHub had given it the machine of another job. So Mayfly ended the machine, and had the run cancelled. Where such jobs wait for approval, run it again at GitHub and press **Approve** then.";
 
 /** NB: nothing is written while the machine boots, so the time at which it should be ready says more than the time that is left. */
 function bootingHeadline(machine: Machine | undefined, { boots, now }: SummaryContext): string {

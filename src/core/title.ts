@@ -27,6 +27,7 @@ export function titleOf(job: Job, story: Story, context: TitleContext): string {
     case "booting":
       return bootingTitle(job, story.machine, context);
     case "running":
+      if (wasStopped(job, story)) return STOPPED;
       return `Running on ${imageWords(job, story.machine)}`;
     case "given-up":
       return givenUpTitle(job);
@@ -35,9 +36,16 @@ export function titleOf(job: Job, story: Story, context: TitleContext): string {
     case "no-access":
       return "Mayfly is not installed here any more";
     case "done":
+      if (wasStopped(job, story)) return STOPPED;
       return story.kept ? keptTitle(story.kept) : doneTitle(job, story.machine);
   }
 }
+
+const STOPPED = "Stopped: a pull request from a fork";
+
+/** GitHub had given a fork's job, which may not run here, the machine of another. */
+export const wasStopped = ({ conclusion }: Job, { machine }: Story): boolean =>
+  machine?.retired?.why === "fork" && conclusion !== "success";
 
 /** For good: it has not run after all. */
 export const wasGivenUp = ({ gaveUpAt, startedAt }: Job): boolean =>

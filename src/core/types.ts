@@ -112,6 +112,8 @@ export type Job = JobSeen & {
   gaveUpAt?: number | undefined;
   /** Why, as a sentence. */
   gaveUpCause?: string | undefined;
+  /** When it was seen to run in a machine of ours by right. See: forks.ts. */
+  admittedAt?: number | undefined;
   /** When GitHub was asked to cancel its run, since the job was given up. */
   runCancelledAt?: number | undefined;
   /** When that was done by force, since it had not helped. */

@@ -51,6 +51,7 @@ export async function startIntake(
   const serves = (repo: string) => findRepository(repo, config.catalogue) !== undefined;
   const parts = { github, repositories: repositoriesOf(site), state: () => store.state, clock, ring, log };
   const { record, findJob } = store;
+  const { world } = asked;
   const isNew = (await store.logPosition()) === undefined;
   const sweep = sweepJobs({ ...parts, record, everyMs: config.sweepMs }, signal);
   const settings = followSettings(site, { store, files });
@@ -60,7 +61,7 @@ export async function startIntake(
   };
   const readSettings = settings.look;
   const rings = { ring, sweepSoon, readSettings };
-  await probot.load(mayflyApp({ ...rings, record, findJob, github, serves, clock, log }));
+  await probot.load(mayflyApp({ ...rings, record, findJob, github, serves, world, clock, log }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   onClose(reader.close);
   const { wake, setAside } = reader;

@@ -15,6 +15,7 @@ export function subjectsOf(fact: Fact): Subjects {
       return { job: fact.job.id, machine: fact.job.ranOn };
     case "job-given-up":
     case "job-retried":
+    case "job-admitted":
     case "run-cancelled":
     case "run-seen":
     case "run-approved":

@@ -213,6 +213,7 @@ async function startRing(store: Awaited<ReturnType<typeof openStore>>, driver: D
       readSettings: async () => {},
       github: easyGitHub,
       serves: () => true,
+      world: rings.world,
       clock,
       log,
     }),

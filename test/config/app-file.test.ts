@@ -179,6 +179,22 @@ describe("a configuration", () => {
     expect(relayUrl).toBe("https://relay.lab.example/xyz");
   });
 
+  test("is whole, whoever tries the file or writes it at the same moment", async () => {
+    const file = appFileIn(mkdtempSync(join(tmpdir(), "mayfly-app-")));
+
+    const all = [
+      keepApp(file, APP),
+      tryAppFile(file),
+      keepApp(file, APP),
+      tryAppFile(file),
+      tryAppFile(file),
+    ];
+    await Promise.all(all);
+
+    expect(readAppFile(file)).toEqual(APP);
+    expect(readdirSync(dirname(file))).toEqual(["github-app.json"]);
+  });
+
   test("tells what is wrong with the file, once", async () => {
     const config = catalogueFile(`data: data\n${GOOD}`);
     const file = appFileIn(join(dirname(config), "data"));

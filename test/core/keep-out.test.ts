@@ -344,9 +344,103 @@ describe("a fork's job that runs on a machine of ours, since GitHub was quicker"
     expect(doneIn({ ...parts, runs: [] })).toContain("look-up-run 1");
   });
 
+  test("is known by its machine, whatever labels its image has by now", () => {
+    const jobs = [running({ labels: ["our-label-of-yesterday"] })];
+
+    expect(doneIn({ ...parts, jobs, runs: [] })).toContain("look-up-run 1");
+    expect(retired({ jobs })).toEqual(["fork"]);
+    expect(doneIn({ ...parts, jobs })).toContain("cancel-run 1");
+    expect(retired({ jobs: [running({ labels: ["self-hosted", "windows"] })] })).toEqual(["fork"]);
+  });
+
+  test.for([
+    ["running", "it is stopped", undefined],
+    ["done", "it was stopped", "cancelled"],
+  ] as const)("is told why it ended, and has no button, when it is %s: %s", ([status, , conclusion]) => {
+    const machines = [working({ retired: { at: NOW, why: "fork" } })];
+    const jobs = [running({ status, conclusion, startedAt: ago(seconds(9)) })];
+
+    const said = told({ ...parts, machines, jobs });
+
+    expect(said).toMatchObject({ title: "Stopped: a pull request from a fork", actions: [] });
+    expect(said.summary).toContain("may not run here, or that nobody had approved");
+    expect(why({ ...parts, machines, jobs })).toContain("GitHub gave its runner to a fork's job");
+  });
+
+  test("is told as any other if it had gone well before that", () => {
+    const machines = [working({ retired: { at: NOW, why: "fork" } })];
+    const jobs = [
+      running({ status: "done", conclusion: "success", startedAt: ago(seconds(9)), doneAt: NOW }),
+    ];
+
+    expect(told({ ...parts, machines, jobs }).title).toBe("Ran on plain for 0:09");
+  });
+
+  test("goes on if its repository is served no more: no rule is left for it", () => {
+    expect(retired({ catalogue: { repositories: [] } })).toEqual([]);
+  });
+
   test("goes on if it is no fork's, or was approved", () => {
     expect(retired({ runs: [aRun({ head: REPO })] })).toEqual([]);
     expect(retired({ catalogue: catalogue("approve"), runs: [aRun({}, approved)] })).toEqual([]);
+  });
+});
+
+describe("a job that began to run on a machine of ours while the rule let it", () => {
+  const parts = {
+    jobs: [aJob({ status: "running", ranOn: M1 })],
+    machines: [working()],
+    seen: { [M1]: { ...VM_UP, ...runnerSeen("busy") } },
+    catalogue: catalogue("allow"),
+  };
+  const admitted = (changes: WorldParts = {}) =>
+    plan(aWorld({ ...parts, ...changes })).facts.flatMap((fact) =>
+      fact.kind === "job-admitted" ? [fact.job] : [],
+    );
+
+  test("is noted once, whether or not it is known to be a fork's", () => {
+    const runs = [aRun({}, approved)];
+    const jobs = [aJob({ status: "running", ranOn: M1, admittedAt: NOW })];
+
+    expect(admitted()).toEqual([1]);
+    expect(admitted({ runs, catalogue: catalogue("approve") })).toEqual([1]);
+    expect(admitted({ jobs })).toEqual([]);
+  });
+
+  test("is not noted if no rule could end it, nor while it does not run here, nor if it may not run", () => {
+    expect(admitted({ runs: [aRun({ head: REPO })] })).toEqual([]);
+    expect(admitted({ jobs: [aJob()] })).toEqual([]);
+    expect(admitted({ jobs: [aJob({ status: "running", ranOn: "theirs" })] })).toEqual([]);
+    expect(admitted({ catalogue: catalogue("refuse") })).toEqual([]);
+    expect(admitted({ runs: [aRun()], catalogue: catalogue("approve") })).toEqual([]);
+  });
+
+  test.for(["refuse", "approve"] as const)("goes on when the rule becomes '%s'", (forks) => {
+    const world = aWorld({ ...parts, runs: [aRun()], catalogue: catalogue(forks) });
+    const endings = () => [
+      ...plan(world).facts,
+      ...plan(world).effects.filter((one) => one.do !== "publish"),
+    ];
+    const before = endings();
+
+    apply(world.state, { kind: "job-admitted", at: NOW, job: 1 });
+
+    expect(before).toMatchObject([{ kind: "machine-retired", why: "fork" }, { do: "cancel-run" }]);
+    expect(endings()).toEqual([]);
+  });
+
+  test("keeps the first time that it was noted, and one that is not open none", () => {
+    const { state } = aWorld(parts);
+    for (const fact of [
+      { kind: "job-admitted", at: NOW, job: 1 },
+      { kind: "job-admitted", at: NOW + 1, job: 1 },
+      { kind: "job-seen", at: NOW, job: aJobSeen() },
+      { kind: "job-admitted", at: NOW, job: 2 },
+    ] as const)
+      apply(state, fact);
+
+    expect(state.jobs.get(1)).toMatchObject({ admittedAt: NOW, status: "running" });
+    expect([...state.jobs.keys()]).toEqual([1]);
   });
 });
 

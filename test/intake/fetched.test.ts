@@ -13,6 +13,7 @@ import type { Store } from "../../src/ports.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { startWebListener } from "../../src/web/listener.ts";
 import { type EmulatedGitHub, startGitHub } from "../rig/github/server.ts";
+import { aWorld } from "../support/build.ts";
 import { keptLog } from "../support/log.ts";
 import { SECRET, signed } from "../support/webhook.ts";
 
@@ -46,7 +47,7 @@ async function start({ github, ...place }: Place, { crash = false } = {}) {
   const rings = { ring: nothing, sweepSoon: nothing, readSettings: async () => {} };
   const { record, findJob } = store;
   const parts = { ...rings, record, findJob, github: port, clock, log };
-  await probot.load(mayflyApp({ ...parts, serves: () => true }));
+  await probot.load(mayflyApp({ ...parts, serves: () => true, world: aWorld }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   const routes = webhookRoutes({ secrets: [SECRET], keep: store.keep, wake: reader.wake, clock, log });
   const web = await startWebListener({ listen: { host: "127.0.0.1", port: 0 }, routes });

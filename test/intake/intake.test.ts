@@ -12,6 +12,7 @@ import { startReader } from "../../src/intake/reader.ts";
 import { webhookRoutes } from "../../src/intake/webhook.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { startWebListener } from "../../src/web/listener.ts";
+import { aWorld } from "../support/build.ts";
 import { newPrivateKey } from "../support/key.ts";
 import { keptLog } from "../support/log.ts";
 import { EXAMPLES, SECRET, signed } from "../support/webhook.ts";
@@ -47,6 +48,7 @@ async function start(place?: Awaited<ReturnType<typeof aPlace>>) {
     readSettings: async () => {},
     github,
     serves: () => true,
+    world: aWorld,
     clock: systemClock,
     log,
   });

@@ -324,7 +324,7 @@ function anyFact(): fc.Arbitrary<Fact> {
     fc
       .record({ id: job, status, ranOn: fc.option(machine, { nil: undefined }) })
       .map((changes) => ({ kind: "job-seen" as const, at: NOW, job: aJobSeen(changes) })),
-    fc.record({ kind: fc.constantFrom("run-cancelled", "job-closed"), at, job }),
+    fc.record({ kind: fc.constantFrom("run-cancelled", "job-admitted", "job-closed"), at, job }),
     fc.record({ kind: fc.constant("job-given-up"), at, job, cause: fc.string() }),
     fc.record({ kind: fc.constant("job-retried"), at, job, by: fc.string() }),
     fc.record({ kind: fc.constant("github-limited"), at, installation: fc.constantFrom(77, 78), until: at }),

@@ -390,6 +390,21 @@ describe("what somebody may do is asked when they do it", () => {
     expect(desk.store.state.runs.get("100/2")?.approved?.by).toBe("octocat");
   });
 
+  test.for([
+    ["forks are refused", "refuse", "stranger/spinw", "run nothing from forks"],
+    ["it is no fork's", "approve", "octo/spinw", "it is no fork"],
+  ] as const)("nobody approves a job if %s, and is told why", async ([, forks, head, said]) => {
+    const run: Fact = { kind: "run-seen", at: NOW, job: 1, run: aRunSeen({ head }) };
+    const facts = [seen(1, { isPublic: true }), run];
+    const browser = await signedIn("octocat", { repository: { forks }, facts });
+
+    const answer = await browser.post("/jobs/1/approve");
+
+    expect(answer.status).toBe(409);
+    expect(await answer.text()).toContain(said);
+    expect(desk.store.state.runs.get("100/1")?.approved).toBeUndefined();
+  });
+
   test("no fork's job is approved while GitHub does not answer, nor one that is not known", async () => {
     const browser = await signedIn("octocat", FORK);
     expect((await browser.post("/jobs/2/approve")).status).toBe(403);

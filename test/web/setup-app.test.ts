@@ -147,6 +147,36 @@ describe("coming back from GitHub goes wrong and is told", () => {
     expect(await person.text("/setup/app")).toContain("Make the App at GitHub");
   });
 
+  test("while GitHub hands its key out: no page offers to make another, and who asks again waits for the same", async () => {
+    const asked = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    let calls = 0;
+    await desk.close();
+    desk = await startSetupDesk({
+      beforeRedeem: async () => {
+        calls += 1;
+        asked.resolve();
+        await goOn.promise;
+      },
+    });
+    const person = await comeIn(desk);
+    await choose(person);
+    const first = person.get(await makeAtGitHub(person));
+    await asked.promise;
+
+    const again = person.post("/setup/made");
+    const places = await Promise.all(
+      ["/setup", "/setup/app", "/setup/where"].map((path) => person.get(path)),
+    );
+    goOn.resolve();
+
+    expect(places.map(({ headers }) => headers.get("location"))).toEqual(Array(3).fill("/setup/made"));
+    const ends = await Promise.all([first, again]);
+    expect(ends.map(({ headers }) => headers.get("location"))).toEqual(["/setup", "/setup"]);
+    expect(calls).toBe(1);
+    expect(desk.kept()?.appId).toBe(desk.github.world.app.id);
+  });
+
   test("when GitHub does not answer, and can be asked again for the same App", async () => {
     const person = await comeIn(desk);
     await choose(person);

@@ -17,10 +17,14 @@ import { newBrowser } from "./desk.ts";
 export const WEB = "https://mayfly.example.org";
 export const CHANNEL = "https://smee.io/a-new-channel";
 
-type Options = Partial<SetupParts> & { operators?: string[] };
+type Options = Partial<SetupParts> & {
+  operators?: string[];
+  /** Is waited for before GitHub hands out an App's key. */
+  beforeRedeem?: () => Promise<void>;
+};
 
 /** The wizard on an emulated GitHub that has no App, with browsers that keep cookies. */
-export async function startSetupDesk({ operators = [], ...options }: Options = {}) {
+export async function startSetupDesk({ operators = [], beforeRedeem, ...options }: Options = {}) {
   const github = await startGitHub();
   github.addRepository("octo/spinw", { installed: false });
   github.addRepository("octo/other", { installed: false });
@@ -35,7 +39,7 @@ export async function startSetupDesk({ operators = [], ...options }: Options = {
   const routes = setupRoutes({
     ...{ catalogue: CATALOGUE, intake: "webhook", webUrl: github.url, relayUrl: undefined, relayFault },
     ...{ kept: undefined, file, clock, log, runsNext: true, closing: new AbortController().signal },
-    ...askingGitHub(github, { publicUrl, operators }, () => state.isDown),
+    ...askingGitHub(github, { publicUrl, operators, beforeRedeem }, () => state.isDown),
     keep: (app) => keepApp(file, app),
     tryFile: () => tryAppFile(file),
     newChannel: async () => CHANNEL,
@@ -71,9 +75,13 @@ const CATALOGUE = {
   repositories: [aRepository({ images: ["linux", "matlab"] })],
 };
 
-type Asking = { publicUrl: string | undefined; operators: string[] };
+type Asking = {
+  publicUrl: string | undefined;
+  operators: string[];
+  beforeRedeem: Options["beforeRedeem"];
+};
 
-function askingGitHub(github: EmulatedGitHub, asking: Asking, isDown: () => boolean) {
+function askingGitHub(github: EmulatedGitHub, { beforeRedeem, ...asking }: Asking, isDown: () => boolean) {
   const project = resolve(import.meta.dirname, "../..");
   const making = appMaking({ ...asking, project, webUrl: github.url, apiUrl: github.apiUrl });
   const refuseIfDown = () => {
@@ -81,6 +89,7 @@ function askingGitHub(github: EmulatedGitHub, asking: Asking, isDown: () => bool
   };
   const redeem: typeof making.redeem = async (code, signal) => {
     refuseIfDown();
+    await beforeRedeem?.();
     return await making.redeem(code, signal);
   };
   const installed = async () => {

@@ -33,7 +33,9 @@ export const ownersOf = ({ catalogue }: Pick<SetupParts, "catalogue">): string[]
 export function waysOf({ intake, publicUrl, relayUrl, webUrl }: Known): string[] {
   if (intake === "poll") return ["none"];
   const direct = directFault(publicUrl, webUrl) === undefined ? ["direct"] : [];
-  return relayUrl === undefined ? [...direct, "smee", "relay"] : ["set", ...direct];
+  if (relayUrl !== undefined) return ["set", ...direct];
+  // NB: who has a GitHub server of their own may not want others to read what it tells.
+  return [...direct, ...(isGitHubsOwn(webUrl) ? ["smee", "relay"] : ["relay", "smee"])];
 }
 
 /** Why GitHub cannot send webhooks to web.url; nothing if it may be that it can. */
@@ -41,8 +43,14 @@ export function directFault(publicUrl: string | undefined, webUrl: string): stri
   if (publicUrl === undefined)
     return "web.url in mayfly.yml is not set. Set it to the address at which GitHub reaches this machine, and begin again.";
   const { hostname } = new URL(publicUrl);
-  if (!isNear(hostname) || isNear(new URL(webUrl).hostname)) return undefined;
+  if (!isNear(hostname) || !isGitHubsOwn(webUrl)) return undefined;
   return `web.url in mayfly.yml is ${publicUrl}, which GitHub cannot reach from the internet. Take a relay.`;
+}
+
+/** In the internet, not in a network of the operator's. See: docs.github.com, "About GitHub Enterprise Cloud with data residency". */
+function isGitHubsOwn(webUrl: string): boolean {
+  const { hostname } = new URL(webUrl);
+  return hostname === "github.com" || hostname.endsWith(".ghe.com");
 }
 
 /** This machine, or a private network. See: RFC 1918. */

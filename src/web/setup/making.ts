@@ -47,22 +47,27 @@ export async function comeBack(c: Context, parts: SetupParts, progress: Progress
  * held in memory until it is in the file.
  */
 export async function settle(c: Context, parts: SetupParts, progress: Progress): Promise<Response> {
-  const { code } = progress;
-  if (code !== undefined) {
-    // NB: a second click must not ask for the same code while the first one does.
+  // NB: whoever asks meanwhile waits for the same: a code is good once, and there is one file.
+  progress.settling ??= redeemAndKeep(parts, progress).finally(() => {
+    progress.settling = undefined;
+  });
+  const fault = await progress.settling;
+  return fault ? await sorry(c, fault) : c.redirect("/setup", 303);
+}
+
+/** Answers why it is not done. */
+async function redeemAndKeep(parts: SetupParts, progress: Progress): Promise<Sorry | undefined> {
+  if (progress.code !== undefined) {
+    const answer = await redeem(progress.code, parts);
+    if (answer === "unavailable") return NO_ANSWER;
     progress.code = undefined;
-    const answer = await redeem(code, parts);
-    if (answer === "unavailable") progress.code = code;
-    if (answer === "unavailable") return await sorry(c, NO_ANSWER);
-    if (answer === "refused") return await sorry(c, REFUSED);
+    if (answer === "refused") return REFUSED;
     progress.made = answer;
     parts.log.info({ app: answer.slug }, "the GitHub App is made");
   }
-  if (progress.made !== undefined) {
-    const fault = await keep(progress.made, parts, progress);
-    if (fault !== undefined) return await sorry(c, notKept(progress.made, fault, parts));
-  }
-  return c.redirect("/setup", 303);
+  if (progress.made === undefined) return undefined;
+  const fault = await keep(progress.made, parts, progress);
+  return fault === undefined ? undefined : notKept(progress.made, fault, parts);
 }
 
 async function redeem(

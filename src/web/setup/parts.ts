@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Catalogue } from "../../core/types.ts";
 import type { AppMaking, Clock, KeptApp, MadeApp } from "../../ports.ts";
+import type { Sorry } from "./frame.ts";
 
 /** What the wizard is made from. */
 export type SetupParts = {
@@ -57,6 +58,8 @@ export type Progress = {
   begun: { state: string; until: number } | undefined;
   /** GitHub's code, until it is redeemed. */
   code: string | undefined;
+  /** The code is being redeemed, or the App kept: why that could not be done, at last. */
+  settling: Promise<Sorry | undefined> | undefined;
   /** The App, until it is kept. */
   made: MadeApp | undefined;
   kept: KeptApp | undefined;

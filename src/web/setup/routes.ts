@@ -28,7 +28,14 @@ const LOOK_EVERY_MS = 3_000;
 export function setupRoutes(parts: SetupParts): Hono {
   const access = setupAccess(parts);
   const progress: Progress = {
-    ...{ choice: undefined, address: "", begun: undefined, code: undefined, made: undefined },
+    ...{
+      choice: undefined,
+      address: "",
+      begun: undefined,
+      code: undefined,
+      made: undefined,
+      settling: undefined,
+    },
     kept: parts.kept,
     isDone: false,
   };
@@ -82,14 +89,21 @@ async function enter(c: Context, next: () => Promise<void>, access: Access) {
 
 function pageFor({ kept, made, code, choice }: Progress): string {
   if (kept) return "/setup/install";
-  if (made || code !== undefined) return "/setup/made";
+  if (isBeingMade({ made, code })) return "/setup/made";
   return choice ? MAKE : "/setup/where";
 }
+
+/** GitHub has made it, and its key is not kept yet. */
+const isBeingMade = ({ made, code }: Pick<Progress, "made" | "code">): boolean =>
+  made !== undefined || code !== undefined;
 
 /** From the first page to the App that is kept. NB: once there is one, none of it makes another. */
 function addMaking(routes: Hono, parts: SetupParts, progress: Progress): void {
   for (const path of ["/setup/where", MAKE, "/setup/made"]) {
     routes.use(path, async (c, next) => (progress.kept ? c.redirect("/setup/install", 303) : next()));
+  }
+  for (const path of ["/setup/where", MAKE]) {
+    routes.use(path, async (c, next) => (isBeingMade(progress) ? c.redirect("/setup/made", 303) : next()));
   }
   routes.get("/setup/where", (c) =>
     c.html(wherePage(parts, formOf(progress.choice) ?? firstForm(parts), [])),
@@ -137,7 +151,9 @@ function addRest(routes: Hono, parts: SetupParts, progress: Progress, access: Ac
   for (const path of ["/setup/install", "/setup/install/live", "/setup/job", "/setup/done"]) {
     routes.use(path, async (c, next) => (progress.kept ? next() : c.redirect(pageFor(progress), 303)));
   }
-  const body = async () => (progress.kept ? await installBody(parts, progress.kept) : undefined);
+  // NB: nobody asks GitHub beside Mayfly once that runs.
+  const body = async () =>
+    progress.kept && !progress.isDone ? await installBody(parts, progress.kept) : undefined;
   routes.get("/setup/install", async (c) => {
     const page = await body();
     return page

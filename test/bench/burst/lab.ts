@@ -10,6 +10,7 @@ import { systemClock } from "../../../src/clock.ts";
 import { machineName } from "../../../src/core/name.ts";
 import { DEFAULT_PATIENCE } from "../../../src/core/patience.ts";
 import type { Catalogue } from "../../../src/core/types.ts";
+import type { World } from "../../../src/core/world.ts";
 import { githubPort } from "../../../src/github/port.ts";
 import { startReader } from "../../../src/intake/reader.ts";
 import { sweepJobs } from "../../../src/intake/sweep.ts";
@@ -113,7 +114,8 @@ export async function openLab({ machines, scale, checkRuns, pace }: LabParts): P
   const rings = makeRing({ catalogue, store, github: watched, clock, people }, () => ring());
   ring = rings.ring;
   const passes = rings.run(stop.signal);
-  const intake = await startIntake({ store, github: port, probot, clock, ring }, stop.signal);
+  const { world } = rings;
+  const intake = await startIntake({ store, github: port, probot, world, clock, ring }, stop.signal);
   github.setWebhook({ url: intake.url, secret: SECRET });
   await systemClock.until(clock.now() + 1500, stop.signal);
   return {
@@ -131,14 +133,21 @@ export async function openLab({ machines, scale, checkRuns, pace }: LabParts): P
   };
 }
 
-type IntakeParts = { store: Store; github: GitHub; probot: Probot; clock: Clock; ring: () => void };
+type IntakeParts = {
+  store: Store;
+  github: GitHub;
+  probot: Probot;
+  world: () => World;
+  clock: Clock;
+  ring: () => void;
+};
 
-async function startIntake({ store, github, probot, clock, ring }: IntakeParts, signal: AbortSignal) {
+async function startIntake({ store, github, probot, world, clock, ring }: IntakeParts, signal: AbortSignal) {
   const { record, findJob } = store;
   const state = () => store.state;
   const sweep = sweepJobs({ github, repositories: [LAB_REPO], state, record, clock, ring, log }, signal);
   const rings = { ring, sweepSoon: sweep.soon, readSettings: async () => {} };
-  await probot.load(mayflyApp({ ...rings, record, findJob, github, serves: () => true, clock, log }));
+  await probot.load(mayflyApp({ ...rings, record, findJob, github, serves: () => true, world, clock, log }));
   const reader = startReader({ store, receive: (delivery) => receive(probot, delivery), clock, log });
   const routes = webhookRoutes({ secrets: [SECRET], keep: store.keep, wake: reader.wake, clock, log });
   const web = await startWebListener({ listen: { host: "127.0.0.1", port: 0 }, routes });
