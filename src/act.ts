@@ -147,6 +147,7 @@ export function actor(parts: ActorParts): Actor {
       tail,
     };
     const { at } = failure;
+    // NB: another machine's failure may be on its way into the store, and use it up first. See: core/apply.ts.
     const hold = holdOn(store.state, { machine, why, at });
     await record(
       { kind: "machine-retired", at, machine: machine.name, why, failure },
@@ -256,6 +257,7 @@ const heldBy = ({ by }: HoldNext, { name }: Machine, at: number): Fact => ({
   machine: name,
   until: at + HOLD_MS,
   by,
+  isNext: true,
 });
 
 function placeOf(machine: Machine, catalogue: Catalogue): { host: Host; image: Image } | undefined {

@@ -1,8 +1,9 @@
+import { setImmediate as turnOver } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { Fact } from "../src/core/facts.ts";
 import type { Story } from "../src/core/story.ts";
 import type { Effect } from "../src/core/world.ts";
-import { GitHubUnavailable } from "../src/ports.ts";
+import { GitHubUnavailable, type Store } from "../src/ports.ts";
 import { memoryStore } from "../src/store/memory.ts";
 import {
   ago,
@@ -61,6 +62,17 @@ describe("to retire a machine that failed", () => {
     expect(await store.history({ machine: M1 })).toContainEqual(
       expect.objectContaining({ kind: "machine-held", by: "mona" }),
     );
+  });
+
+  test("keeps one VM, not two, if two machines fail at once", async () => {
+    const machines = [M1, M2].map((name) => booting({ name }));
+    const rig = ringRig({ machines, store: lateStore() });
+    await rig.store.record([heldNext()]);
+
+    await Promise.all([M1, M2].map((machine) => rig.act({ do: "retire", machine, why: "boot-timeout" })));
+
+    expect([M1, M2].filter((name) => rig.machine(name)?.heldUntil !== undefined)).toEqual([M1]);
+    expect(rig.machine(M2)?.retired?.why).toBe("boot-timeout");
   });
 
   test("takes the driver's words for a VM that is broken", async () => {
@@ -262,3 +274,15 @@ test.each<Effect>([destroy, { do: "start", machine: M1 }, publish(), { do: "look
     await expect(ringRig().act(effect)).resolves.toBe("done");
   },
 );
+
+/** What it is told is part of its state a turn later, as with a disk. */
+function lateStore(): Store {
+  const store = memoryStore();
+  return {
+    ...store,
+    record: async (facts) => {
+      await turnOver();
+      await store.record(facts);
+    },
+  };
+}

@@ -1,6 +1,6 @@
 import { changeSettings } from "./apply-settings.ts";
 import { type Fact, poolKey, type State, type Streak } from "./facts.ts";
-import { askHold, useHold } from "./holds.ts";
+import { askHold, holdUsedBy, useHold } from "./holds.ts";
 import { approveRun, cancelRun, seeRun } from "./runs.ts";
 import type { Failure, Job, JobSeen, Machine, MachineName, Why } from "./types.ts";
 
@@ -68,6 +68,8 @@ export function apply(state: State, fact: Fact): void {
     case "guest-working":
       endStreak(state, fact.machine, () => true);
       return changeMachine(state, fact.machine, (machine) => learn(machine, fact));
+    case "machine-held":
+      return holdMachine(state, fact);
     default:
       return changeMachine(state, fact.machine, (machine) => learn(machine, fact));
   }
@@ -189,6 +191,18 @@ function retire(state: State, fact: Extract<Fact, { kind: "machine-retired" }>):
   state.jobs.set(madeFor.id, { ...withFailure(madeFor, failure), tries: madeFor.tries + 1 });
 }
 
+/**
+ * NB: a person may change their mind, so the last word counts; but what was asked for of any machine takes nothing from what was asked
+ * for of this one.
+ */
+function holdMachine(state: State, fact: Extract<Fact, { kind: "machine-held" }>): void {
+  changeMachine(state, fact.machine, (machine) => {
+    if (!fact.isNext) return { ...machine, heldUntil: fact.until };
+    if (!holdUsedBy(state, machine)) return machine;
+    return { ...machine, heldUntil: Math.max(machine.heldUntil ?? 0, fact.until) };
+  });
+}
+
 /** A check run shows so many. */
 const MOST_FAILED = 10;
 
@@ -228,7 +242,6 @@ type MachineFact = Extract<
       | "guest-working"
       | "guest-ended"
       | "guest-log"
-      | "machine-held"
       | "vm-destroyed";
   }
 >;
@@ -252,9 +265,6 @@ function learn(machine: Machine, fact: MachineFact): Machine {
       return machine.endedAt ? machine : { ...machine, endedAt: fact.at, outcome: fact.outcome };
     case "guest-log":
       return { ...machine, guestLog: fact.text };
-    // NB: a person may change their mind: here the last word counts.
-    case "machine-held":
-      return { ...machine, heldUntil: fact.until };
     case "vm-destroyed":
       return { ...machine, destroyedAt: machine.destroyedAt ?? fact.at };
   }

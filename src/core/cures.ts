@@ -16,7 +16,7 @@ export function curesFor(job: Job, story: Story, catalogue: Catalogue): string[]
         `Once the cause is mended press Retry on its check run (or: mayfly retry ${job.id}), and it is tried from the beginning.`,
       ];
     case "held":
-      return ["Whoever may approve it does so on the page of its run at GitHub."];
+      return ["The page of its run at GitHub says which; whoever may approve it does so there."];
     case "unapproved":
       return [
         `Look at what it changes, workflows too; then press Approve on its check run (or: mayfly approve ${job.id}).`,

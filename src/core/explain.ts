@@ -3,7 +3,7 @@ import { list } from "./markdown.ts";
 import type { Story } from "./story.ts";
 import { wasStopped } from "./title.ts";
 import type { Catalogue, Job, Machine } from "./types.ts";
-import { forkWords, mismatchWords, placeWords, WHY_WORDS } from "./words.ts";
+import { forkWords, HELD_WORDS, mismatchWords, placeWords, WHY_WORDS } from "./words.ts";
 import type { World } from "./world.ts";
 
 /** The phase of a machine that people see. It is computed, never stored. */
@@ -63,7 +63,7 @@ export function explainLabels(job: Pick<Job, "labels" | "repo">, catalogue: Cata
 function explainStory(job: Job, story: Story, now: number): string[] {
   switch (story.is) {
     case "held":
-      return ["GitHub holds it back, for instance until its environment is approved."];
+      return [HELD_WORDS];
     case "looked-at":
       return ["GitHub is being asked whether it comes from a fork. It gets a machine if it does not."];
     case "refused":

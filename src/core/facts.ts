@@ -61,7 +61,14 @@ export type Fact = { at: number } & (
   | { kind: "vm-destroyed"; machine: MachineName }
   | { kind: "machine-forgotten"; machine: MachineName }
   /** A person wants to look into a machine: its VM is not destroyed before then, but for a person's word. */
-  | { kind: "machine-held"; machine: MachineName; until: number; by: string }
+  | {
+      kind: "machine-held";
+      machine: MachineName;
+      until: number;
+      by: string;
+      /** Asked for before anybody knew which machine it would be: so it is nothing to one that did not use that up. */
+      isNext?: boolean | undefined;
+    }
   /** A person wants to look into the next machine of a pool that fails. `job`: the one whose button was pressed. */
   | { kind: "hold-asked"; job: number; repo: RepoName; image: string; by: string }
   | { kind: "host-drained"; host: string; drained: boolean; by?: string | undefined }

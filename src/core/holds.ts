@@ -31,6 +31,10 @@ export const holdOn = (
   { machine, why, at }: { machine: Machine; why: Why; at: number },
 ): HoldNext | undefined => (why === "lost" ? undefined : waitingHold(state, machine, at));
 
+/** The machine is the one that used up what was asked for its pool. NB: of several that fail at once only the first is. */
+export const holdUsedBy = ({ holds }: Pick<State, "holds">, machine: Machine): boolean =>
+  holds.get(poolKey(machine))?.usedBy === machine.name;
+
 /** What is held, or will be, that has to do with a job, in sentences. `show`: how a name from outside is shown. */
 export function holdWords(
   { repo, failure }: Job,

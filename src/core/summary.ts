@@ -7,7 +7,7 @@ import { stagesOf } from "./stages.ts";
 import type { Kept, Story } from "./story.ts";
 import { isMachineFault, type TitleContext, wasGivenUp, wasStopped } from "./title.ts";
 import type { Box, Failure, Job, Machine, MachineName } from "./types.ts";
-import { forkWords, mismatchWords, placeWords, WHY_WORDS } from "./words.ts";
+import { forkWords, HELD_WORDS, mismatchWords, placeWords, WHY_WORDS } from "./words.ts";
 
 export type SummaryContext = TitleContext & {
   /** Where the pages are, if anybody can sign in there. */
@@ -32,7 +32,7 @@ export function summaryOf(job: Job, story: Story, context: SummaryContext): stri
 function headline(job: Job, story: Story, context: SummaryContext): string {
   switch (story.is) {
     case "held":
-      return "GitHub holds this job back, for instance until its environment is approved.";
+      return HELD_WORDS;
     case "looked-at":
       return "Mayfly asks GitHub whether the job comes from a fork.";
     case "refused":

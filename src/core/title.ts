@@ -15,7 +15,7 @@ export type TitleContext = {
 export function titleOf(job: Job, story: Story, context: TitleContext): string {
   switch (story.is) {
     case "held":
-      return "Held back by GitHub until it is approved";
+      return "Held back by GitHub";
     case "looked-at":
       return "Being looked at";
     case "refused":

@@ -54,6 +54,10 @@ export function blockedWords(blocked: Blocked, now: number): string {
 
 const isOrAre = (hosts: readonly string[]): string => (hosts.length === 1 ? "is" : "are");
 
+/** NB: GitHub tells of each of these in the same word. See: github/job-seen.ts. */
+export const HELD_WORDS =
+  "GitHub holds the job back: its environment has to be approved first, or another run of its concurrency group has to end.";
+
 /** `2nd in the queue: lab1 is full`. */
 export const placeWords = (place: number, blocked: Blocked | undefined, now: number): string =>
   blocked

@@ -185,9 +185,9 @@ const CASES: Record<string, Case> = {
   },
   "GitHub's own hold": {
     facts: [seen(1, { status: "waiting" })],
-    title: "Held back by GitHub until it is approved",
-    why: "GitHub holds it back, for instance until its environment is approved.",
-    cure: "Whoever may approve it does so on the page of its run at GitHub.",
+    title: "Held back by GitHub",
+    why: "GitHub holds the job back: its environment has to be approved first, or another run of its concurrency group has to end.",
+    cure: "The page of its run at GitHub says which; whoever may approve it does so there.",
   },
   "that the App is not installed": {
     facts: [seen(1), { kind: "repository-access", at: NOW, repo: REPO, granted: false }],

@@ -181,8 +181,8 @@ describe("why a job does not run, and what can be done", () => {
 
   test("GitHub's own hold", async () => {
     expect(await why({ facts: [seen(1, { status: "waiting" })] })).toEqual([
-      "GitHub holds it back, for instance until its environment is approved.",
-      "Whoever may approve it does so on the page of its run at GitHub.",
+      "GitHub holds the job back: its environment has to be approved first, or another run of its concurrency group has to end.",
+      "The page of its run at GitHub says which; whoever may approve it does so there.",
     ]);
   });
 

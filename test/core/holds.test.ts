@@ -63,6 +63,16 @@ describe("a hold that was asked for", () => {
     expect(waitingHold(folded(heldNext(), created(M1), retired(M1), heldNext()), POOL, NOW)).toBeUndefined();
   });
 
+  test("takes nothing from what an operator asked for of that very machine", () => {
+    const by = "octocat";
+    const long: Fact = { kind: "machine-held", at: NOW, machine: M1, until: NOW + hours(8), by };
+    const next: Fact = { ...long, until: NOW + HOLD_MS, by: "mona", isNext: true };
+
+    const { machines } = folded(heldNext(), created(M1), long, retired(M1), next);
+
+    expect(machines.get(M1)?.heldUntil).toBe(NOW + hours(8));
+  });
+
   test("may be asked for again later", () => {
     const again = heldNext(NOW + minutes(1));
 

@@ -142,7 +142,7 @@ describe("a check run", () => {
   test("says when GitHub holds the job back", () => {
     expect(toldOf(aJob({ status: "waiting" }), { is: "held" })).toMatchObject({
       status: "queued",
-      title: "Held back by GitHub until it is approved",
+      title: "Held back by GitHub",
     });
   });
 

@@ -167,7 +167,7 @@ describe("why a job waits", () => {
     [
       "held back",
       aJob({ status: "waiting" }),
-      "GitHub holds it back, for instance until its environment is approved.",
+      "GitHub holds the job back: its environment has to be approved first, or another run of its concurrency group has to end.",
     ],
     ["running", aJob({ status: "running", ranOn: M1 }), `It runs on ${M1}.`],
     [

@@ -11,6 +11,7 @@ import { observer } from "../../src/observe.ts";
 import type { Clock, Driver, GitHub, Guests, Registration, Store } from "../../src/ports.ts";
 import { reconciler } from "../../src/reconcile.ts";
 import type { ClaimAnswer, Listener } from "./hosts.ts";
+import { type People, watchPeople } from "./people.ts";
 import { checkLabels, checkOrder } from "./settings.ts";
 import { CATALOGUE, PATIENCE, REPOS, type Sim } from "./sim.ts";
 
@@ -28,6 +29,9 @@ export type Controller = {
   approve: (job: JobSeen, attempt: number) => boolean;
   /** An admin saves a repository's settings. False: nobody was there to take them. */
   save: (repo: RepoName, settings: Settings) => boolean;
+  /** An operator, or whoever pressed Hold next, wants something. False: nobody was there to take it. */
+  order: (fact: Fact) => boolean;
+  isPaused: People["isPaused"];
   listener: Listener;
   kills: () => number;
 };
@@ -46,6 +50,7 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
   const { clock, scenario } = sim;
   const kills = [...scenario.kills];
   const handedOut = new Map<string, number>();
+  const people = watchPeople(sim);
   let killed = 0;
   let effects = 0;
   let state = emptyState();
@@ -68,7 +73,10 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
     mine.stop.abort();
     life = undefined;
     for (const answer of mine.polls.values()) answer("down");
-    if (scenario.wipe && killed === 1) state = emptyState();
+    if (scenario.wipe && killed === 1) {
+      state = emptyState();
+      people.forget();
+    }
     clock.at(clock.now() + scenario.downMs, start);
   }
 
@@ -95,9 +103,20 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
 
   async function record(facts: readonly Fact[]): Promise<void> {
     for (const fact of facts) {
+      people.note(fact, state);
       apply(state, fact);
       if (fact.kind === "machine-created") checkOrder(fact.machine, state, sim);
     }
+  }
+
+  function order(fact: Fact): boolean {
+    if (!life) return false;
+    sim.tell(`an operator: ${JSON.stringify(fact)}`);
+    const told = { ...fact, at: clock.now() };
+    people.note(told, state);
+    apply(state, told);
+    life.ring();
+    return true;
   }
 
   function save(repo: RepoName, settings: Settings): boolean {
@@ -198,7 +217,10 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
         return {
           list: question(mine, list),
           start: effect(mine, order),
-          destroy: effect(mine, destroy),
+          destroy: effect(mine, (name, signal) => {
+            people.noteDestroy(name);
+            return destroy(name, signal);
+          }),
           check,
           evidence: question(mine, evidence),
           close,
@@ -265,6 +287,8 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
       life.ring();
     },
     save,
+    order,
+    isPaused: people.isPaused,
     approve: ({ id: job, runId: run, headSha: sha }, attempt) => {
       if (!life) return false;
       sim.tell(`approval of attempt ${attempt} of run ${run}`);

@@ -1,7 +1,9 @@
+import type { Fact } from "../../src/core/facts.ts";
 import type { Settings } from "../../src/core/settings.ts";
 import { type Controller, simController } from "./controller.ts";
 import { type SimGitHub, type SimJob, simGitHub } from "./github.ts";
 import { type SimHosts, type SimVm, simHosts } from "./hosts.ts";
+import { orderFacts } from "./people.ts";
 import { FAULTS_MS, MINUTE, NO_FAULTS, type PlannedJob, type Scenario } from "./scenario.ts";
 import { OWN_LABEL, repoAt, rulesOf, SETTINGS } from "./settings.ts";
 import { CATALOGUE, newSim, REPOS, type Sim } from "./sim.ts";
@@ -20,8 +22,8 @@ const PATIENCE_MS = 45 * MINUTE;
 const HORIZON_MS = FAULTS_MS + PATIENCE_MS + 45 * MINUTE;
 const LOOK_MS = 15_000;
 const HELD_MS = 20_000;
-/** An admin finds that nobody is there to take the settings. */
-const SAVE_AGAIN_MS = 10_000;
+/** Somebody finds that nobody is there to take what they want. */
+const TELL_AGAIN_MS = 10_000;
 
 /** Plays one scenario to its end and answers what went wrong. */
 export async function runScenario(scenario: Scenario): Promise<Result> {
@@ -35,6 +37,7 @@ export async function runScenario(scenario: Scenario): Promise<Result> {
   controller.start();
   if (scenario.uninstall) planUninstall(sim, github, scenario.uninstall);
   if (scenario.settings) planSettings(sim, controller, scenario.settings);
+  if (scenario.operator) planOperator(sim, controller, scenario.operator);
   const patient = new Map<number, number>();
   for (const { atMs, cancelAfterMs, holdAfterMs, approveAfterMs, ...order } of scenario.jobs) {
     sim.clock.at(sim.startedAt + atMs, () => {
@@ -99,13 +102,26 @@ function planSettings(
 ): void {
   const name = repoAt(repo);
   const saveAt = (at: number, settings: Settings, next: () => void) =>
-    clock.at(at, () => (save(name, settings) ? next() : saveAt(clock.now() + SAVE_AGAIN_MS, settings, next)));
+    clock.at(at, () => (save(name, settings) ? next() : saveAt(clock.now() + TELL_AGAIN_MS, settings, next)));
   const takeBack = () => saveAt(clock.now() + forMs, {}, () => {});
   // NB: jobs ask for the label, so whoever set it looks whether it is still there: a store may be lost.
   const keep = () =>
     clock.at(clock.now() + MINUTE, () => (state().settings.has(name) ? keep() : set(clock.now())));
   const set = (at: number) => saveAt(at, SETTINGS[wish], wish === "labels" ? keep : takeBack);
   set(startedAt + atMs);
+}
+
+function planOperator(
+  { clock, startedAt }: Sim,
+  { order }: Controller,
+  wish: NonNullable<Scenario["operator"]>,
+): void {
+  const facts = orderFacts(wish);
+  const orderAt = (at: number, fact: Fact, next: () => void) =>
+    clock.at(at, () => (order(fact) ? next() : orderAt(clock.now() + TELL_AGAIN_MS, fact, next)));
+  orderAt(startedAt + wish.atMs, facts.order, () => {
+    if (facts.takeBack) orderAt(clock.now() + wish.forMs, facts.takeBack, () => {});
+  });
 }
 
 type PlayedWorld = {
@@ -226,7 +242,7 @@ function idleRoom({ github, hosts, controller }: PlayedWorld): Set<number> {
   const found = new Set<number>();
   for (const { name } of CATALOGUE.repositories) {
     const { paused, machines, labelsOf } = rulesOf(name, controller.state());
-    if (paused) continue;
+    if (paused || controller.isPaused(name)) continue;
     if (count((vm) => vm.repo === name) >= machines) continue;
     for (const image of CATALOGUE.images) {
       const inPool = (vm: SimVm) => vm.repo === name && vm.image === image.name;

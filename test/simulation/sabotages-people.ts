@@ -21,6 +21,18 @@ export const PEOPLE_SABOTAGES: readonly Sabotage[] = [
     replace: "",
   },
   {
+    name: "what was asked for once keeps each machine that fails at the same time",
+    file: "src/core/apply.ts",
+    find: "    if (!holdUsedBy(state, machine)) return machine;\n",
+    replace: "",
+  },
+  {
+    name: "the next machine's half an hour cuts short what an operator asked for",
+    file: "src/core/apply.ts",
+    find: "heldUntil: Math.max(machine.heldUntil ?? 0, fact.until)",
+    replace: "heldUntil: fact.until",
+  },
+  {
     name: "a machine that is held is destroyed all the same",
     file: "src/core/turn.ts",
     find: '  now < heldUntil && retired?.why !== "operator";',

@@ -21,7 +21,13 @@ export type Scenario = {
   uninstall?: { repo: number; atMs: number; forMs: number } | undefined;
   /** An admin of a repository sets something, and takes it back this much later; but labels stay. */
   settings?: { repo: number; wish: Wish; atMs: number; forMs: number } | undefined;
+  /** An operator pauses orders, and resumes them this much later; or somebody wants the next machine that fails to be held. */
+  operator?:
+    | { wish: (typeof ORDERS)[number]; repo: number; image: number; atMs: number; forMs: number }
+    | undefined;
 };
+
+const ORDERS = ["pause", "pause-all", "hold-next"] as const;
 
 /** `too-much`: more than the operator allows. */
 export type Wish = (typeof WISHES)[number];
@@ -100,6 +106,7 @@ export function makeScenario(seed: number): Scenario {
   const count = dice.between(1, 7);
   const forks = random(seed ^ 0xf0f0);
   const admins = random(seed ^ 0xad17);
+  const operators = random(seed ^ 0x09e7);
   const hasForks = forks.chance(0.5);
   return {
     seed,
@@ -155,6 +162,15 @@ export function makeScenario(seed: number): Scenario {
           wish: admins.pick(WISHES) ?? "pause",
           atMs: admins.between(0, 5 * MINUTE),
           forMs: admins.between(MINUTE, 10 * MINUTE),
+        }
+      : undefined,
+    operator: operators.chance(0.5)
+      ? {
+          wish: operators.pick(ORDERS) ?? "pause",
+          repo: operators.between(0, 1),
+          image: operators.between(0, 1),
+          atMs: operators.between(0, 6 * MINUTE),
+          forMs: operators.between(MINUTE, 10 * MINUTE),
         }
       : undefined,
   };
