@@ -1,6 +1,7 @@
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -60,6 +61,15 @@ describe("the file of the App", () => {
 
     expect(readAppFile(file)?.appId).toBe(43);
     expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  test("leaves no copy of the key where it could not be put in its place", async () => {
+    const file = newFile();
+    mkdirSync(join(file, "in-the-way"), { recursive: true });
+
+    await expect(keepApp(file, APP)).rejects.toThrow(`${file} cannot be written`);
+
+    expect(readdirSync(dirname(file))).toEqual(["github-app.json"]);
   });
 
   test("can be tried without leaving anything", async () => {
@@ -180,7 +190,7 @@ describe("a configuration", () => {
   });
 
   test("is whole, whoever tries the file or writes it at the same moment", async () => {
-    const file = appFileIn(mkdtempSync(join(tmpdir(), "mayfly-app-")));
+    const file = newFile();
 
     const all = [
       keepApp(file, APP),

@@ -147,36 +147,6 @@ describe("coming back from GitHub goes wrong and is told", () => {
     expect(await person.text("/setup/app")).toContain("Make the App at GitHub");
   });
 
-  test("while GitHub hands its key out: no page offers to make another, and who asks again waits for the same", async () => {
-    const asked = Promise.withResolvers<void>();
-    const goOn = Promise.withResolvers<void>();
-    let calls = 0;
-    await desk.close();
-    desk = await startSetupDesk({
-      beforeRedeem: async () => {
-        calls += 1;
-        asked.resolve();
-        await goOn.promise;
-      },
-    });
-    const person = await comeIn(desk);
-    await choose(person);
-    const first = person.get(await makeAtGitHub(person));
-    await asked.promise;
-
-    const again = person.post("/setup/made");
-    const places = await Promise.all(
-      ["/setup", "/setup/app", "/setup/where"].map((path) => person.get(path)),
-    );
-    goOn.resolve();
-
-    expect(places.map(({ headers }) => headers.get("location"))).toEqual(Array(3).fill("/setup/made"));
-    const ends = await Promise.all([first, again]);
-    expect(ends.map(({ headers }) => headers.get("location"))).toEqual(["/setup", "/setup"]);
-    expect(calls).toBe(1);
-    expect(desk.kept()?.appId).toBe(desk.github.world.app.id);
-  });
-
   test("when GitHub does not answer, and can be asked again for the same App", async () => {
     const person = await comeIn(desk);
     await choose(person);
@@ -324,6 +294,28 @@ describe("the last step", () => {
       expect((await person.post("/webhook")).status).toBe(503);
     },
   );
+
+  test("ends what a forgotten page of the step before goes on asking GitHub", async () => {
+    const asked: string[] = [];
+    await restart({
+      installed: async ({ slug }) => {
+        asked.push(slug);
+        return [];
+      },
+    });
+    const person = await makeApp(desk);
+    const stream = (await person.get("/setup/install/live")).body?.getReader();
+    await stream?.read();
+    expect(asked).toHaveLength(1);
+    await person.post("/setup/done");
+
+    const next = stream?.read();
+    await desk.clock.advance(500);
+    await desk.clock.advance(3_000);
+
+    expect(await next).toMatchObject({ done: true });
+    expect(asked).toHaveLength(1);
+  });
 
   test("cannot be reached without an App", async () => {
     const person = await comeIn(desk);

@@ -217,12 +217,35 @@ describe("the first step", () => {
     [undefined, "https://github.com", "web.url in mayfly.yml is not set"],
     ["http://127.0.0.1:3000", "https://github.com", "which GitHub cannot reach from the internet"],
     ["https://192.168.1.5", "https://github.com", "which GitHub cannot reach from the internet"],
+    ["https://192.168.1.5", "https://octo.ghe.com", "which GitHub cannot reach from the internet"],
   ])("offers no direct way where web.url is %s", async (publicUrl, webUrl, words) => {
     await restart({ publicUrl, webUrl });
     const person = await comeIn(desk);
 
     expect(await person.text("/setup/where")).toContain(words);
     await refusedWith(await choose(person), 400, words);
+  });
+
+  test.each([
+    ["https://10.1.2.3", "https://ghe.lab.example", "direct"],
+    ["https://mayfly.example.org", "https://github.com", "direct"],
+    [undefined, "https://ghe.lab.example", "relay"],
+    [undefined, "https://github.com", "smee"],
+    [undefined, "https://octo.ghe.com", "smee"],
+  ])("proposes, with web.url %s and GitHub at %s, %s", async (publicUrl, webUrl, way) => {
+    await restart({ publicUrl, webUrl });
+
+    expect(await (await comeIn(desk)).text("/setup/where")).toMatch(
+      new RegExp(`name="way" value="${way}" checked`),
+    );
+  });
+
+  test("lets a GitHub of the site's own come directly to a private address", async () => {
+    await restart({ publicUrl: "https://10.1.2.3", webUrl: "https://ghe.lab.example" });
+    const person = await comeIn(desk);
+
+    expect((await choose(person)).headers.get("location")).toBe("/setup/app");
+    expect(await person.text("/setup/app")).toContain("to https://10.1.2.3/webhook");
   });
 
   test("takes the relay that is set already, and offers no other", async () => {

@@ -120,11 +120,14 @@ function addMaking(routes: Hono, parts: SetupParts, progress: Progress): void {
     const { choice } = progress;
     if (!choice) return c.redirect("/setup/where", 303);
     const fault = await faultOf(parts.tryFile);
+    // NB: GitHub's answer may have come in the meantime.
+    if (progress.kept || isBeingMade(progress)) return c.redirect(pageFor(progress), 303);
     return c.html(makePage(parts, choice, beginMaking(parts, progress, choice), fault));
   });
   routes.get("/setup/made", (c) => {
     const isAnswer = c.req.query("state") !== undefined || c.req.query("code") !== undefined;
-    return isAnswer ? comeBack(c, parts, progress) : settle(c, parts, progress);
+    // NB: the answer that is loaded once more while its code is redeemed is no stranger's.
+    return isAnswer && !isBeingMade(progress) ? comeBack(c, parts, progress) : settle(c, parts, progress);
   });
   routes.post("/setup/made", (c) => settle(c, parts, progress));
 }
