@@ -130,7 +130,7 @@ async function withinGrace(
 const naming = ({ config }: Site) => ({ controller: config.catalogue.controller });
 
 /** What the store tells to those who watch. NB: a number that cannot be counted must not keep a fact from being folded. */
-function storeWatch({ meters, signs, log }: Site): Pick<StoreOptions, "onFact" | "onCommit"> {
+function storeWatch({ meters, signs, changes, log }: Site): Pick<StoreOptions, "onFact" | "onCommit"> {
   return {
     onFact: (fact, before) => {
       try {
@@ -142,6 +142,7 @@ function storeWatch({ meters, signs, log }: Site): Pick<StoreOptions, "onFact" |
     onCommit: (tookMs, failure) => {
       signs.noteCommit(failure);
       if (failure === undefined) meters.noteCommit(tookMs);
+      changes.note();
     },
   };
 }

@@ -10,6 +10,8 @@ import { SITE_LABELS, type Site, startSite } from "../rig/site.ts";
 
 const EVIL = "<img src=x onerror=\"document.title='owned'\">";
 const SECONDS = 1000;
+/** Well before the page would be made anew by itself. */
+const SOON = { timeout: 6 * SECONDS };
 let site: Site;
 let folder: string;
 let browser: Browser;
@@ -89,7 +91,11 @@ describe("the status page", () => {
     await page
       .getByRole("table", { name: "Jobs that run" })
       .getByRole("link", { name: "unit tests" })
-      .waitFor();
+      .waitFor(SOON);
+    for (const name of ["lint", "package"]) {
+      queue(name);
+      await page.getByRole("link", { name }).waitFor(SOON);
+    }
     const waits = page.getByRole("table", { name: "Jobs that wait" });
     await waits.getByText("1st in the queue: lab1 is full").waitFor();
     expect(await page.evaluate("window.isOld")).toBe(true);
