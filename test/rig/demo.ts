@@ -97,9 +97,9 @@ async function forgetJobs(data: string): Promise<void> {
   hold.release();
 }
 
-const stillRunning = ({ github, repo, config }: Site): string =>
+const stillRunning = ({ github, repo, config, web }: Site): string =>
   `
-Still running, until Ctrl-C. Look at ${github.url}, and ask Mayfly:
+Still running, until Ctrl-C. Look at ${github.url}, and at Mayfly's pages, ${web} (sign in as octocat); and ask Mayfly:
   script/mayfly --config ${config} ps
   script/mayfly --config ${config} why ${github.jobs(repo)[0]?.id}`;
 
