@@ -65,6 +65,16 @@ describe("the wizard", () => {
     },
   );
 
+  test("takes a form that cannot be read as one without fields, and no error of Mayfly's", async () => {
+    const person = await comeIn(desk);
+    const headers = { "sec-fetch-site": "same-origin", "content-type": "multipart/form-data; boundary=x" };
+
+    const response = await person.post("/setup/where", headers, "garbage");
+
+    expect(response.status).toBe(400);
+    expect(desk.logged()).not.toContain("could not be made");
+  });
+
   test("is alive to whoever watches the process, and not ready", async () => {
     const alive = await desk.browser().get("/healthz");
     const ready = await desk.browser().get("/readyz");

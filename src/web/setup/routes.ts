@@ -10,6 +10,7 @@ import { healthBeforeSetup } from "../health.ts";
 import { layout, link } from "../layout.ts";
 import { liveStreams } from "../live.ts";
 import { LARGEST_FORM, PAGE_POLICY } from "../policy.ts";
+import { sentForm } from "../sent-form.ts";
 import { type Access, addressOf, isOurs, setupAccess } from "./access.ts";
 import { type Form, firstForm, readChoice } from "./choice.ts";
 import { type Sorry, sorry } from "./frame.ts";
@@ -186,7 +187,7 @@ async function onceDone(c: Context, parts: SetupParts): Promise<Response> {
 const FIELDS = ["owner", "org", "name", "way", "relay"] as const;
 
 async function formIn(c: Context): Promise<Form> {
-  const sent = await c.req.parseBody();
+  const sent = await sentForm(c);
   const entries = FIELDS.map((field) => [field, typeof sent[field] === "string" ? sent[field] : ""]);
   return Object.fromEntries(entries) as Form;
 }
