@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
+import { signIn } from "./browser.ts";
 import { SITE_LABELS, SITE_REPO, type Site, startSite } from "./site.ts";
 
 const LIMIT_MS = 120_000;
@@ -20,7 +21,8 @@ export async function takePages(browser: Browser, images: string): Promise<void>
   try {
     const job = await fill(site);
     const page = await browser.newPage({ viewport: { width: 1100, height: 900 }, deviceScaleFactor: 1.5 });
-    await signIn(page, site);
+    await signIn(page, site.web, "octocat");
+    await page.getByRole("status").getByText("Live").waitFor();
     await page.screenshot({ path: join(images, "status.png") });
     await page.goto(`${site.web}/jobs/${job}`);
     await page.getByRole("status").getByText("Live").waitFor();
@@ -68,12 +70,4 @@ async function fill({ github, repo }: Site): Promise<number> {
   const isRunning = (id: number) => github.job(id).status === "in_progress";
   await github.until(() => jobs.filter(isRunning).length === 3, LIMIT_MS);
   return jobs.find(isRunning) ?? 0;
-}
-
-async function signIn(page: Page, { web }: Site): Promise<void> {
-  await page.goto(web);
-  await page.getByRole("button", { name: "Sign in with GitHub" }).click();
-  await page.getByLabel("Sign in as").selectOption("octocat");
-  await page.getByRole("button", { name: "Authorize" }).click();
-  await page.getByRole("status").getByText("Live").waitFor();
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { barriers } from "../rig/axe.ts";
-import { openBrowser } from "../rig/browser.ts";
+import { openBrowser, signIn } from "../rig/browser.ts";
 import { type Site, startSite } from "../rig/site.ts";
 
 /** What the admin of a repository does on its settings page: a real Mayfly, an emulated GitHub, a real browser. */
@@ -47,11 +47,7 @@ async function pageOf(login: string, options: BrowserContextOptions = {}): Promi
     if (message.type() === "error") complaints.push(message.text());
   });
   page.on("pageerror", (error) => complaints.push(error.message));
-  await page.goto(`${site.web}${PAGE}`);
-  await page.getByRole("button", { name: "Sign in with GitHub" }).click();
-  await page.getByLabel("Sign in as").selectOption(login);
-  await page.getByRole("button", { name: "Authorize" }).click();
-  await page.waitForURL(`${site.web}${PAGE}`);
+  await signIn(page, site.web, login, PAGE);
   return page;
 }
 
