@@ -1,5 +1,5 @@
 /** What the ring needs of the outside: each adapter implements one of these, and sees no other adapter. */
-import type { Fact, State } from "./core/facts.ts";
+import type { Fact, SettingsFact, State } from "./core/facts.ts";
 import type { CheckRun } from "./core/report.ts";
 import type {
   Host,
@@ -261,9 +261,6 @@ export type Delivery = { id: string; event: string; payload: string; receivedAt:
 export type Lately = { jobs: Job[]; machines: Machine[]; rest: Fact[] };
 export type ClosedJob = Job & { closedAt: number };
 export type PastMachine = Machine & { forgottenAt: number };
-
-/** A change of a repository's settings, on the page or by its file. */
-export type SettingsFact = Extract<Fact, { kind: "settings-saved" | "settings-file" }>;
 
 export type Store = {
   /** What is open now; a live view, changed only by `record`. */

@@ -1,11 +1,8 @@
-import type { Fact } from "./facts.ts";
+import type { SettingsFact } from "./facts.ts";
 import type { AllSettings, FileSettings, PageSettings, RepoSettings } from "./settings.ts";
 
 /** Folds a fact about settings. One that was told before, or that is not the next version, changes nothing: the same map is answered. */
-export function changeSettings(
-  all: AllSettings,
-  fact: Extract<Fact, { kind: "settings-saved" | "settings-file" }>,
-): AllSettings {
+export function changeSettings(all: AllSettings, fact: SettingsFact): AllSettings {
   const key = fact.repo.toLowerCase();
   const before = all.get(key) ?? {};
   const after = fact.kind === "settings-saved" ? save(before, fact) : readFile(before, fact);
@@ -14,7 +11,7 @@ export function changeSettings(
 
 function save(
   before: RepoSettings,
-  { settings, version, at, by }: Extract<Fact, { kind: "settings-saved" }>,
+  { settings, version, at, by }: Extract<SettingsFact, { kind: "settings-saved" }>,
 ): RepoSettings {
   const page: PageSettings = { settings, version, at, by };
   return version === versionOf(before) + 1 ? { ...before, page } : before;
@@ -25,7 +22,7 @@ export const versionOf = ({ page }: RepoSettings): number => page?.version ?? 0;
 
 function readFile(
   before: RepoSettings,
-  { sha, at, settings, faults }: Extract<Fact, { kind: "settings-file" }>,
+  { sha, at, settings, faults }: Extract<SettingsFact, { kind: "settings-file" }>,
 ): RepoSettings {
   const known = before.file;
   if (!settings && !faults) return known ? { ...before, file: undefined } : before;

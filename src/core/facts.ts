@@ -90,6 +90,9 @@ export type Fact = { at: number } & (
   | { kind: "github-limited"; installation: number; until: number }
 );
 
+/** A change of a repository's settings, on the page or by its file. */
+export type SettingsFact = Extract<Fact, { kind: "settings-saved" | "settings-file" }>;
+
 /** In place of a repository: all of them. */
 export const ALL = "*";
 

@@ -1,10 +1,9 @@
 import { apply } from "../core/apply.ts";
-import { type Fact, type Limit, poolKey, type State } from "../core/facts.ts";
+import { type Fact, type Limit, poolKey, type SettingsFact, type State } from "../core/facts.ts";
 import type { HoldNext } from "../core/holds.ts";
 import { runKey } from "../core/runs.ts";
 import type { RepoSettings } from "../core/settings.ts";
 import type { Job, Machine, MachineName, RunAttempt } from "../core/types.ts";
-import type { SettingsFact } from "../ports.ts";
 import { isAboutSettings, subjectsOf } from "./subjects.ts";
 import type { FactRow, JobRow, MachineRow } from "./tables.ts";
 

@@ -1,6 +1,6 @@
 import { apply } from "../core/apply.ts";
-import { emptyState, type Fact, type State } from "../core/facts.ts";
-import type { ClosedJob, Delivery, PastMachine, SettingsFact, Store } from "../ports.ts";
+import { emptyState, type Fact, type SettingsFact, type State } from "../core/facts.ts";
+import type { ClosedJob, Delivery, PastMachine, Store } from "../ports.ts";
 import { isAboutSettings, subjectsOf } from "./subjects.ts";
 
 const isAboutNone = (fact: Fact): boolean => {

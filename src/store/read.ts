@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
-import type { Fact } from "../core/facts.ts";
+import type { Fact, SettingsFact } from "../core/facts.ts";
 import type { Job, Machine, MachineName, RepoName } from "../core/types.ts";
-import type { ClosedJob, Delivery, Lately, PastMachine, SettingsFact, Store } from "../ports.ts";
+import type { ClosedJob, Delivery, Lately, PastMachine, Store } from "../ports.ts";
 import { inParts, LOG_POSITION, type Tables } from "./tables.ts";
 
 /** All facts about one job or machine, oldest first. */

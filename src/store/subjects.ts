@@ -1,6 +1,5 @@
-import type { Fact } from "../core/facts.ts";
+import type { Fact, SettingsFact } from "../core/facts.ts";
 import type { MachineName } from "../core/types.ts";
-import type { SettingsFact } from "../ports.ts";
 
 export const isAboutSettings = (fact: Fact): fact is SettingsFact =>
   fact.kind === "settings-saved" || fact.kind === "settings-file";

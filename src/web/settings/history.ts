@@ -1,7 +1,7 @@
 import { html } from "hono/html";
+import type { SettingsFact } from "../../core/facts.ts";
 import { SETTINGS_FILE } from "../../core/name.ts";
 import type { Settings } from "../../core/settings.ts";
-import type { SettingsFact } from "../../ports.ts";
 import { type Html, moment } from "../layout.ts";
 import { differences } from "./differences.ts";
 import { commitLink, type Place } from "./file.ts";

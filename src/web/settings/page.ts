@@ -1,8 +1,8 @@
 import { html } from "hono/html";
+import type { SettingsFact } from "../../core/facts.ts";
 import { SETTINGS_FILE } from "../../core/name.ts";
 import type { Bounds, Force, RepoSettings, Settings } from "../../core/settings.ts";
 import type { Image, Repository } from "../../core/types.ts";
-import type { SettingsFact } from "../../ports.ts";
 import { ago, type Html, linkOut, section, table } from "../layout.ts";
 import { differences } from "./differences.ts";
 import { fileFaults, fileText, fileUrl, type Place } from "./file.ts";
