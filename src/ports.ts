@@ -15,6 +15,7 @@ import type {
   RunSeen,
   VmState,
 } from "./core/types.ts";
+import type { CloudImages } from "./ports/cloud-images.ts";
 
 /** Thrown when something in the set-up is wrong. The message says what to do; the command ends with exit code 2. */
 export class SetupError extends Error {
@@ -48,8 +49,15 @@ export type Seed = {
   lifeSeconds: number;
 };
 
-/** `repo`: whose job it is for. */
-export type StartOrder = { name: MachineName; repo: RepoName; host: Host; image: Image; seed: Seed };
+/** `repo`: whose job it is for. `cloudImage`: id of the cloud image to take. Left out: the current one. */
+export type StartOrder = {
+  name: MachineName;
+  repo: RepoName;
+  host: Host;
+  image: Image;
+  cloudImage?: string | undefined;
+  seed: Seed;
+};
 
 /** `text`: the host's own words for one that is broken. `isNoRoom`: it is, since the host had no room for it. */
 export type VmSeen = {
@@ -72,6 +80,8 @@ export type Driver = {
   destroy(name: MachineName, signal: AbortSignal): Promise<void>;
   /** What the host has room for, where something besides the catalogue limits it, such as a quota. Left out: nothing does. */
   capacity?(signal: AbortSignal): Promise<Capacity>;
+  /** Where VMs are made from cloud images: which there are, and which is used. */
+  cloudImages?: CloudImages;
   /** What is missing on this host, in sentences. Empty when all is well. */
   check(signal: AbortSignal): Promise<string[]>;
   /** What is known of a VM's life, by file name (`console.log`, `vagrant.log`). For the evidence of a failure. */
