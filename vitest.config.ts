@@ -23,6 +23,16 @@ export default defineConfig({
       },
       {
         test: {
+          name: "openstack",
+          include: ["test/**/*.openstack.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+          retry,
+        },
+      },
+      {
+        test: {
           name: "browser",
           include: ["test/**/*.browser.ts"],
           testTimeout: 60_000,
