@@ -33,6 +33,7 @@ export type World = {
   /** What others in the project use. */
   used: { instances: number; cores: number; ram: number };
   roles: string[];
+  regions: string[];
   tokenSeconds: number;
   novaVersion: string;
   /** Nova gives so many servers at a time at most. */
@@ -87,6 +88,7 @@ export const newWorld = (): World => ({
   quota: { instances: 10, cores: 20, ram: 51200, floatingip: 50, volumes: 10, gigabytes: 1000 },
   used: { instances: 0, cores: 0, ram: 0 },
   roles: ["reader", "member"],
+  regions: ["RegionOne"],
   tokenSeconds: 3600,
   novaVersion: "2.93",
   page: 1000,
@@ -97,6 +99,11 @@ export const newWorld = (): World => ({
 export const stubImage = (name: string, tags: string[], more: Record<string, unknown> = {}): Row => ({
   ...{ id: randomUUID(), name, status: "active", owner: PROJECT, tags, min_disk: 0, min_ram: 0 },
   ...{ size: 65536, virtual_size: 65536, created_at: "2026-11-27T03:45:23Z", visibility: "shared" },
+  ...more,
+});
+
+export const stubNetwork = (name: string, more: Record<string, unknown> = {}): Row => ({
+  ...{ id: randomUUID(), name, subnets: [], "router:external": false, shared: false, project_id: PROJECT },
   ...more,
 });
 
@@ -203,6 +210,7 @@ function glanceAnswer({ method, path, query, body }: Asked, world: World): Failu
     return ok({ images: found.map((image) => ({ ...image })) });
   }
   const image = world.images.find(({ id }) => path === `/v2/images/${id}`);
+  if (image && method === "GET") return ok(image);
   if (!image || method !== "PATCH") return undefined;
   for (const { op, path: key, value } of body) {
     if (op === "remove") delete image[key.slice(1)];

@@ -16,20 +16,32 @@ export type Stub = {
   world: World;
   /** Every call, such as `GET nova /servers/detail?tags=…`. */
   calls: string[];
-  /** The next calls that match are answered so, before anything is done. `status` 0: the line goes dead. */
-  fail: (call: RegExp, reply: Failure, times?: number) => void;
+  /** The next calls that match are answered so, and nothing is done. */
+  fail: (call: RegExp, reply: Failure | "silence", times?: number) => void;
+  /** All calls that match are answered so, when that many have been let through. */
+  failAfter: (call: RegExp, letThrough: number, reply: Failure) => void;
+  /** Nothing fails any more. */
+  recover: () => void;
+  /** Runs after each call that matches, before its answer is sent. */
+  watch: (call: RegExp, run: () => Promise<void>) => void;
+  /** How many of these calls were under way together at most. */
+  mostAtOnce: (call: RegExp) => number;
   /** No token that was given so far is good any more. */
   endTokens: () => void;
   close: () => Promise<void>;
 };
 
+const CALL_MS = 2;
 const PASSWORD = "stub-password-that-nobody-may-see";
 
 export async function openStub(): Promise<Stub> {
   const world = newWorld();
   const calls: string[] = [];
-  const failures: { call: RegExp; reply: Failure; times: number }[] = [];
+  const failures: { call: RegExp; reply: Failure | "silence"; times: number; letThrough: number }[] = [];
+  const watches: { call: RegExp; run: () => Promise<void> }[] = [];
   const tokens = new Set<string>();
+  const underWay = new Map<string, number>();
+  const most = new Map<string, number>();
   const server = createServer((request, response) => void take(request, response));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -42,19 +54,37 @@ export async function openStub(): Promise<Stub> {
     const path = `/${rest.join("/")}`;
     const call = `${request.method} ${service} ${decodeURIComponent(path + search)}`;
     calls.push(call);
-    const failure = failures.find((each) => each.times > 0 && each.call.test(call));
-    if (failure) failure.times -= 1;
+    const kind = call.replace(/[0-9a-f-]{36}/, "<id>");
+    const now = (underWay.get(kind) ?? 0) + 1;
+    underWay.set(kind, now);
+    most.set(kind, Math.max(now, most.get(kind) ?? 0));
+    // NB: long enough for others to come meanwhile, if they do.
+    await new Promise((resolve) => setTimeout(resolve, CALL_MS));
+    underWay.set(kind, (underWay.get(kind) ?? 1) - 1);
+    const failure = failureOf(call);
     const body = sent === "" ? undefined : JSON.parse(sent);
     const reply =
       failure?.reply ??
       answer({ call, method: request.method ?? "", service, path, query: searchParams, body }, request);
-    if (reply.status === 0) return void response.destroy();
+    for (const each of watches) if (each.call.test(call)) await each.run();
+    if (reply === "silence") return;
     response.writeHead(reply.status, {
       "content-type": "application/json",
       "x-openstack-request-id": `req-${calls.length}`,
       ...reply.headers,
     });
-    response.end(reply.body === undefined ? "" : JSON.stringify(reply.body));
+    response.end(typeof reply.body === "string" ? reply.body : JSON.stringify(reply.body));
+  }
+
+  function failureOf(call: string): { reply: Failure | "silence" } | undefined {
+    const found = failures.find((each) => each.times > 0 && each.call.test(call));
+    if (!found) return undefined;
+    if (found.letThrough > 0) {
+      found.letThrough -= 1;
+      return undefined;
+    }
+    found.times -= 1;
+    return found;
   }
 
   function answer(asked: Asked, { headers }: IncomingMessage): Failure {
@@ -94,7 +124,12 @@ export async function openStub(): Promise<Stub> {
       ...{ OS_AUTH_URL: url, OS_USERNAME: "demo", OS_PASSWORD: PASSWORD, OS_PROJECT_NAME: "demo" },
     },
     ...{ world, calls },
-    fail: (call, reply, times = 1) => void failures.push({ call, reply, times }),
+    fail: (call, reply, times = 1) => void failures.push({ call, reply, times, letThrough: 0 }),
+    failAfter: (call, letThrough, reply) =>
+      void failures.push({ call, reply, times: Number.POSITIVE_INFINITY, letThrough }),
+    recover: () => void failures.splice(0),
+    watch: (call, run) => void watches.push({ call, run }),
+    mostAtOnce: (call) => Math.max(0, ...Array.from(most, ([kind, count]) => (call.test(kind) ? count : 0))),
     endTokens: () => tokens.clear(),
     close: async () => {
       server.closeAllConnections();
@@ -103,10 +138,15 @@ export async function openStub(): Promise<Stub> {
   };
 }
 
-function tokenOf({ tokenSeconds, roles }: World, url: string): object {
+function tokenOf({ tokenSeconds, roles, regions }: World, url: string): object {
   const service = (type: string, path: string) => ({
     type,
-    endpoints: [{ interface: "public", region_id: "RegionOne", region: "RegionOne", url: `${url}/${path}` }],
+    endpoints: regions.map((id) => ({
+      interface: "public",
+      region_id: id,
+      region: id,
+      url: `${url}/${path}`,
+    })),
   });
   return {
     issued_at: new Date().toISOString(),

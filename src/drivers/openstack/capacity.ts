@@ -1,4 +1,4 @@
-import type { Capacity } from "../../core/types.ts";
+import type { Capacity } from "../../core/host-room.ts";
 import { CloudError } from "./call.ts";
 import type { CloudServices } from "./cloud.ts";
 import { describedName } from "./names.ts";

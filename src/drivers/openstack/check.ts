@@ -1,4 +1,5 @@
-import type { Capacity, Image } from "../../core/types.ts";
+import type { Capacity } from "../../core/host-room.ts";
+import type { Image } from "../../core/types.ts";
 import { SetupError } from "../../ports.ts";
 import { CloudError } from "./call.ts";
 import { capacityOf } from "./capacity.ts";
@@ -30,7 +31,7 @@ export async function checkCloud(parts: CheckParts, signal: AbortSignal): Promis
     () => checkZone(cloud, signal),
     ...(cloud.place.volume ? [() => checkVolumes(cloud, signal)] : []),
     ...parts.images.map((image) => async () => {
-      flavors.push(await choices.flavor(image, await choices.image(image, signal), signal));
+      flavors.push(await choices.flavor(image, await choices.image(image, undefined, signal), signal));
       return [];
     }),
   ];

@@ -1,5 +1,6 @@
 import type { MachineName } from "../../core/types.ts";
 import type { Clock } from "../../ports.ts";
+import type { Slots } from "../slots.ts";
 import { CloudError } from "./call.ts";
 import type { CloudServices } from "./cloud.ts";
 import type { Ledger } from "./ledger.ts";
@@ -13,6 +14,8 @@ export type DestroyParts = {
   /** All servers of the controller. */
   servers: SharedList<Server[]>;
   known: Ledger;
+  /** Places for removals that are under way. */
+  removals: Slots;
   controller: string;
   clock: Clock;
 };
@@ -38,7 +41,7 @@ export async function destroy(name: MachineName, parts: DestroyParts, signal: Ab
 /** NB: one list serves all who wait, so that a hundred removals are no storm. */
 async function removeServers(
   name: MachineName,
-  { cloud: { nova }, servers, known, clock }: DestroyParts,
+  { cloud: { nova }, servers, known, removals, clock }: DestroyParts,
   signal: AbortSignal,
 ): Promise<void> {
   const takenAt = new Map<string, number>();
@@ -50,7 +53,10 @@ async function removeServers(
     for (const { id, volumes } of ours) {
       if (volumes.length > 0) known.noteLeft(name, volumes);
       if (clock.now() - (takenAt.get(id) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS) continue;
-      await trouble.bear(nova.remove(id, signal).then(() => void takenAt.set(id, clock.now())));
+      const leave = await removals.take(signal);
+      await trouble
+        .bear(nova.remove(id, signal).then(() => void takenAt.set(id, clock.now())))
+        .finally(leave);
     }
     listed = await servers.watched(signal).catch(trouble.tell);
   }

@@ -1,11 +1,14 @@
+import { withLimit } from "../../clock.ts";
 import { parseName } from "../../core/name.ts";
 import type { MachineName } from "../../core/types.ts";
 import type { Driver, VmSeen } from "../../ports.ts";
 import type { DriverParts } from "../parts.ts";
+import { slots } from "../slots.ts";
 import { capacityOf } from "./capacity.ts";
 import { checkCloud } from "./check.ts";
 import { choices } from "./choose.ts";
 import { cloudServices, ownPlaces } from "./cloud.ts";
+import { cloudImagesOf } from "./cloud-images.ts";
 import type { Places } from "./clouds.ts";
 import { destroy } from "./destroy.ts";
 import { evidenceOf } from "./evidence.ts";
@@ -13,6 +16,7 @@ import { type Ledger, ledger } from "./ledger.ts";
 import { machinesWithThings } from "./leftovers.ts";
 import { controllerTag } from "./names.ts";
 import type { Server } from "./nova.ts";
+import { orLeave } from "./session.ts";
 import { sharedList } from "./shared-list.ts";
 import { starter } from "./start.ts";
 import { lookOf } from "./states.ts";
@@ -20,6 +24,9 @@ import { lookOf } from "./states.ts";
 const LIST_LIMIT_MS = 28_000;
 /** How often servers are listed for those who wait for their end. */
 const WATCH_MS = 1000;
+
+/** Removals under way at a time: a hundred at once would keep a small cloud from all else. */
+const REMOVALS = 8;
 
 /**
  * Makes VMs as servers of an OpenStack cloud. What there is, is asked of the cloud by tag; nothing is kept on this machine.
@@ -31,6 +38,7 @@ export function openstackDriver(parts: DriverParts, places: Places = ownPlaces()
   const cloud = cloudServices(host, clock, places);
   const tag = controllerTag(controller);
   const known = ledger(clock);
+  const removals = slots(REMOVALS);
   const isOurs = (name: string) => parseName(controller, name) !== "not ours";
   const choose = choices(cloud, clock);
   const start = starter({ cloud, choices: choose, controller, clock, noteLeft: known.noteLeft });
@@ -38,7 +46,7 @@ export function openstackDriver(parts: DriverParts, places: Places = ownPlaces()
     ask: async (signal) => ours(await cloud.nova.servers(tag, signal)),
     ...{ limitMs: LIST_LIMIT_MS, paceMs: WATCH_MS, clock, closed: closing.signal },
   });
-  let isSurveyed = false;
+  let surveying: Promise<void> | undefined;
 
   /** NB: a tag is no proof: people give tags. A server without a name is in a part of the cloud that is out of order. */
   function ours(found: readonly Server[]): Server[] {
@@ -51,10 +59,16 @@ export function openstackDriver(parts: DriverParts, places: Places = ownPlaces()
   }
 
   /** What an earlier process has left. What this one leaves it knows. */
-  async function survey(signal: AbortSignal): Promise<void> {
-    if (isSurveyed) return;
+  function survey(signal: AbortSignal): Promise<void> {
+    surveying ??= withLimit(clock, LIST_LIMIT_MS, findLeft, closing.signal).catch((error: unknown) => {
+      surveying = undefined;
+      throw error;
+    });
+    return orLeave(surveying, signal);
+  }
+
+  async function findLeft(signal: AbortSignal): Promise<void> {
     for (const name of await machinesWithThings(cloud, controller, signal)) known.noteLeft(name);
-    isSurveyed = true;
   }
 
   return {
@@ -70,10 +84,11 @@ export function openstackDriver(parts: DriverParts, places: Places = ownPlaces()
       guard(name);
       await survey(signal);
       await known.halt(name, signal);
-      await destroy(name, { cloud, servers, known, controller, clock }, signal);
+      await destroy(name, { cloud, servers, known, removals, controller, clock }, signal);
       known.forget(name);
     },
     capacity: async (signal) => await capacityOf(await servers.soon(signal), cloud, controller, signal),
+    cloudImages: cloudImagesOf({ cloud, images, onChange: choose.forget }),
     check: (signal) =>
       checkCloud({ cloud, choices: choose, images, servers: servers.soon, controller }, signal),
     evidence: async (name, signal) => {

@@ -56,7 +56,7 @@ async function orderServer(
   { before, signal }: Signals,
 ): Promise<void> {
   const { cloud, choices, controller } = parts;
-  const image = await choices.image(order.image, before);
+  const image = await choices.image(order.image, order.cloudImage, before);
   const flavor = await choices.flavor(order.image, image, before);
   const network = await choices.network(before);
   const nic = hasOwnPort(order, cloud)
