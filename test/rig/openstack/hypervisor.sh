@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Purpose: what real guests need of the machine (VIRT=qemu): libvirt, and a bridge to reach them by. To be sourced, not run.
+# shellcheck disable=SC2154 # set by settings.sh, and `here` and `lock` by rig
 
 readonly libvirt=qemu:///system
 # The machine itself, in the network `lab`.
 readonly gateway=10.11.0.1/16
 
-# NB: libvirt is the machine's, not the rig's: `down` leaves it running.
+# NB: libvirt is the machine's, not the rig's: `down` leaves it running, and it must not keep the lock.
 start_hypervisor() {
   if [[ -d /run/systemd/system ]]; then
     systemctl start libvirtd
   else
-    "$here/../libvirt/start"
+    "$here/../libvirt/start" {lock}>&-
   fi
 }
 
