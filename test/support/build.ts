@@ -1,4 +1,5 @@
 import { emptyState, type State, type Streak } from "../../src/core/facts.ts";
+import type { HostRoom } from "../../src/core/host-room.ts";
 import { DEFAULT_PATIENCE } from "../../src/core/patience.ts";
 import { plan } from "../../src/core/plan.ts";
 import { type CheckRun, digestOf, type ReportContext, report } from "../../src/core/report.ts";
@@ -207,6 +208,7 @@ export type WorldParts = {
   withoutAccess?: string[];
   strangers?: Stranger[];
   reachable?: string[];
+  hostRoom?: Record<string, HostRoom>;
   now?: number;
   since?: number;
 };
@@ -233,6 +235,7 @@ export function aWorld(parts: WorldParts = {}): World {
     seen: ({ name }) => aSeen(parts.seen?.[name] ?? {}),
     strangers: parts.strangers ?? [],
     reachable: new Set(parts.reachable ?? catalogue.hosts.map(({ name }) => name)),
+    hostRoom: new Map(Object.entries(parts.hostRoom ?? {})),
     newName: (image) => {
       made += 1;
       return `mayfly-lab-${image}-new${made}`;
