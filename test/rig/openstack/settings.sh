@@ -28,13 +28,14 @@ check_knobs() {
   [[ $virt =~ ^(fake|qemu)$ ]] || die "VIRT is fake or qemu, not '$virt'"
   [[ $offset =~ ^([1-9][0-9]{0,3})?0$ && $offset -le 55000 ]] || die "PORT_OFFSET is a multiple of 10 up to 55000, not '$offset'"
   [[ $folder == /* ]] || die "RIG_FOLDER is a path from the root, not '$folder'"
-  [[ $virt == fake || $EUID == 0 ]] || die "VIRT=qemu makes bridges and guests, and needs root"
 }
 
-# NB: they differ in their last digit, so those of two rigs never meet.
+# NB: all ten differ in their last digit, so those of two rigs never meet, whatever their offsets and kinds.
 set_ports() {
-  readonly keystone_port=$((5000 + offset)) glance_port=$((9292 + offset)) placement_port=$((8778 + offset))
-  readonly nova_port=$((8774 + offset)) neutron_port=$((9696 + offset))
+  local more=$offset
+  [[ $virt == fake ]] || more=$((offset + 1))
+  readonly keystone_port=$((5000 + more)) glance_port=$((9292 + more)) placement_port=$((8778 + more))
+  readonly nova_port=$((8774 + more)) neutron_port=$((9696 + more))
 }
 
 # A folder belongs to one rig: its ports are in the cloud's own catalogue, its hypervisor in the cloud's databases.
