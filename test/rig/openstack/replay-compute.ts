@@ -81,13 +81,14 @@ function create(
 
   const fault = isFull(world, flavor) ? NO_HOST : undefined;
   const server = addServer(world, { ...partsOf(order), flavor, fault });
-  for (const { uuid, port } of networks) {
-    const given =
-      port === undefined
-        ? addThing(world, "ports", { network_id: uuid, description: "" })
-        : world.ports.get(port);
-    if (given) given.device_id = server.id;
-  }
+  const given = networks.map(({ uuid, port }) =>
+    port === undefined
+      ? addThing(world, "ports", { network_id: uuid, description: "" })
+      : (world.ports.get(port) as Fields),
+  );
+  for (const port of given) port.device_id = server.id;
+  // NB: a port that was there before the server outlives it.
+  server.ports = given.filter((_, index) => networks[index]?.port === undefined).map(({ id }) => id);
   const { body } = compute.create as Exchange;
   const { id } = (body as { server: Fields }).server;
   return play(c, compute.create, JSON.parse(JSON.stringify(body).replaceAll(id, server.id)));

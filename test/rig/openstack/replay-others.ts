@@ -1,7 +1,7 @@
 import { type Context, Hono } from "hono";
 import type { Exchange } from "./recorded.ts";
 import { play } from "./replay-say.ts";
-import { addThing, type Fields, serversOf, type World } from "./replay-world.ts";
+import { addThing, type Fields, removePort, serversOf, type World } from "./replay-world.ts";
 
 /** Glance, as far as the controller asks it. Images are put there by `addImage`. */
 export function imageApi(world: World): Hono {
@@ -101,9 +101,11 @@ function thingsApi(world: World, api: Hono, { kind, one, title, list }: Kind): v
     thing.tags = tags;
     return play(c, network["port tags"], { tags });
   });
-  api.delete(`/${kind}/:id`, (c) =>
-    play(c, network[things.delete(c.req.param("id")) ? `${title} delete` : `${title} gone`]),
-  );
+  api.delete(`/${kind}/:id`, (c) => {
+    const id = c.req.param("id");
+    const wasThere = kind === "ports" ? removePort(world, id) : things.delete(id);
+    return play(c, network[`${title} ${wasThere ? "delete" : "gone"}`]);
+  });
 }
 
 /** NB: Neutron's filters are fields' values, and a list of tags that all have to be there. */

@@ -32,6 +32,8 @@ export type ReplayServer = {
   imageId: string;
   flavor: Fields;
   userData: string | undefined;
+  /** Those that Nova made for it: they go with it. */
+  ports: readonly string[];
   orderedAt: number;
   /** Since then it is going. */
   deletedAt?: number | undefined;
@@ -70,9 +72,16 @@ export function serversOf(world: World): ReplayServer[] {
   for (const server of world.servers.values()) {
     if (server.deletedAt === undefined || world.now() < server.deletedAt + world.deleteMs) continue;
     world.servers.delete(server.id);
-    for (const port of world.ports.values()) if (port.device_id === server.id) world.ports.delete(port.id);
+    for (const port of world.ports.values()) if (port.device_id === server.id) port.device_id = "";
+    for (const port of server.ports) removePort(world, port);
   }
   return [...world.servers.values()].reverse();
+}
+
+/** NB: a floating IP outlives its port. Answers whether the port was there. */
+export function removePort(world: World, id: string): boolean {
+  for (const address of world.floatingips.values()) if (address.port_id === id) address.port_id = null;
+  return world.ports.delete(id);
 }
 
 /** What Nova says of a server, shaped as it was recorded. */
@@ -121,6 +130,7 @@ const sizeOf = ({ vcpus, ram, disk, name }: Fields) => ({ vcpus, ram, disk, orig
 export function addServer(world: World, server: Partial<ReplayServer> & { name: string }): ReplayServer {
   const made: ReplayServer = {
     ...{ id: randomUUID(), tags: [], metadata: {}, imageId: randomUUID(), userData: undefined },
+    ports: [],
     flavor: world.flavors[0] as Fields,
     orderedAt: world.now(),
     ...server,

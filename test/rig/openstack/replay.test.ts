@@ -225,6 +225,23 @@ describe("the replay", () => {
     expect(ids).toHaveLength(2000);
   });
 
+  test("keeps a port that was there before its server, and lets go its floating IP with a port", async () => {
+    const { replay, ask, order } = await open();
+    const { world } = replay;
+    const port = addThing(world, "ports", { tags: [] });
+    const address = addThing(world, "floatingips", { port_id: port.id });
+
+    const made = await ask("compute", "POST", "/servers", order({ networks: [{ port: port.id }] }));
+    const whileThere = port.device_id;
+    await ask("compute", "DELETE", `/servers/${idOf(made)}`);
+    const after = await ask("network", "GET", "/ports");
+    await ask("network", "DELETE", `/ports/${port.id}`);
+
+    expect(whileThere).toBe(idOf(made));
+    expect(after.body).toMatchObject({ ports: [{ id: port.id, device_id: "" }] });
+    expect(world.floatingips.get(address.id)?.port_id).toBeNull();
+  });
+
   test("goes wrong as often as it was told, and does nothing of what went wrong", async () => {
     const { replay, ask } = await open();
     const { id } = addServer(replay.world, { name: "x" });

@@ -127,7 +127,8 @@ function recordedAt(url: string): Recorded {
 async function take(desk: Desk, c: Context, next: Next): Promise<Response | undefined> {
   const { pathname, search } = new URL(c.req.url);
   const [, service, ...path] = pathname.split("/");
-  const words = `${c.req.method} ${service} ${decodeURIComponent(`/${path.join("/")}${search}`)}`;
+  const asked = decodeURIComponent(`/${path.join("/")}${search.replaceAll("+", " ")}`);
+  const words = `${c.req.method} ${service} ${asked}`;
   const call: Call = { call: words, at: desk.now() };
   desk.calls.push(call);
   const fault = desk.faults.find(({ call, times = 0 }) => times > 0 && call.test(words));
