@@ -9,6 +9,7 @@ readonly gateway=10.11.0.1/16
 # NB: libvirt is the machine's, not the rig's: `down` leaves it running, and it must not keep the lock.
 start_hypervisor() {
   ((EUID == 0)) || die "VIRT=qemu makes a bridge and guests, and needs root"
+  free_gateway
   if [[ -d /run/systemd/system ]]; then
     systemctl start libvirtd
   else
@@ -16,15 +17,24 @@ start_hypervisor() {
   fi
 }
 
+# NB: a rig that was killed leaves its bridge behind. Its alias says whose it is.
+free_gateway() {
+  local other owner
+  other=$(ip -brief address show to "${gateway%/*}" | cut -d' ' -f1)
+  [[ -n $other ]] || return 0
+  owner=$(ip link show dev "$other" | sed --quiet 's/^ *alias //p')
+  [[ $owner == /* && $(RIG_FOLDER=$owner "$here/rig" status) == down ]] ||
+    die "$other${owner:+, of the rig in $owner,} has the address ${gateway%/*} already: one rig with VIRT=qemu at a time"
+  ip link delete "$other"
+}
+
 # Nova's Linux bridge for the network `lab`, made before its first guest so that the machine is in it, too.
 make_bridge() {
-  local bridge other
+  local bridge
   bridge=brq$(sql neutron "select substr(id, 1, 11) from networks where name = 'lab'")
-  other=$(ip -brief address show to "${gateway%/*}" | cut -d' ' -f1)
-  [[ -z $other || $other == "$bridge" ]] || die "$other has the address ${gateway%/*} already: one rig with VIRT=qemu at a time"
-  [[ -d /sys/class/net/$bridge ]] || ip link add "$bridge" type bridge
+  ip link show dev "$bridge" >/dev/null 2>&1 || ip link add "$bridge" type bridge
   ip address replace "$gateway" dev "$bridge"
-  ip link set "$bridge" up
+  ip link set "$bridge" up alias "$folder"
   echo "$bridge" >"$folder/bridge"
 }
 

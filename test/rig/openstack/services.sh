@@ -17,7 +17,7 @@ start_services() {
   say "every API answers"
   seed_cloud
   map_compute_host
-  wait_until 60 "nova-compute's sign of life" compute_is_alive "$since"
+  wait_until 240 "nova-compute's sign of life" compute_is_alive "$since"
 }
 
 launch_keystone() {
@@ -48,7 +48,7 @@ launch_wsgi() {
 }
 
 await_service() {
-  wait_until 120 "$1 at port $2" answers_or_ended "$1" "$2"
+  wait_until 240 "$1 at port $2" answers_or_ended "$1" "$2"
 }
 
 answers_or_ended() {
@@ -64,7 +64,7 @@ compute_is_alive() {
 # NB: a host that Nova has just met belongs to no cell yet. It would be found after a while by itself.
 map_compute_host() {
   is_mapped && return
-  wait_until 60 "the compute host in its cell" discover
+  wait_until 240 "the compute host in its cell" discover
 }
 
 discover() {
@@ -93,5 +93,5 @@ start_service() {
   since=$(date --utc '+%F %T')
   "launch_$1"
   await_service "$1" "${!port}"
-  if [[ $1 == nova ]]; then wait_until 60 "nova-compute's sign of life" compute_is_alive "$since"; fi
+  if [[ $1 == nova ]]; then wait_until 240 "nova-compute's sign of life" compute_is_alive "$since"; fi
 }
