@@ -62,6 +62,7 @@ export const VOLUME_TYPE = 67;
 const CREATE_LIMIT_MS = 60_000;
 /** Nova gives fewer if its own limit is lower, and then says where the rest is. */
 const PAGE = 1000;
+const LIST_TRIES = 3;
 
 export function nova(session: Session): Nova {
   let agreed: string | undefined;
@@ -77,6 +78,17 @@ export function nova(session: Session): Nova {
   }
 
   async function servers(tag: string, signal: AbortSignal): Promise<Server[]> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await readPages(tag, signal);
+      } catch (error) {
+        // NB: the last server of a page may be gone by the time the next page is asked for.
+        if (!isLostPlace(error) || attempt === LIST_TRIES) throw error;
+      }
+    }
+  }
+
+  async function readPages(tag: string, signal: AbortSignal): Promise<Server[]> {
     const found: Server[] = [];
     for (let marker: string | undefined; ; ) {
       const query = { tags: tag, limit: String(PAGE), marker };
@@ -121,6 +133,9 @@ export function nova(session: Session): Nova {
     },
   };
 }
+
+const isLostPlace = (error: unknown): boolean =>
+  error instanceof CloudError && error.status === 400 && /^marker .* not found/.test(error.said);
 
 /** For a request whose thing is gone: then there is nothing to do. */
 export function unlessGone(error: unknown): undefined {
