@@ -129,6 +129,8 @@ test("a server that Nova took the removal of and that stays is removed once more
   await driver.destroy(name, soon());
 
   expect(callsOf(stub, /DELETE/)).toHaveLength(2);
+  // NB: a list a second, for the quarter of a minute that Nova is given.
+  expect(callsOf(stub, /servers\/detail/).length).toBeLessThanOrEqual(18);
 });
 
 test("a server that somebody else deletes meanwhile is gone, which is success", async () => {
@@ -184,6 +186,22 @@ test("a server that has our name, and not our tag, is neither listed nor removed
 
   expect(listed).toEqual([]);
   expect(stub.world.servers).toEqual([theirs]);
+});
+
+test("in a cloud that ignores what a list is asked for, what belongs to others stays", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.ignoresFilters = true;
+  const theirs = aServer(name, { tags: [] });
+  stub.world.servers = [theirs, aServer(name)];
+  const port = { id: randomUUID(), description: "theirs" };
+  stub.world.ports = [port, { id: randomUUID(), description: `mayfly-controller=test ${name}` }];
+
+  const listed = await driver.list(soon());
+  await driver.destroy(name, soon());
+
+  expect(listed).toEqual([{ name, state: "up" }]);
+  expect(stub.world.servers).toEqual([theirs]);
+  expect(stub.world.ports).toEqual([port]);
 });
 
 test("a server of ours without a row is listed and removed by a driver that never ordered it", async () => {
