@@ -157,14 +157,33 @@ test("a server that somebody else deleted is not listed any more", async () => {
   expect([before.length, after]).toEqual([1, []]);
 });
 
-test("a deleted server that the cloud still keeps counts as gone", async () => {
-  const { stub, driver } = await fresh();
-  stub.world.servers = [
-    aServer(newName(), { status: "SOFT_DELETED" }),
-    aServer(newName(), { status: "DELETED" }),
-  ];
+test("a deleted server that the cloud keeps for a while counts as gone", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.servers = [aServer(name, { status: "SOFT_DELETED" })];
+
+  await driver.destroy(name, soon());
 
   expect(await driver.list(soon())).toEqual([]);
+});
+
+test("a server that is DELETED is waited for, since it is in the quota until it is gone", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.servers = [aServer(name)];
+  stub.fail(/DELETE/, { status: 204 });
+  stub.watch(/DELETE/, async () => void Object.assign(stub.world.servers[0] ?? {}, { status: "DELETED" }));
+  let isDone = false;
+
+  const destroying = driver.destroy(name, soon()).then(() => {
+    isDone = true;
+  });
+  // NB: longer than the time after which one that shows no sign is removed again.
+  await expect.poll(() => callsOf(stub, /servers\/detail/).length, { timeout: 5000 }).toBeGreaterThan(25);
+  const wasDone = isDone;
+  stub.world.servers = [];
+  await destroying;
+
+  expect([wasDone, isDone]).toEqual([false, true]);
+  expect(callsOf(stub, /DELETE/)).toHaveLength(1);
 });
 
 test("two servers of one name are both removed", async () => {
