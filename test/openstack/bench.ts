@@ -2,27 +2,13 @@ import { createHash } from "node:crypto";
 import { access, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { execa, type Options } from "execa";
+import { execa } from "execa";
 import { onTestFinished } from "vitest";
 
 const SCRIPTS = resolve(import.meta.dirname, "../../openstack");
 
-/** The scripts of `openstack/` with a stand-in for the `openstack` command, whose cloud is a folder. */
-export type Bench = {
-  folder: string;
-  /** Runs a script; an exit code other than 0 is an answer. */
-  run(script: string, args: readonly string[], options?: Options): ReturnType<typeof execa>;
-  /** Tells the stand-in what to do wrong. See: stubs/openstack. */
-  tell(file: "fail" | "hang" | "spoil" | "console" | "status" | "keep", text: string): Promise<void>;
-  /** What the cloud has. */
-  has(kind: "image" | "server" | "port" | "group"): Promise<CloudThing[]>;
-  /** Puts an image into the cloud behind everybody's back. */
-  put(image: Partial<CloudThing>): Promise<CloudThing>;
-  calls(): Promise<string[]>;
-  /** A file with something in it. */
-  file(name: string, content: string): Promise<string>;
-  hangs(): Promise<boolean>;
-};
+/** What the stand-in can be told to do wrong. See: stubs/openstack. */
+type Trouble = "fail" | "hang" | "spoil" | "console" | "status" | "keep";
 
 export type CloudThing = {
   id: string;
@@ -38,7 +24,10 @@ export type CloudThing = {
 
 export const OWNER = "1".repeat(32);
 
-export async function openBench(): Promise<Bench> {
+export type Bench = Awaited<ReturnType<typeof openBench>>;
+
+/** The scripts of `openstack/` with a stand-in for the `openstack` command, whose cloud is a folder. */
+export async function openBench() {
   const folder = await mkdtemp(join(tmpdir(), "mayfly-cloud-"));
   onTestFinished(() => rm(folder, { recursive: true }));
   const state = join(folder, "state");
@@ -48,7 +37,7 @@ export async function openBench(): Promise<Bench> {
   const env = { PATH: `${join(folder, "bin")}:${process.env.PATH}`, MAYFLY_POLL_SECONDS: "0.1" };
   let made = 0;
 
-  const has = async (kind: string): Promise<CloudThing[]> => {
+  const has = async (kind: "image" | "server" | "port" | "group"): Promise<CloudThing[]> => {
     const files = await readdir(join(state, kind)).catch(() => []);
     return Promise.all(
       files.map(async (file) => JSON.parse(await readFile(join(state, kind, file), "utf8"))),
@@ -57,11 +46,17 @@ export async function openBench(): Promise<Bench> {
 
   return {
     folder,
-    run: (script, args, options = {}) =>
-      execa(join(SCRIPTS, script), args, { reject: false, ...options, env: { ...env, ...options.env } }),
-    tell: (file, text) => writeFile(join(state, file), text && `${text}\n`),
+    /** Runs a script; an exit code other than 0 is an answer. */
+    run: (
+      script: string,
+      args: readonly string[],
+      options: { detached?: boolean; env?: Record<string, string> } = {},
+    ) => execa(join(SCRIPTS, script), args, { reject: false, ...options, env: { ...env, ...options.env } }),
+    tell: (file: Trouble, text: string) => writeFile(join(state, file), text && `${text}\n`),
+    /** What the cloud has. */
     has,
-    put: async (parts) => {
+    /** Puts an image into the cloud behind everybody's back. */
+    put: async (parts: Partial<CloudThing>) => {
       made += 1;
       const image = imageOf(made, parts);
       await mkdir(join(state, "image"), { recursive: true });
@@ -70,7 +65,7 @@ export async function openBench(): Promise<Bench> {
     },
     calls: async () =>
       (await readFile(join(state, "calls"), "utf8").catch(() => "")).split("\n").slice(0, -1),
-    file: async (name, content) => {
+    file: async (name: string, content: string) => {
       await writeFile(join(folder, name), content);
       return join(folder, name);
     },

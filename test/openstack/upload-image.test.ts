@@ -84,7 +84,7 @@ describe("an upload", () => {
     const { stdout } = await upload();
 
     expect(await tagsOf(bench, older.id)).toEqual(["mayfly:spinw:old"]);
-    expect(await tagsOf(bench, stdout as string)).toEqual(["mayfly:spinw:candidate"]);
+    expect(await tagsOf(bench, stdout)).toEqual(["mayfly:spinw:candidate"]);
   });
 
   test("leaves the images of others alone, whatever tags they have", async () => {
