@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openRoot, type Root } from "./root.ts";
 
 const STEPS = [
@@ -117,9 +117,31 @@ describe("the steps of an image, each run twice on a stock Debian", () => {
   });
 });
 
+describe("the self-test in an image", () => {
+  test("finds that jobs may become root, unless the image is made for that", async () => {
+    const root = await openRoot();
+    onTestFinished(root.close);
+    await root.step("10-base.sh", { MAYFLY_UPGRADE: "no" });
+    for (const step of ["20-guest.sh", "30-runner.sh", "60-facts.sh"]) await root.step(step);
+    await root.put("etc/sudoers.d/forgotten", "runner ALL=(ALL) NOPASSWD:ALL\n", 0o440);
+    const before = await root.run(["/usr/local/lib/mayfly/self-test"]);
+
+    await root.step("80-harden.sh", { MAYFLY_ALLOW_SUDO: "yes" });
+    const allowed = await root.run(["/usr/local/lib/mayfly/self-test"]);
+    await root.step("80-harden.sh");
+    const closed = await root.run(["/usr/local/lib/mayfly/self-test"]);
+
+    expect(before.stdout).toBe("MAYFLY-SELFTEST failed: the user runner may become root");
+    expect(allowed.stdout).not.toContain("may become root");
+    expect(await root.isThere("etc/sudoers.d/forgotten")).toBe(false);
+    expect(closed.stdout).not.toContain("may become root");
+    expect((await root.run(["sudo", "--list", "--other-user=runner"])).stdout).not.toContain("NOPASSWD");
+  });
+});
+
 describe("the firewall", () => {
   test("lets root ask for the cloud's metadata, and nobody else", async () => {
-    const { stdout } = await execa("unshare", ["--net", "bash", "-c", METADATA], {
+    const { stdout } = await execa("unshare", ["--net", "bash", "--norc", "-c", METADATA], {
       env: { RULES: "images/linux/units/firewall.nft" },
     });
 

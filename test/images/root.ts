@@ -32,7 +32,7 @@ export async function openRoot() {
   };
 
   const run = (command: readonly string[], more: Record<string, string> = {}) =>
-    execa("unshare", ["--mount", "bash", "-c", MOUNTED, "bash", folder, ...command], {
+    execa("unshare", ["--mount", "bash", "--norc", "-c", MOUNTED, "bash", folder, ...command], {
       reject: false,
       all: true,
       extendEnv: false,
