@@ -9,7 +9,16 @@ import { settler } from "./core/settings.ts";
 import type { Catalogue, Failure, Host, Image, Machine, MachineName, Why } from "./core/types.ts";
 import type { Effect } from "./core/world.ts";
 import type { Observer } from "./observe.ts";
-import { type Clock, type Driver, type GitHub, GitHubUnavailable, type Guests, type Store } from "./ports.ts";
+import {
+  type Clock,
+  type Driver,
+  type GitHub,
+  GitHubUnavailable,
+  type Guests,
+  NoRoom,
+  type StartOrder,
+  type Store,
+} from "./ports.ts";
 import { hashToken, makeToken } from "./token.ts";
 import { bootTimes } from "./usual.ts";
 
@@ -71,12 +80,23 @@ export function actor(parts: ActorParts): Actor {
     });
     try {
       await withLimit(clock, DRIVER_LIMIT_MS, (signal) =>
-        driverOf(machine, parts).start({ name: machine.name, host, image, seed }, signal),
+        driverOf(machine, parts).start(orderOf(machine, { host, image, seed }), signal),
       );
     } catch (error) {
+      if (error instanceof NoRoom) return await leaveFull(machine, error);
       log.warn({ machine: machine.name, err: error }, "the driver refused the order");
       await retire(machine, "boot-failed", messageOf(error));
     }
+    return "done";
+  }
+
+  /** NB: it is nobody's failure: the job waits, and another machine is ordered when there may be room again. Nothing was made. */
+  async function leaveFull({ name, host }: Machine, { message, retryAt }: NoRoom): Promise<"done"> {
+    observer.noteRefusal(host, message, retryAt);
+    await record(
+      { kind: "machine-retired", at: clock.now(), machine: name, why: "no-room" },
+      { kind: "vm-destroyed", at: clock.now(), machine: name },
+    );
     return "done";
   }
 
@@ -224,9 +244,25 @@ export function actor(parts: ActorParts): Actor {
     return "done";
   }
 
+  /** NB: moving the tags twice is harmless, so what was done is written down afterwards. */
+  async function endTrial(effect: Extract<Effect, { do: "end-trial" }>): Promise<"done"> {
+    const { host, family, cloudImage, verdict } = effect;
+    const images = parts.drivers.get(host)?.cloudImages;
+    if (!images) throw new Error(`the host ${host} has no cloud images any more`);
+    const image = { family, id: cloudImage };
+    await withLimit(clock, DRIVER_LIMIT_MS, (signal) =>
+      verdict === "promoted" ? images.promote(image, signal) : images.turnBack(image, signal),
+    );
+    await record({ kind: "trial-ended", at: clock.now(), host, family, cloudImage, verdict });
+    observer.noteImagesChanged(host);
+    if (verdict === "turned-back") log.warn({ host, cloudImage }, "a candidate failed and was turned back");
+    return "done";
+  }
+
   return async (effect) => {
     if (effect.do === "publish") return publish(effect);
     if (effect.do === "cancel-run") return cancelRun(effect);
+    if (effect.do === "end-trial") return endTrial(effect);
     if ("job" in effect) return effect.do === "look-up" ? lookUp(effect.job) : lookUpRun(effect.job);
     const machine = store.state.machines.get(effect.machine);
     if (!machine) return "done";
@@ -259,6 +295,11 @@ const heldBy = ({ by }: HoldNext, { name }: Machine, at: number): Fact => ({
   by,
   isNext: true,
 });
+
+const orderOf = (
+  { name, repo, trial }: Machine,
+  rest: Pick<StartOrder, "host" | "image" | "seed">,
+): StartOrder => ({ name, repo, cloudImage: trial, ...rest });
 
 function placeOf(machine: Machine, catalogue: Catalogue): { host: Host; image: Image } | undefined {
   const host = catalogue.hosts.find(({ name }) => name === machine.host);

@@ -21,7 +21,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "everything">> = {
 
   // the ring
   source: SHARED,
-  observe: [...SHARED, "source"],
+  asked: SHARED,
+  "host-room": [...SHARED, "asked"],
+  "image-warnings": SHARED,
+  observe: [...SHARED, "asked", "host-room", "image-warnings", "source"],
   usual: SHARED,
   act: [...SHARED, "observe", "token", "usual"],
   publishing: SHARED,

@@ -1,51 +1,38 @@
 import { z } from "zod";
-import { LABEL_PATTERN } from "../core/labels.ts";
-import { CONTROLLER_PATTERN, IMAGE_PATTERN } from "../core/name.ts";
+import { CONTROLLER_PATTERN } from "../core/name.ts";
 import { LOG_LEVELS } from "../log.ts";
-import { ADDRESS, DURATION, LISTEN, SIZE } from "./units.ts";
+import { cloudImage, openstack } from "./schema-cloud.ts";
+import {
+  duration,
+  hostName,
+  imageName,
+  label,
+  list,
+  listen,
+  map,
+  oneOf,
+  operator,
+  repoName,
+  size,
+  text,
+  url,
+  whole,
+  yesNo,
+} from "./schema-parts.ts";
 
 /**
  * What mayfly.yml may say. Each `must` is the rest of a sentence that begins with the key; each description is shown by
  * editors, since docs/mayfly.schema.json is made from here. What has to do with more than one key is in cross.ts.
  */
 
-const text = (pattern: RegExp, must: string) => z.string({ error: must }).regex(pattern, { error: must });
-
-export function whole(from: number, to: number) {
-  const error = `must be a whole number from ${from} to ${to}`;
-  return z.int({ error }).min(from, { error }).max(to, { error });
-}
-
-export const list = <T extends z.ZodType>(item: T, must: string) =>
-  z.array(item, { error: must }).min(1, { error: must });
-
-const duration = text(DURATION, "must be a time with its unit, such as 30s, 10m or 6h");
-const size = text(SIZE, 'must be a size with its unit, such as "512 MiB" or "4 GiB"');
-const listen = text(LISTEN, "must be an address and a port, such as 127.0.0.1:3000");
-const url = text(ADDRESS, "must be an address that begins with https://");
-const hostName = text(/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/, "must have 1 to 32 of a–z, 0–9 and -");
-const imageName = text(IMAGE_PATTERN, "must have 1 to 32 of a–z, 0–9 and -, without a - at its ends");
-const repoName = text(/^[\w-]{1,39}\/[\w.-]{1,100}$/, "must be a repository as owner/name");
-/** NB: accounts that a company manages have an underscore in their login. */
-const operator = text(
-  /^[A-Za-z0-9][\w-]{0,38}(?:\/[\w-]{1,100})?$/,
-  "must be a login at GitHub, or a team as organisation/team",
-);
-export const label = text(
-  LABEL_PATTERN,
-  "must be a label: 1 to 256 characters, without a comma, a line break, or a space at its ends",
-);
-export const oneOf = <const T extends readonly [string, ...string[]]>(words: T) =>
-  z.enum(words, { error: `must be ${words.slice(0, -1).join(", ")} or ${words.at(-1)}` });
-export const yesNo = z.boolean({ error: "must be true or false" });
-export const map = "must be a mapping of keys to values";
-
 const host = z.strictObject(
   {
     name: hostName.describe("Your name for this host."),
-    driver: oneOf(["vagrant", "fake"])
+    driver: oneOf(["vagrant", "openstack", "fake"])
       .default("vagrant")
-      .describe("What makes the VMs. `fake` runs a program instead, for trying Mayfly out."),
+      .describe(
+        "What makes the VMs. With `openstack` the host is a project on a cloud. `fake` runs a program instead, for trying Mayfly out.",
+      ),
     provider: oneOf(["libvirt", "virtualbox", "vmware_desktop", "parallels", "qemu"])
       .default("libvirt")
       .describe("Vagrant's provider."),
@@ -62,6 +49,7 @@ const host = z.strictObject(
     guestUrl: url
       .optional()
       .describe("Where VMs on this host reach the guest listener. Left out: guests.url."),
+    openstack: openstack.optional().describe("Driver `openstack` only: where in the cloud."),
     command: list(
       z.string({ error: "must be text" }).min(1, { error: "must not be empty" }),
       "must be a list: the program and its arguments",
@@ -105,11 +93,12 @@ const image = z.strictObject(
     labels: list(label, "must be a list of labels")
       .max(100, { error: "must have at most 100 labels" })
       .describe("What a job may ask for in runs-on. At least one that no other runner of yours has."),
-    box,
+    box: box.optional().describe("What its VMs are made from on hosts with Vagrant."),
+    cloudImage: cloudImage.optional().describe("What its VMs are made from on hosts with OpenStack."),
     prepared: yesNo
       .default(false)
       .describe(
-        "The box holds the guest program and the runner. If not, both are installed at each boot, which is slow.",
+        "The box holds the guest program and the runner. If not, both are installed at each boot, which is slow. A cloud image always holds them.",
       ),
     cpus: whole(1, 256).default(2),
     memory: size.default("4 GiB"),

@@ -1,3 +1,5 @@
+import type { CloudImage, CloudPlace } from "./clouds.ts";
+
 /**
  * The nouns. Everything here is plain data. Times are epoch milliseconds and end in `At`, durations end in `Ms`.
  * One word per thing: see the table of words in src/README.md.
@@ -29,6 +31,7 @@ export type Why =
   | "drained" // its host is being emptied, and it had no work yet
   | "uninstalled" // its repository has removed or suspended the App, and it had no work yet
   | "fork" // GitHub gave it a fork's job that may not run here
+  | "no-room" // its host had no room for it after all
   | "lost" // ordered, and never seen
   | "boot-failed" // the driver could not make the VM
   | "boot-timeout" // the guest has not called in time
@@ -136,6 +139,10 @@ export type Machine = {
   createdAt: number;
   /** The job that made us order it. NB: any job of its pool may run in it; see `Job.ranOn`. */
   forJob?: number | undefined;
+  /** The candidate that is tried on it: id of a cloud image. See: trials.ts. */
+  trial?: string | undefined;
+  /** The cloud image that its VM was made from: its id, as far as its host told. */
+  cloudImage?: string | undefined;
   /** The job that GitHub said it got. */
   job?: number | undefined;
   adopted?: boolean | undefined;
@@ -167,6 +174,10 @@ export type Seen = {
   vm: VmState;
   /** The driver's own words for a VM that is broken. */
   vmText?: string | undefined;
+  /** It is broken since its host had no room for it. */
+  isNoRoom?: boolean | undefined;
+  /** Id of the cloud image that it was made from. */
+  cloudImage?: string | undefined;
   /** When the answer was asked for. None: never asked since the start of the process. */
   vmAskedAt?: number | undefined;
   /** When the first of the lists was asked for that all lack it, up to now. None: the last list has it. */
@@ -204,7 +215,7 @@ export type Provider = "libvirt" | "virtualbox" | "vmware_desktop" | "parallels"
 
 export type Host = {
   name: string;
-  driver: "vagrant" | "fake";
+  driver: "vagrant" | "openstack" | "fake";
   provider: Provider;
   /** Hypervisor to use under the provider: `kvm` or `qemu` (software, slow). Only libvirt asks. */
   hypervisor: "kvm" | "qemu";
@@ -218,6 +229,8 @@ export type Host = {
   memoryMiB?: number | undefined;
   /** Where this host's VMs reach the guest listener: https, as seen from inside a VM. */
   guestUrl: string;
+  /** Driver `openstack` only: where in the cloud. */
+  openstack?: CloudPlace | undefined;
   /** Driver `fake` only: the program, with its arguments, that stands in for a VM. */
   command?: readonly string[] | undefined;
 };
@@ -237,8 +250,11 @@ export type Image = {
   arch: "x64" | "arm64";
   /** What a runner of this image answers to, and is registered with: exactly these. */
   labels: readonly string[];
-  box: Box;
-  /** The box holds the guest program and the runner. If not, both are installed at each boot, over SSH. */
+  /** What hosts with Vagrant make its VMs from. */
+  box?: Box | undefined;
+  /** What hosts with OpenStack make its VMs from. */
+  cloudImage?: CloudImage | undefined;
+  /** The box, or the cloud image, holds the guest program and the runner. If not, both are installed at each boot, over SSH. */
   prepared: boolean;
   cpus: number;
   memoryMiB: number;

@@ -1,4 +1,6 @@
+import type { CloudImageSeen } from "../../src/core/clouds.ts";
 import { emptyState, type State, type Streak } from "../../src/core/facts.ts";
+import type { HostRoom } from "../../src/core/host-room.ts";
 import { DEFAULT_PATIENCE } from "../../src/core/patience.ts";
 import { plan } from "../../src/core/plan.ts";
 import { type CheckRun, digestOf, type ReportContext, report } from "../../src/core/report.ts";
@@ -207,6 +209,8 @@ export type WorldParts = {
   withoutAccess?: string[];
   strangers?: Stranger[];
   reachable?: string[];
+  hostRoom?: Record<string, HostRoom>;
+  cloudImages?: Record<string, CloudImageSeen[]>;
   now?: number;
   since?: number;
 };
@@ -233,6 +237,8 @@ export function aWorld(parts: WorldParts = {}): World {
     seen: ({ name }) => aSeen(parts.seen?.[name] ?? {}),
     strangers: parts.strangers ?? [],
     reachable: new Set(parts.reachable ?? catalogue.hosts.map(({ name }) => name)),
+    hostRoom: new Map(Object.entries(parts.hostRoom ?? {})),
+    cloudImages: new Map(Object.entries(parts.cloudImages ?? {})),
     newName: (image) => {
       made += 1;
       return `mayfly-lab-${image}-new${made}`;
@@ -262,6 +268,7 @@ export const effectsIn = ({ effects }: Plan): string[] => effects.flatMap(words)
 function words(effect: Effect): string[] {
   if (effect.do === "publish") return [];
   if ("job" in effect) return [`${effect.do} ${effect.job}`];
+  if (effect.do === "end-trial") return [`${effect.verdict} ${effect.cloudImage} on ${effect.host}`];
   return [
     effect.do === "retire" ? `retire ${effect.machine} ${effect.why}` : `${effect.do} ${effect.machine}`,
   ];
