@@ -9,7 +9,15 @@ import { settler } from "./core/settings.ts";
 import type { Catalogue, Failure, Host, Image, Machine, MachineName, Why } from "./core/types.ts";
 import type { Effect } from "./core/world.ts";
 import type { Observer } from "./observe.ts";
-import { type Clock, type Driver, type GitHub, GitHubUnavailable, type Guests, type Store } from "./ports.ts";
+import {
+  type Clock,
+  type Driver,
+  type GitHub,
+  GitHubUnavailable,
+  type Guests,
+  NoRoom,
+  type Store,
+} from "./ports.ts";
 import { hashToken, makeToken } from "./token.ts";
 import { bootTimes } from "./usual.ts";
 
@@ -71,12 +79,20 @@ export function actor(parts: ActorParts): Actor {
     });
     try {
       await withLimit(clock, DRIVER_LIMIT_MS, (signal) =>
-        driverOf(machine, parts).start({ name: machine.name, host, image, seed }, signal),
+        driverOf(machine, parts).start({ name: machine.name, repo: machine.repo, host, image, seed }, signal),
       );
     } catch (error) {
+      if (error instanceof NoRoom) return await leaveFull(machine, error);
       log.warn({ machine: machine.name, err: error }, "the driver refused the order");
       await retire(machine, "boot-failed", messageOf(error));
     }
+    return "done";
+  }
+
+  /** NB: it is nobody's failure: the job waits, and another machine is ordered when there may be room again. */
+  async function leaveFull({ name, host }: Machine, { message, retryAt }: NoRoom): Promise<"done"> {
+    observer.noteRefusal(host, message, retryAt);
+    await record({ kind: "machine-retired", at: clock.now(), machine: name, why: "no-room" });
     return "done";
   }
 

@@ -5,6 +5,7 @@ import { actor } from "./act.ts";
 import { SYSTEM_TIME, steadyClock, withLimit } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { startControl } from "./control.ts";
+import { imagesOn } from "./core/labels.ts";
 import { machineName } from "./core/name.ts";
 import { DRIVERS } from "./drivers/index.ts";
 import { type Evidence, evidence, fileReader } from "./evidence.ts";
@@ -212,6 +213,7 @@ function makeDrivers({ config, clock, log, ring, onClose }: Site): Map<string, D
   for (const host of catalogue.hosts) {
     const driver = DRIVERS[host.driver]({
       host,
+      images: imagesOn(host, catalogue),
       controller: catalogue.controller,
       folder: join(data, "hosts", host.name),
       log: log.child({ driver: host.driver, host: host.name }),

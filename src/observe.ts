@@ -3,6 +3,7 @@ import type { State } from "./core/facts.ts";
 import { parseName } from "./core/name.ts";
 import { hasAccess } from "./core/pools.ts";
 import type { Machine, MachineName, RepoName, Seen, Stranger } from "./core/types.ts";
+import { type HostRooms, hostRooms } from "./host-room.ts";
 import type { Clock, Driver, GitHub, Guests, Ring, RunnerSeen, VmSeen } from "./ports.ts";
 import { type Source, source } from "./source.ts";
 
@@ -25,6 +26,10 @@ export type Observer = {
   strangers: (state: State) => Stranger[];
   /** Hosts whose last look succeeded. NB: none until all have answered once, or had a minute to: before that nobody knows how full they are. */
   reachable: () => ReadonlySet<string>;
+  /** What the hosts have room for besides what the catalogue says. */
+  hostRoom: HostRooms["of"];
+  /** A host had no room for an order. */
+  noteRefusal: HostRooms["noteRefusal"];
   /** Asks each host that is due, and answers when the next one will be. */
   askHosts: (state: State) => number;
   /**
@@ -63,6 +68,7 @@ export function observer(parts: ObserverParts): Observer {
       source({ name, list: (signal) => driver.list(signal), limitMs: HOST_LIMIT_MS, clock, ring, log }),
     );
   }
+  const rooms = hostRooms(parts);
   const repos = new Map<RepoName, Source<RunnerSeen>>();
   const addRepo = (name: RepoName) => {
     const list = (signal: AbortSignal) => parts.github.runners(name, signal);
@@ -87,8 +93,10 @@ export function observer(parts: ObserverParts): Observer {
     const { name } = machine;
     const view = withoutRemoved(runnersFor(machine, state), machine, removedAt.get(name));
     if (view.runner === "idle" || view.runner === "busy") onlineAt.set(name, view.runnerAskedAt ?? 0);
+    const vm = viewVm(hosts.get(machine.host), name);
+    rooms.noteSeen(machine, vm);
     return {
-      ...viewVm(hosts.get(machine.host), name),
+      ...vm,
       ...view,
       runnerOnlineAt: onlineAt.get(name),
       polling: guests.polling().has(name),
@@ -128,9 +136,12 @@ export function observer(parts: ObserverParts): Observer {
       if (!isSurveyed()) return new Set();
       return new Set(Array.from(hosts).flatMap(([name, from]) => (isTrusted(from) ? [name] : [])));
     },
+    hostRoom: rooms.of,
+    noteRefusal: rooms.noteRefusal,
     askHosts: (state) => {
       const busy = new Set(Array.from(state.machines.values(), ({ host }) => host));
-      return askDue(hosts, (name) => (busy.has(name) ? BUSY_HOST_MS : QUIET_HOST_MS), clock.now());
+      const paceMs = (name: string) => (busy.has(name) ? BUSY_HOST_MS : QUIET_HOST_MS);
+      return Math.min(askDue(hosts, paceMs, clock.now()), rooms.ask());
     },
     askRunners: (names) => {
       const wanted = new Set(names);
@@ -175,10 +186,10 @@ function viewVm(from: Source<VmSeen> | undefined, name: MachineName): VmView {
   const times = { vmAskedAt: from?.askedAt(), vmMissingSince: from?.missingSince(name) };
   if (!isTrusted(from)) return { vm: "unknown", ...times };
   const vm = from.things().get(name);
-  return { vm: vm?.state ?? "none", vmText: vm?.text, ...times };
+  return { vm: vm?.state ?? "none", vmText: vm?.text, isNoRoom: vm?.isNoRoom, ...times };
 }
 
-type VmView = Pick<Seen, "vm" | "vmText" | "vmAskedAt" | "vmMissingSince">;
+type VmView = Pick<Seen, "vm" | "vmText" | "isNoRoom" | "vmAskedAt" | "vmMissingSince">;
 
 type RunnerView = Pick<
   Seen,

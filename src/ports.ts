@@ -2,6 +2,7 @@
 import type { Fact, SettingsFact, State } from "./core/facts.ts";
 import type { CheckRun } from "./core/report.ts";
 import type {
+  Capacity,
   Host,
   Image,
   Job,
@@ -20,6 +21,19 @@ export class SetupError extends Error {
   override name = "SetupError";
 }
 
+/**
+ * Thrown by a driver when its host has no room for an order just now: a quota is used up, or no hypervisor has what it takes. That is
+ * nobody's failure, so the job waits. The message is the host's own reason. `retryAt`: not before then, if the host says so.
+ */
+export class NoRoom extends Error {
+  override name = "NoRoom";
+  readonly retryAt: number | undefined;
+  constructor(message: string, options?: ErrorOptions & { retryAt?: number | undefined }) {
+    super(message, options);
+    this.retryAt = options?.retryAt;
+  }
+}
+
 /** What a machine is born with. It holds no GitHub credential. The same words as guest/contract.md. */
 export type Seed = {
   machine: MachineName;
@@ -33,18 +47,30 @@ export type Seed = {
   lifeSeconds: number;
 };
 
-export type StartOrder = { name: MachineName; host: Host; image: Image; seed: Seed };
+/** `repo`: whose job it is for. */
+export type StartOrder = { name: MachineName; repo: RepoName; host: Host; image: Image; seed: Seed };
 
-export type VmSeen = { name: MachineName; state: Exclude<VmState, "none">; text?: string | undefined };
+/** `text`: the host's own words for one that is broken. `isNoRoom`: it is, since the host had no room for it. */
+export type VmSeen = {
+  name: MachineName;
+  state: Exclude<VmState, "none">;
+  text?: string | undefined;
+  isNoRoom?: boolean | undefined;
+};
 
 /** Makes and destroys the VMs of one host. */
 export type Driver = {
   /** Every VM of our controller on the host, in any state. Throws if it could not ask; an empty list means there are none. */
   list(signal: AbortSignal): Promise<VmSeen[]>;
-  /** Orders a VM. Resolves when the order is accepted, not when the VM is up. Never called twice for a name. */
+  /**
+   * Orders a VM. Resolves when the order is accepted, not when the VM is up. Never called twice for a name. Throws `NoRoom` if the host
+   * has no room for it just now.
+   */
   start(order: StartOrder, signal: AbortSignal): Promise<void>;
   /** Removes the VM and all that was made with it. Removing what is not there succeeds. */
   destroy(name: MachineName, signal: AbortSignal): Promise<void>;
+  /** What the host has room for, where something besides the catalogue limits it, such as a quota. Left out: nothing does. */
+  capacity?(signal: AbortSignal): Promise<Capacity>;
   /** What is missing on this host, in sentences. Empty when all is well. */
   check(signal: AbortSignal): Promise<string[]>;
   /** What is known of a VM's life, by file name (`console.log`, `vagrant.log`). For the evidence of a failure. */

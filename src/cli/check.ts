@@ -7,7 +7,7 @@ import { readSettings, type Settings } from "../config.ts";
 import { CommandFailed } from "../control/client.ts";
 import { readRunsOn } from "../control/runs-on.ts";
 import { explainLabels } from "../core/explain.ts";
-import { matchLabels } from "../core/labels.ts";
+import { imagesOn, matchLabels } from "../core/labels.ts";
 import type { Host, RepoName } from "../core/types.ts";
 import { DRIVERS } from "../drivers/index.ts";
 import { newLog } from "../log.ts";
@@ -56,6 +56,7 @@ export async function checkHost(host: Host, { catalogue, data }: Settings): Prom
   try {
     const driver = DRIVERS[host.driver]({
       host,
+      images: imagesOn(host, catalogue),
       controller: catalogue.controller,
       folder: join(data, "hosts", host.name),
       log: newLog({ level: "error", to: process.stderr }),

@@ -49,7 +49,7 @@ async function freeBytes(folder: string): Promise<number> {
 export async function imageFaults(images: readonly Image[], now: number): Promise<string[]> {
   const faults: string[] = [];
   for (const { name, prepared, box } of images) {
-    if (!prepared || box.file === undefined) continue;
+    if (!prepared || box?.file === undefined) continue;
     const file = await stat(box.file).catch(() => undefined);
     const age = now - (file?.mtimeMs ?? now);
     if (!file) faults.push(`The box file of ${name} is not there: ${box.file}`);

@@ -1,6 +1,6 @@
 import type { Settings } from "../config.ts";
 import { GENERIC_LABELS, matchLabels } from "../core/labels.ts";
-import { span } from "../core/markdown.ts";
+import { list, span } from "../core/markdown.ts";
 import { boundsOf } from "../core/settings.ts";
 import type { Catalogue, Host, Image, Repository } from "../core/types.ts";
 import { indent, size, table } from "./text.ts";
@@ -44,11 +44,14 @@ const hostRow = ({
   starting,
   cpus,
   memoryMiB,
+  openstack,
 }: Host): string[] => [
   name,
-  driver === "fake"
-    ? "fake (programs, no VMs)"
-    : `vagrant, ${provider}${provider === "libvirt" ? ` on ${hypervisor}` : ""}`,
+  {
+    fake: "fake (programs, no VMs)",
+    vagrant: `vagrant, ${provider}${provider === "libvirt" ? ` on ${hypervisor}` : ""}`,
+    openstack: `openstack, ${openstack?.cloud === undefined ? "as the environment says" : `cloud ${openstack.cloud}`}`,
+  }[driver],
   String(machines),
   String(starting),
   `${cpus === undefined ? "any CPUs" : `${cpus} CPUs`}, ${memoryMiB === undefined ? "any memory" : size(memoryMiB)}`,
@@ -61,6 +64,7 @@ const imageRow = ({
   cpus,
   memoryMiB,
   box,
+  cloudImage,
   prepared,
   hosts,
   machines,
@@ -69,7 +73,10 @@ const imageRow = ({
   name,
   `${os} ${arch}`,
   `${cpus} CPUs, ${size(memoryMiB)}`,
-  `${box.name}${box.version === undefined ? "" : ` ${box.version}`}${prepared ? "" : " (installs at each boot)"}`,
+  list([
+    ...(box ? [`${box.name}${box.version === undefined ? "" : ` ${box.version}`}`] : []),
+    ...(cloudImage ? [`cloud image ${cloudImage.family}`] : []),
+  ]) + (prepared ? "" : " (installs at each boot)"),
   hosts.join(", "),
   String(machines),
   `boot ${span(limits.bootMs)}, job ${span(limits.jobMs)}, idle ${span(limits.idleMs)}`,

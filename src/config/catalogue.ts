@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { DEFAULT_PATIENCE } from "../core/patience.ts";
-import type { Catalogue, Host, Image, Patience, Repository } from "../core/types.ts";
+import type { Box, Catalogue, CloudPlace, Host, Image, Patience, Repository } from "../core/types.ts";
 import type { CatalogueFile, HostEntry, ImageEntry, RepositoryEntry } from "./schema.ts";
 import { toMiB, toMs } from "./units.ts";
 
@@ -31,16 +31,27 @@ export function toPatience(said: CatalogueFile["patience"]): Patience {
   };
 }
 
-function toHost({ memory, guestUrl, ...host }: HostEntry, guestsUrl: string | undefined): Host {
+function toHost({ memory, guestUrl, openstack, ...host }: HostEntry, guestsUrl: string | undefined): Host {
   return {
     ...host,
+    ...(host.driver === "openstack" ? { openstack: toCloudPlace(openstack) } : {}),
     memoryMiB: memory === undefined ? undefined : toMiB(memory),
     guestUrl: (guestUrl ?? guestsUrl ?? "").replace(/\/+$/, ""),
   };
 }
 
+const toCloudPlace = ({ volume, securityGroups, ...place }: Partial<CloudEntry> = {}): CloudPlace => ({
+  configDrive: true,
+  ...place,
+  securityGroups: securityGroups ?? [],
+  // NB: Cinder knows whole GiB only. See: OpenStack, Block Storage API, "Create a volume".
+  volume: volume && { sizeGiB: Math.ceil(toMiB(volume.size) / 1024), type: volume.type },
+});
+
+type CloudEntry = NonNullable<HostEntry["openstack"]>;
+
 function toImage(
-  { memory, limits, box, ...image }: ImageEntry,
+  { memory, limits, box, cloudImage, ...image }: ImageEntry,
   hosts: readonly Host[],
   folder: string,
 ): Image {
@@ -50,12 +61,8 @@ function toImage(
     .reduce((sum, { machines }) => sum + machines, 0);
   return {
     ...image,
-    box: {
-      ...box,
-      name: box.name ?? `mayfly/${image.name}`,
-      file: box.file === undefined ? undefined : resolve(folder, box.file),
-      sha256: box.sha256?.toLowerCase(),
-    },
+    box: box && toBox(box, image.name, folder),
+    cloudImage: cloudImage && { ...cloudImage, family: cloudImage.family ?? image.name },
     memoryMiB: toMiB(memory),
     mac: image.mac?.toLowerCase(),
     hosts: names,
@@ -63,6 +70,13 @@ function toImage(
     limits: { bootMs: toMs(limits.boot), jobMs: toMs(limits.job), idleMs: toMs(limits.idle) },
   };
 }
+
+const toBox = (box: NonNullable<ImageEntry["box"]>, image: string, folder: string): Box => ({
+  ...box,
+  name: box.name ?? `mayfly/${image}`,
+  file: box.file === undefined ? undefined : resolve(folder, box.file),
+  sha256: box.sha256?.toLowerCase(),
+});
 
 const toRepository = (repository: RepositoryEntry, hosts: readonly Host[]): Repository => ({
   ...repository,

@@ -6,7 +6,11 @@ import type { Path } from "./source.ts";
 
 /** What is wrong with a host in the company of the rest. */
 export function hostFindings({ value: host, path }: Entry<HostEntry>, { guests }: Entries): Finding[] {
-  return [...commandFindings(host, path), ...addressFindings(host, path, guests)];
+  return [
+    ...commandFindings(host, path),
+    ...placeFindings(host, path),
+    ...addressFindings(host, path, guests),
+  ];
 }
 
 function commandFindings(host: Right<HostEntry>, path: Path): Finding[] {
@@ -18,10 +22,17 @@ function commandFindings(host: Right<HostEntry>, path: Path): Finding[] {
       ],
     ];
   }
-  if (host.driver === "vagrant" && "command" in host) {
+  if (host.driver !== "fake" && "command" in host) {
     return [[[...path, "command"], `${nameOf(path)}.command is for the driver fake only; take it away.`]];
   }
   return [];
+}
+
+function placeFindings(host: Right<HostEntry>, path: Path): Finding[] {
+  if (host.driver === "openstack" || !("openstack" in host)) return [];
+  return [
+    [[...path, "openstack"], `${nameOf(path)}.openstack is for the driver openstack only; take it away.`],
+  ];
 }
 
 /** The host's own address of the guest listener, or the one for all. */
@@ -38,7 +49,7 @@ function urlFindings(url: string | undefined, path: Path, { driver, name }: Righ
     const sentence = `${nameOf(path)} must begin with https://: a guest trusts nothing else. Mayfly makes the certificate itself.`;
     return [[path, sentence]];
   }
-  if (driver === "vagrant" && /^https:\/\/(?:127\.|localhost\b|0\.0\.0\.0|\[::1?\])/.test(url)) {
+  if (driver !== "fake" && /^https:\/\/(?:127\.|localhost\b|0\.0\.0\.0|\[::1?\])/.test(url)) {
     const sentence = `${nameOf(path)} is ${url}, which inside a VM of ${name ?? "a host"} is the VM itself. Give the address of this machine on the VMs' network.`;
     return [[path, sentence]];
   }

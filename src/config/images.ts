@@ -19,6 +19,7 @@ export function imageFindings(
   return [
     ...labelFindings(image, path),
     ...boxFindings(image, path, folder),
+    ...originFindings(image, path, entries),
     ...macFindings(image, path, entries),
     ...(value.hosts ?? []).flatMap((name, index) =>
       unknownName([...path, "hosts", index], name, entries.names.hosts, "host"),
@@ -62,6 +63,28 @@ function boxFindings({ box, title }: Named, path: Path, folder: string): Finding
   }
   return findings;
 }
+
+/** NB: a host whose driver is not known to be right has a fault of its own. */
+function originFindings(image: Named, path: Path, { hosts, names }: Entries): Finding[] {
+  const wanted = image.hosts ?? names.hosts;
+  const drivers = hosts.flatMap(({ value: { name, driver } }) =>
+    name !== undefined && wanted.includes(name) ? [{ name, driver }] : [],
+  );
+  const boxless = drivers.find(({ driver }) => driver === "vagrant" || driver === "fake");
+  const clouds = drivers.filter(({ driver }) => driver === "openstack");
+  const findings: Finding[] = [];
+  if (boxless && !("box" in image)) findings.push([path, noOrigin(image.title, "box", boxless.name)]);
+  if (clouds[0] && !("cloudImage" in image))
+    findings.push([path, noOrigin(image.title, "cloudImage", clouds[0].name)]);
+  if ("cloudImage" in image && drivers.length === wanted.length && clouds.length === 0) {
+    const sentence = `The image ${image.title} has a cloudImage, and none of its hosts has the driver openstack. Take it away, or add such a host.`;
+    findings.push([[...path, "cloudImage"], sentence]);
+  }
+  return findings;
+}
+
+const noOrigin = (title: string, key: "box" | "cloudImage", host: string): string =>
+  `The image ${title} may run on ${host}, and has no ${key} for it. Give it one, or name other hosts under its "hosts".`;
 
 function macFindings({ mac, machines, title }: Named, path: Path, { images }: Entries): Finding[] {
   if (mac === undefined) return [];

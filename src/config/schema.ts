@@ -40,12 +40,53 @@ export const oneOf = <const T extends readonly [string, ...string[]]>(words: T) 
 export const yesNo = z.boolean({ error: "must be true or false" });
 export const map = "must be a mapping of keys to values";
 
+const cloudName = text(/^[^\s,][^\n,]{0,254}$/, "must be a name or an id");
+
+const openstack = z.strictObject(
+  {
+    cloud: text(/^[\w.-]{1,64}$/, "must be the name of a cloud in clouds.yaml")
+      .optional()
+      .describe("The cloud's name in clouds.yaml. Left out: what OS_CLOUD says, or the other OS_ variables."),
+    network: cloudName
+      .optional()
+      .describe("Network of the VMs, by name or id. Left out: the only one that the project has."),
+    securityGroups: list(cloudName, "must be a list of security groups")
+      .optional()
+      .describe("Security groups of the VMs, by name or id. Left out: the project's `default`."),
+    availabilityZone: cloudName.optional().describe("Left out: the cloud chooses."),
+    floatingNetwork: cloudName
+      .optional()
+      .describe(
+        "Gives each VM a floating IP of this network. Left out: none; nobody has to reach a VM from outside.",
+      ),
+    configDrive: yesNo
+      .default(true)
+      .describe("The seed comes on a disk. `false`: the guest asks the cloud's metadata service for it."),
+    volume: z
+      .strictObject(
+        {
+          size: size.describe("At least what the cloud image needs."),
+          type: cloudName.optional().describe("The volume's type. Left out: the cloud's default."),
+        },
+        { error: map },
+      )
+      .optional()
+      .describe("Boots each VM from a new volume of this size. Left out: from the cloud image itself."),
+    imageOwner: text(/^[\w-]{1,64}$/, "must be the id of a project")
+      .optional()
+      .describe("Project that owns the cloud images, by id. Left out: the own one."),
+  },
+  { error: map },
+);
+
 const host = z.strictObject(
   {
     name: hostName.describe("Your name for this host."),
-    driver: oneOf(["vagrant", "fake"])
+    driver: oneOf(["vagrant", "openstack", "fake"])
       .default("vagrant")
-      .describe("What makes the VMs. `fake` runs a program instead, for trying Mayfly out."),
+      .describe(
+        "What makes the VMs. With `openstack` the host is a project on a cloud. `fake` runs a program instead, for trying Mayfly out.",
+      ),
     provider: oneOf(["libvirt", "virtualbox", "vmware_desktop", "parallels", "qemu"])
       .default("libvirt")
       .describe("Vagrant's provider."),
@@ -62,6 +103,7 @@ const host = z.strictObject(
     guestUrl: url
       .optional()
       .describe("Where VMs on this host reach the guest listener. Left out: guests.url."),
+    openstack: openstack.optional().describe("Driver `openstack` only: where in the cloud."),
     command: list(
       z.string({ error: "must be text" }).min(1, { error: "must not be empty" }),
       "must be a list: the program and its arguments",
@@ -105,11 +147,27 @@ const image = z.strictObject(
     labels: list(label, "must be a list of labels")
       .max(100, { error: "must have at most 100 labels" })
       .describe("What a job may ask for in runs-on. At least one that no other runner of yours has."),
-    box,
+    box: box.optional().describe("What its VMs are made from on hosts with Vagrant."),
+    cloudImage: z
+      .strictObject(
+        {
+          family: imageName
+            .optional()
+            .describe(
+              "The cloud image with the tag `mayfly:<family>:current` is used. Left out: the image's own name.",
+            ),
+          flavor: cloudName
+            .optional()
+            .describe("By name or id. Left out: the smallest that has the `cpus` and the `memory`."),
+        },
+        { error: map },
+      )
+      .optional()
+      .describe("What its VMs are made from on hosts with OpenStack."),
     prepared: yesNo
       .default(false)
       .describe(
-        "The box holds the guest program and the runner. If not, both are installed at each boot, which is slow.",
+        "The box holds the guest program and the runner. If not, both are installed at each boot, which is slow. A cloud image always holds them.",
       ),
     cpus: whole(1, 256).default(2),
     memory: size.default("4 GiB"),

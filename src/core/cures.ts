@@ -40,7 +40,9 @@ function cureOfLabels(job: Job, catalogue: Catalogue): string[] {
 function cureOf(blocked: Blocked): string {
   switch (blocked.why) {
     case "hosts-full":
-      return "It gets the next machine for which there is room; mayfly ps shows what is there. More room: machines, cpus and memory of the hosts in mayfly.yml.";
+      return "It gets the next machine for which there is room; mayfly ps shows what is there. More room: machines, cpus and memory of the hosts in mayfly.yml, and on a cloud the project's quota.";
+    case "hosts-refuse":
+      return "Nothing has to be done: it is tried again by itself, and costs the job no try. If it lasts: mayfly check says what the quota has left.";
     case "hosts-drained":
       return `Somebody took ${blocked.hosts.length === 1 ? "the host" : "the hosts"} out of service. Put it back: mayfly drain ${blocked.hosts[0]} --off`;
     case "hosts-unreachable":

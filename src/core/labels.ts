@@ -1,4 +1,4 @@
-import type { Catalogue, Image, RepoName, Repository } from "./types.ts";
+import type { Catalogue, Host, Image, RepoName, Repository } from "./types.ts";
 
 /**
  * Which image a job's labels lead to, or why none. `nearest`: the label of ours that was perhaps meant. `isMeant`: it asks for a label of
@@ -73,6 +73,10 @@ export const imagesOf = (repository: Repository, catalogue: Catalogue): Image[] 
     const image = catalogue.images.find((one) => one.name === name);
     return image ? withLabels(image, repository.labels?.[name] ?? []) : [];
   });
+
+/** The images that may run on a host. */
+export const imagesOn = ({ name }: Pick<Host, "name">, { images }: Pick<Catalogue, "images">): Image[] =>
+  images.filter(({ hosts }) => hosts.includes(name));
 
 /** NB: the operator may have given the image more labels since the repository's were saved, also the same ones. */
 function withLabels(image: Image, added: readonly string[]): Image {

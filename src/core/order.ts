@@ -81,12 +81,12 @@ function orderOne(wish: Wish, world: World, room: Room, draft: Draft): void {
   const host = findRoom(room, repository, image);
   if (isBlocked(host)) {
     wish.stuck = host;
-    if (host.why === "backoff") draft.isDue(host.until);
+    if ("until" in host && host.until !== undefined) draft.isDue(host.until);
     return;
   }
   const place = { repo: repository.name, image: image.name, host: host.name };
   const fact = { machine: world.newName(image.name), ...place, forJob: wish.forJobs[wish.made] };
   draft.facts.push({ kind: "machine-created", at: world.now, ...fact });
-  take(room, place);
+  take(room, { ...place, createdAt: world.now });
   wish.made += 1;
 }

@@ -149,8 +149,9 @@ function askAbout(machine: Machine, { catalogue }: World, draft: Draft): void {
 
 /** NB: a retired machine takes room until its VM is gone for certain, and a stranger takes room before it has a row. */
 function roomOf(world: World, members: readonly Member[]): Room {
-  const { state, catalogue, patience, now, reachable } = world;
-  const room = { state, catalogue, patience, now, reachable, taken: nothingTaken(), searches: new Map() };
+  const { state, catalogue, patience, now, reachable, hostRoom } = world;
+  const taken = nothingTaken();
+  const room = { state, catalogue, patience, now, reachable, hostRoom, taken, searches: new Map() };
   for (const { machine, belief } of members) {
     if (!machine.retired || belief.vm !== "none" || !isGone(machine)) take(room, machine);
   }

@@ -1,11 +1,26 @@
 import { ALL, poolKey, type State } from "./facts.ts";
 import { admissionOf } from "./forks.ts";
 import { type Match, matchLabels } from "./labels.ts";
-import type { Catalogue, Host, Image, Job, Machine, Patience, Pool, RepoName, Repository } from "./types.ts";
+import type {
+  Capacity,
+  Catalogue,
+  Host,
+  HostRoom,
+  Image,
+  Job,
+  Machine,
+  Patience,
+  Pool,
+  RepoName,
+  Repository,
+} from "./types.ts";
 
 /** Why no machine can be ordered for a pool just now. */
 export type Blocked =
-  | { why: "hosts-full"; hosts: readonly string[] }
+  /** `isByQuota`: the operator's own limits would let more in. `until`: one of them has refused, and is asked again then. */
+  | { why: "hosts-full"; hosts: readonly string[]; isByQuota?: true | undefined; until?: number | undefined }
+  /** They had no room for the last order, and this is what one of them said. */
+  | { why: "hosts-refuse"; hosts: readonly string[]; text: string; until: number }
   | { why: "hosts-drained"; hosts: readonly string[] }
   | { why: "hosts-unreachable"; hosts: readonly string[] }
   | { why: "image-limit"; limit: number }
@@ -24,26 +39,34 @@ export type Room = {
   now: number;
   /** Hosts whose driver could be asked at the last look. */
   reachable: ReadonlySet<string>;
+  hostRoom: ReadonlyMap<string, HostRoom>;
   taken: Taken;
   /** By image. */
   searches: Map<string, Search>;
 };
 
 /** Hosts that an image may still be tried on, in its order, and what to say when none is left. */
-export type Search = { left: Host[]; blocked: Blocked };
+export type Search = { left: Host[]; blocked: () => Blocked };
 
 /** What the machines take whose VM may exist. */
 export type Taken = {
   ofImage: Map<string, number>;
   ofRepository: Map<RepoName, number>;
   onHost: Map<string, Load>;
+  /** When the newest of them was ordered. */
+  newestOnHost: Map<string, number>;
 };
 
 export type Load = { machines: number; cpus: number; memoryMiB: number };
 
 const NO_LOAD: Load = { machines: 0, cpus: 0, memoryMiB: 0 };
 
-export const nothingTaken = (): Taken => ({ ofImage: new Map(), ofRepository: new Map(), onHost: new Map() });
+export const nothingTaken = (): Taken => ({
+  ofImage: new Map(),
+  ofRepository: new Map(),
+  onHost: new Map(),
+  newestOnHost: new Map(),
+});
 
 /** One more machine stands. NB: one whose image left the catalogue takes a place, but its size is not known any more. */
 export function take({ taken, catalogue }: Pick<Room, "taken" | "catalogue">, machine: Place): void {
@@ -56,9 +79,13 @@ export function take({ taken, catalogue }: Pick<Room, "taken" | "catalogue">, ma
     cpus: load.cpus + (image?.cpus ?? 0),
     memoryMiB: load.memoryMiB + (image?.memoryMiB ?? 0),
   });
+  taken.newestOnHost.set(
+    machine.host,
+    Math.max(taken.newestOnHost.get(machine.host) ?? 0, machine.createdAt),
+  );
 }
 
-export type Place = Pick<Machine, "repo" | "image" | "host">;
+export type Place = Pick<Machine, "repo" | "image" | "host" | "createdAt">;
 
 /** Finds a host for one more machine of the pool, or says why there is none. */
 export function findRoom(room: Room, repository: Repository, image: Image): Host | Blocked {
@@ -81,27 +108,51 @@ function findHost(room: Room, image: Image): Host | Blocked {
   const search = room.searches.get(image.name) ?? newSearch(room, image);
   room.searches.set(image.name, search);
   while (search.left[0] && !hasRoom(room, search.left[0], image)) search.left.shift();
-  return search.left[0] ?? search.blocked;
+  return search.left[0] ?? search.blocked();
 }
 
 function newSearch(room: Room, image: Image): Search {
   const hosts = image.hosts.flatMap((name) => room.catalogue.hosts.find((host) => host.name === name) ?? []);
   const open = hosts.filter(({ name }) => !room.state.drained.has(name));
-  if (open.length === 0) return { left: [], blocked: { why: "hosts-drained", hosts: image.hosts } };
+  if (open.length === 0) return { left: [], blocked: () => ({ why: "hosts-drained", hosts: image.hosts }) };
   const left = open.filter(({ name }) => room.reachable.has(name));
   if (left.length === 0)
-    return { left, blocked: { why: "hosts-unreachable", hosts: open.map(({ name }) => name) } };
-  return { left, blocked: { why: "hosts-full", hosts: left.map(({ name }) => name) } };
+    return { left, blocked: () => ({ why: "hosts-unreachable", hosts: open.map(({ name }) => name) }) };
+  return { left: [...left], blocked: () => fullOf(left, room, image) };
 }
 
-function hasRoom(room: Room, host: Host, image: Image): boolean {
-  const here = room.taken.onHost.get(host.name) ?? NO_LOAD;
-  if (here.machines >= host.machines) return false;
-  return (
-    here.cpus + image.cpus <= (host.cpus ?? Number.POSITIVE_INFINITY) &&
-    here.memoryMiB + image.memoryMiB <= (host.memoryMiB ?? Number.POSITIVE_INFINITY)
-  );
+/** What to say when none of them has room. */
+function fullOf(open: readonly Host[], room: Room, image: Image): Blocked {
+  const hosts = open.map(({ name }) => name);
+  const refusals = hosts.flatMap((name) => refusalOf(name, room) ?? []);
+  const [first] = refusals.toSorted((a, b) => a.until - b.until);
+  if (first && refusals.length === open.length)
+    return { why: "hosts-refuse", hosts, text: first.text, until: first.until };
+  const isByQuota = open.some((host) => fits(loadOf(host, room), host, image)) || undefined;
+  return { why: "hosts-full", hosts, isByQuota, until: first?.until };
 }
+
+const refusalOf = (host: string, { hostRoom, now }: Room) => {
+  const refusal = hostRoom.get(host)?.refusal;
+  return refusal && refusal.until > now ? refusal : undefined;
+};
+
+/** NB: after a refusal one machine shows whether there is room again, before others follow. */
+function hasRoom(room: Room, host: Host, image: Image): boolean {
+  const here = loadOf(host, room);
+  const { capacity = {}, refusal } = room.hostRoom.get(host.name) ?? {};
+  const newestAt = room.taken.newestOnHost.get(host.name) ?? 0;
+  if (refusal && (refusal.until > room.now || newestAt > refusal.at)) return false;
+  return fits(here, host, image) && fits(here, capacity, image);
+}
+
+const loadOf = ({ name }: Host, { taken }: Room): Load => taken.onHost.get(name) ?? NO_LOAD;
+
+/** NB: what is not said has no limit. */
+const fits = (here: Load, most: Capacity, { cpus, memoryMiB }: Image): boolean =>
+  here.machines < (most.machines ?? Number.POSITIVE_INFINITY) &&
+  here.cpus + cpus <= (most.cpus ?? Number.POSITIVE_INFINITY) &&
+  here.memoryMiB + memoryMiB <= (most.memoryMiB ?? Number.POSITIVE_INFINITY);
 
 /** Failed machines in a row make their pool wait, longer each time. */
 function backoffUntil(room: Room, pool: Pool): { until: number; failures: number } | undefined {

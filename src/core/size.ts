@@ -75,6 +75,7 @@ const wantsRunners = ({ waiting, supply }: Sized): boolean => waiting.length > 0
 function isInTheWay(machine: Machine, { pool: { repository, image }, blocked }: Stuck): boolean {
   switch (blocked.why) {
     case "hosts-full":
+    case "hosts-refuse":
       return blocked.hosts.includes(machine.host);
     case "image-limit":
       return machine.image === image.name;

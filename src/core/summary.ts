@@ -6,7 +6,7 @@ import { block, cell, clock, code, link } from "./markdown.ts";
 import { stagesOf } from "./stages.ts";
 import type { Kept, Story } from "./story.ts";
 import { isMachineFault, type TitleContext, wasGivenUp, wasStopped } from "./title.ts";
-import type { Box, Failure, Job, Machine, MachineName } from "./types.ts";
+import type { Box, Failure, Host, Image, Job, Machine, MachineName } from "./types.ts";
 import { forkWords, HELD_WORDS, mismatchWords, placeWords, WHY_WORDS } from "./words.ts";
 
 export type SummaryContext = TitleContext & {
@@ -119,10 +119,11 @@ function stageTable(job: Job, machine: Machine | undefined): string {
 function placeTable(machine: Machine | undefined, { catalogue, publicUrl }: SummaryContext): string {
   if (!machine) return "";
   const image = catalogue.images.find(({ name }) => name === machine.image);
+  const host = catalogue.hosts.find(({ name }) => name === machine.host);
   const rows = [
     ["Machine", linkTo(publicUrl, machinePath(machine.name), cell(machine.name))],
     ["Host", cell(machine.host)],
-    ["Image", `${cell(machine.image)}${image ? boxWords(image.box) : ""}`],
+    ["Image", `${cell(machine.image)}${image ? originWords(image, host) : ""}`],
     ...(machine.runnerVersion === undefined ? [] : [["Runner", cell(machine.runnerVersion)]]),
   ];
   const lines = rows.map(([what, value]) => `| ${what} | ${value} |`);
@@ -130,6 +131,11 @@ function placeTable(machine: Machine | undefined, { catalogue, publicUrl }: Summ
 }
 
 const DIGEST_CHARACTERS = 12;
+
+function originWords({ box, cloudImage }: Image, host: Host | undefined): string {
+  if (host?.driver === "openstack") return cloudImage ? `, cloud image ${cell(cloudImage.family)}` : "";
+  return box ? boxWords(box) : "";
+}
 
 /** NB: the path of a box's file is the operator's affair, and tells nothing of what is in it. */
 function boxWords({ name, version, file, sha256 }: Box): string {

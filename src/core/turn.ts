@@ -87,7 +87,7 @@ function follow(machine: Machine, belief: Belief, context: TurnContext): Turn {
     case "finish":
       return retire(machine, outcomeOf(machine), context);
     case "die":
-      return retire(machine, belief.vm === "broken" ? "boot-failed" : "vm-died", context);
+      return retire(machine, whyDead(belief, seen), context);
     case "stale":
       return { effect: { do: "deregister", machine: machine.name } };
     case "hold":
@@ -117,6 +117,9 @@ function follow(machine: Machine, belief: Belief, context: TurnContext): Turn {
       return {};
   }
 }
+
+const whyDead = ({ vm }: Belief, { isNoRoom }: Seen): Why =>
+  vm !== "broken" ? "vm-died" : isNoRoom ? "no-room" : "boot-failed";
 
 /** NB: a runner that registers itself is not listed before that; so long it is merely late. */
 function drop(machine: Machine, context: TurnContext): Turn {

@@ -29,6 +29,7 @@ export type Why =
   | "drained" // its host is being emptied, and it had no work yet
   | "uninstalled" // its repository has removed or suspended the App, and it had no work yet
   | "fork" // GitHub gave it a fork's job that may not run here
+  | "no-room" // its host had no room for it after all
   | "lost" // ordered, and never seen
   | "boot-failed" // the driver could not make the VM
   | "boot-timeout" // the guest has not called in time
@@ -167,6 +168,8 @@ export type Seen = {
   vm: VmState;
   /** The driver's own words for a VM that is broken. */
   vmText?: string | undefined;
+  /** It is broken since its host had no room for it. */
+  isNoRoom?: boolean | undefined;
   /** When the answer was asked for. None: never asked since the start of the process. */
   vmAskedAt?: number | undefined;
   /** When the first of the lists was asked for that all lack it, up to now. None: the last list has it. */
@@ -204,7 +207,7 @@ export type Provider = "libvirt" | "virtualbox" | "vmware_desktop" | "parallels"
 
 export type Host = {
   name: string;
-  driver: "vagrant" | "fake";
+  driver: "vagrant" | "openstack" | "fake";
   provider: Provider;
   /** Hypervisor to use under the provider: `kvm` or `qemu` (software, slow). Only libvirt asks. */
   hypervisor: "kvm" | "qemu";
@@ -218,9 +221,43 @@ export type Host = {
   memoryMiB?: number | undefined;
   /** Where this host's VMs reach the guest listener: https, as seen from inside a VM. */
   guestUrl: string;
+  /** Driver `openstack` only: where in the cloud. */
+  openstack?: CloudPlace | undefined;
   /** Driver `fake` only: the program, with its arguments, that stands in for a VM. */
   command?: readonly string[] | undefined;
 };
+
+/** Where in an OpenStack cloud VMs are made. How to sign in there is in clouds.yaml or the environment, never here. */
+export type CloudPlace = {
+  /** Its name in clouds.yaml. None: OS_CLOUD says it, or the other OS_ variables. */
+  cloud?: string | undefined;
+  /** Name or id. None: the only one that the project has. */
+  network?: string | undefined;
+  /** Names or ids. Empty: the project's `default`. */
+  securityGroups: readonly string[];
+  availabilityZone?: string | undefined;
+  /** Each VM gets an address of this network, by name or id. None: VMs need none, since nobody calls them. */
+  floatingNetwork?: string | undefined;
+  /** The seed comes on a disk. If not, the guest asks the cloud's metadata service for it. */
+  configDrive: boolean;
+  /** Boot from a volume of this size, made with the VM. None: from the image itself. */
+  volume?: { sizeGiB: number; type?: string | undefined } | undefined;
+  /** Id of the project that owns the cloud images. None: the own one. */
+  imageOwner?: string | undefined;
+};
+
+/** What a host has room for by a limit that is not the operator's, such as a cloud's quota: the most that our machines may take in all. */
+export type Capacity = {
+  machines?: number | undefined;
+  cpus?: number | undefined;
+  memoryMiB?: number | undefined;
+};
+
+/** A host had no room for an order, in its own words, and is not tried again before then. */
+export type Refusal = { at: number; until: number; text: string };
+
+/** What is known of a host's room besides what the catalogue says. */
+export type HostRoom = { capacity?: Capacity | undefined; refusal?: Refusal | undefined };
 
 /** A box by name (from a catalogue) or from a file; a file's digest is checked before each first use. */
 export type Box = {
@@ -230,6 +267,12 @@ export type Box = {
   sha256?: string | undefined;
 };
 
+/**
+ * An image of a cloud: the one that has the tag `mayfly:<family>:current`. NB: never by name, since several may bear the same.
+ * `flavor`: name or id. None: the smallest one that has what the image asks for.
+ */
+export type CloudImage = { family: string; flavor?: string | undefined };
+
 /** An entry of the operator's catalogue. */
 export type Image = {
   name: string;
@@ -237,8 +280,11 @@ export type Image = {
   arch: "x64" | "arm64";
   /** What a runner of this image answers to, and is registered with: exactly these. */
   labels: readonly string[];
-  box: Box;
-  /** The box holds the guest program and the runner. If not, both are installed at each boot, over SSH. */
+  /** What hosts with Vagrant make its VMs from. */
+  box?: Box | undefined;
+  /** What hosts with OpenStack make its VMs from. */
+  cloudImage?: CloudImage | undefined;
+  /** The box, or the cloud image, holds the guest program and the runner. If not, both are installed at each boot, over SSH. */
   prepared: boolean;
   cpus: number;
   memoryMiB: number;

@@ -14,6 +14,7 @@ export const WHY_WORDS: Record<Why, string> = {
   drained: "Its host is being emptied.",
   uninstalled: "Its repository has removed the App, or suspended it.",
   fork: "GitHub gave its runner to a fork's job that may not run here, so its VM was ended.",
+  "no-room": "Its host had no room for the VM after all.",
   lost: "The VM was ordered, and never appeared on its host.",
   "boot-failed": "The VM could not be made.",
   "boot-timeout": "The VM did not finish booting in time: its guest program never called.",
@@ -31,7 +32,9 @@ export const WHY_WORDS: Record<Why, string> = {
 export function blockedWords(blocked: Blocked, now: number): string {
   switch (blocked.why) {
     case "hosts-full":
-      return `${list(blocked.hosts)} ${isOrAre(blocked.hosts)} full`;
+      return `${list(blocked.hosts)} ${isOrAre(blocked.hosts)} full${blocked.isByQuota ? " by quota" : ""}`;
+    case "hosts-refuse":
+      return `${list(blocked.hosts)} ${blocked.hosts.length === 1 ? "has" : "have"} no room (${blocked.text}), next try in ${secondsUntil(blocked.until, now)} s`;
     case "hosts-drained":
       return `${list(blocked.hosts)} ${isOrAre(blocked.hosts)} drained`;
     case "hosts-unreachable":
@@ -46,11 +49,13 @@ export function blockedWords(blocked: Blocked, now: number): string {
       if (blocked.repo === ALL) return "all orders are paused";
       return `${blocked.repo} is paused${blocked.by === "settings" ? " by its settings" : ""}`;
     case "backoff":
-      return `${blocked.failures === 1 ? "the last machine" : `the last ${blocked.failures} machines`} failed, next try in ${Math.max(1, Math.ceil((blocked.until - now) / 1000))} s`;
+      return `${blocked.failures === 1 ? "the last machine" : `the last ${blocked.failures} machines`} failed, next try in ${secondsUntil(blocked.until, now)} s`;
     case "probe":
       return `the last ${blocked.failures} machines failed, so one is tried at a time`;
   }
 }
+
+const secondsUntil = (at: number, now: number): number => Math.max(1, Math.ceil((at - now) / 1000));
 
 const isOrAre = (hosts: readonly string[]): string => (hosts.length === 1 ? "is" : "are");
 

@@ -4,6 +4,7 @@ import { LATE_EVENT_MS } from "./patience.ts";
 import type { Story } from "./story.ts";
 import type {
   Catalogue,
+  HostRoom,
   Job,
   Machine,
   MachineName,
@@ -26,6 +27,8 @@ export type World = {
   strangers: readonly Stranger[];
   /** Hosts that could be asked at the last look. */
   reachable: ReadonlySet<string>;
+  /** By host: the room that it has besides what the catalogue says. */
+  hostRoom: ReadonlyMap<string, HostRoom>;
   /** Makes a fresh name for a machine of the image. */
   newName: (image: string) => MachineName;
 };

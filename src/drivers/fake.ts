@@ -75,7 +75,7 @@ async function setAside(home: string): Promise<void> {
 /** NB: synchronous, so that no destroy of the same process comes between its steps. */
 function launch({ name, host, image, seed }: StartOrder, home: string, { log, ring }: DriverParts): void {
   if (!host.command?.[0]) throw new SetupError(noCommand(host.name));
-  const { bootMs, hang, dieMs, leaveMs, fail } = readKnobs(image.box.name);
+  const { bootMs, hang, dieMs, leaveMs, fail } = readKnobs(image.box?.name ?? "");
   mkdirSync(home, { mode: 0o700 });
   writeFileSync(join(home, LEAVE_MS), String(leaveMs));
   writeFileSync(seedOf(home), JSON.stringify(seed), { mode: 0o600 });

@@ -1,10 +1,12 @@
 import type { Logger } from "pino";
-import type { Host } from "../core/types.ts";
+import type { Host, Image } from "../core/types.ts";
 import type { Clock, Ring } from "../ports.ts";
 
 /** What each driver is made from: one driver object per host of the catalogue. */
 export type DriverParts = {
   host: Host;
+  /** Those of the catalogue that may run on it. */
+  images: readonly Image[];
   /** The controller's name: all VMs of ours begin with it. See: core/name.ts. */
   controller: string;
   /** Where the driver keeps what it knows of this host's machines. It outlives the process; no other host's driver uses it. */

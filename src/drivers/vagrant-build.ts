@@ -1,7 +1,7 @@
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Host } from "../core/types.ts";
-import type { Clock, StartOrder } from "../ports.ts";
+import { type Clock, SetupError, type StartOrder } from "../ports.ts";
 import { readTail } from "./files.ts";
 import { slots } from "./slots.ts";
 import type { Boxes } from "./vagrant-box.ts";
@@ -89,7 +89,9 @@ async function prepare(
   signal: AbortSignal,
 ): Promise<string> {
   const { hypervisor, host } = parts;
-  const ready = await parts.boxes.ready(order.image.box, { signal, log: folder.log });
+  const { box: asked } = order.image;
+  if (!asked) throw new SetupError(`The image ${order.image.name} has no box, which ${host.name} needs.`);
+  const ready = await parts.boxes.ready(asked, { signal, log: folder.log });
   const box = { name: ready.name, version: ready.version };
   const bySsh = !order.image.prepared || !hypervisor.takesSeedDisk;
   const bootstrap = bySsh ? bootstrapOf(order, folder, parts) : undefined;

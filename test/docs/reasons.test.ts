@@ -15,7 +15,16 @@ const NOW = Date.parse("2026-11-27T12:00:00Z");
 
 /** Of each kind what is said in other words. */
 const REASONS: Readonly<Record<Blocked["why"], readonly Blocked[]>> = {
-  "hosts-full": [{ why: "hosts-full", hosts: ["lab1"] }],
+  "hosts-full": [
+    { why: "hosts-full", hosts: ["lab1"] },
+    { why: "hosts-full", hosts: ["stfc"], isByQuota: true },
+  ],
+  "hosts-refuse": [
+    {
+      ...{ why: "hosts-refuse", hosts: ["stfc"], until: NOW + 40_000 },
+      text: "Quota exceeded for cores: Requested 4, but already used 20 of 20 cores",
+    },
+  ],
   "hosts-drained": [{ why: "hosts-drained", hosts: ["lab1"] }],
   "hosts-unreachable": [{ why: "hosts-unreachable", hosts: ["lab1"] }],
   "image-limit": [2, 1].map((limit) => ({ why: "image-limit", limit })),

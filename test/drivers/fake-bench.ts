@@ -26,6 +26,7 @@ export async function openBench({ root, command }: FakeOptions): Promise<Bench &
   const host: Host = { ...HOST, command };
   const driver = fakeDriver({
     host,
+    images: [],
     controller: "test",
     folder: root,
     log: kept.log,
@@ -79,6 +80,7 @@ export function anOrder(name: string, host: Host, box: string): StartOrder {
   const token = `token-of-${name}`;
   return {
     name,
+    repo: "octo/spinw",
     host,
     image: { ...IMAGE, box: { name: box } },
     seed: { machine: name, url: host.guestUrl, ca: "", token, lifeSeconds: 600 },

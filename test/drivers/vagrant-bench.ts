@@ -50,10 +50,11 @@ export async function openBench(
   const kept = keptLog();
   const host = { ...HOST, ...parts.host };
   const { clock = systemClock } = parts;
-  const made = { host, controller: "test", folder, project: PROJECT, log: kept.log, ring: () => {}, clock };
-  const driver = vagrantDriver(made);
+  const place = { host, images: [], controller: "test", folder, project: PROJECT };
+  const driver = vagrantDriver({ ...place, log: kept.log, ring: () => {}, clock });
   const orderOf = (name: string, box: string, image?: Partial<Image>): StartOrder => ({
     name,
+    repo: "octo/spinw",
     host,
     image: { ...IMAGE, box: { name: `mayfly/${box}`, file: join(root, "stub.box") }, ...image },
     seed: { machine: name, url: host.guestUrl, ca: "", token: `token-of-${name}`, lifeSeconds: 600 },

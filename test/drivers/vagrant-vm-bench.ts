@@ -46,13 +46,14 @@ export async function openBench(options: VmOptions): Promise<VmBench> {
   const folder = join(root, "host");
   const project = options.project ?? join(import.meta.dirname, "../..");
   const host = { ...HOST, guestUrl };
-  const more = { log: keptLog().log, ring: () => {}, clock: systemClock };
+  const more = { images: [], log: keptLog().log, ring: () => {}, clock: systemClock };
   const driver = vagrantDriver({ host, controller, folder, project, runnerMirror, ...more });
   return {
     driver,
     folder,
     order: (name) => ({
       name,
+      repo: "octo/spinw",
       host,
       image: { ...IMAGE, ...options.image },
       seed: { machine: name, url: guestUrl, ca: options.ca, token: `token-of-${name}`, lifeSeconds: 1800 },

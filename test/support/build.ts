@@ -7,6 +7,7 @@ import type { Story } from "../../src/core/story.ts";
 import type {
   Catalogue,
   Host,
+  HostRoom,
   Image,
   Job,
   JobSeen,
@@ -207,6 +208,7 @@ export type WorldParts = {
   withoutAccess?: string[];
   strangers?: Stranger[];
   reachable?: string[];
+  hostRoom?: Record<string, HostRoom>;
   now?: number;
   since?: number;
 };
@@ -233,6 +235,7 @@ export function aWorld(parts: WorldParts = {}): World {
     seen: ({ name }) => aSeen(parts.seen?.[name] ?? {}),
     strangers: parts.strangers ?? [],
     reachable: new Set(parts.reachable ?? catalogue.hosts.map(({ name }) => name)),
+    hostRoom: new Map(Object.entries(parts.hostRoom ?? {})),
     newName: (image) => {
       made += 1;
       return `mayfly-lab-${image}-new${made}`;

@@ -1,0 +1,103 @@
+import type { Logger } from "pino";
+import { withLimit } from "./clock.ts";
+import type { Capacity, HostRoom, Machine, Refusal, Seen } from "./core/types.ts";
+import type { Clock, Driver, Ring } from "./ports.ts";
+
+export type HostRoomParts = {
+  drivers: ReadonlyMap<string, Driver>;
+  clock: Clock;
+  ring: Ring;
+  log: Logger;
+};
+
+/**
+ * What the hosts have room for besides what the catalogue says. In memory only: after a restart a host that had refused is asked once
+ * more, and refuses again.
+ */
+export type HostRooms = {
+  of: () => ReadonlyMap<string, HostRoom>;
+  /** Asks each host that is due what it has room for, in the background. Answers when the next one will be. */
+  ask: () => number;
+  /** A host had no room for a machine. `retryAt`: it is not to be asked before then, if it said so. */
+  noteRefusal: (host: string, text: string, retryAt?: number) => void;
+  /** What a host's list says of a machine: that it had no room for it, or that it has room again. */
+  noteSeen: (
+    machine: Pick<Machine, "host" | "createdAt">,
+    seen: Pick<Seen, "vm" | "vmText" | "isNoRoom">,
+  ) => void;
+};
+
+const CAPACITY_MS = 60_000;
+const CAPACITY_LIMIT_MS = 30_000;
+/** After a refusal a host gets no order this long, and twice as long after each further one, */
+const REST_MS = 15_000;
+/** up to this. */
+const REST_MAX_MS = 5 * 60_000;
+/** Of what a host says so much is shown. */
+const LONGEST_TEXT = 160;
+
+export function hostRooms({ drivers, clock, ring, log }: HostRoomParts): HostRooms {
+  const capacities = new Map<string, Capacity>();
+  const refusals = new Map<string, Refusal & { times: number }>();
+  const askedAt = new Map<string, number>();
+  const asking = new Set<string>();
+
+  async function askOne(host: string, capacity: NonNullable<Driver["capacity"]>): Promise<void> {
+    asking.add(host);
+    askedAt.set(host, clock.now());
+    try {
+      capacities.set(host, await withLimit(clock, CAPACITY_LIMIT_MS, capacity));
+    } catch (error) {
+      // NB: what it said last may be wrong by now. Without it orders are tried, and the host refuses them if it must.
+      capacities.delete(host);
+      log.warn({ source: host, err: error }, "a host could not be asked what it has room for");
+    } finally {
+      asking.delete(host);
+      ring();
+    }
+  }
+
+  function noteRefusal(host: string, text: string, retryAt = 0): void {
+    const now = clock.now();
+    const before = refusals.get(host);
+    // NB: orders that were under way together are refused together, which is one refusal.
+    const times = before && before.until > now ? before.times : (before?.times ?? 0) + 1;
+    const restMs = Math.min(REST_MS * 2 ** (times - 1), REST_MAX_MS);
+    const until = Math.max(retryAt, before && before.until > now ? before.until : now + restMs);
+    refusals.set(host, { at: now, until, text: shorten(text), times });
+    log.info({ source: host, until, text: shorten(text) }, "a host has no room");
+    askedAt.delete(host);
+    ring();
+  }
+
+  return {
+    of: () => {
+      const hosts = new Set([...capacities.keys(), ...refusals.keys()]);
+      return new Map(
+        Array.from(hosts, (host) => [host, { capacity: capacities.get(host), refusal: refusals.get(host) }]),
+      );
+    },
+    ask: () => {
+      let next = Number.POSITIVE_INFINITY;
+      for (const [host, { capacity }] of drivers) {
+        if (!capacity || asking.has(host)) continue;
+        const at = (askedAt.get(host) ?? Number.NEGATIVE_INFINITY) + CAPACITY_MS;
+        if (at <= clock.now()) void askOne(host, capacity);
+        else next = Math.min(next, at);
+      }
+      return next;
+    },
+    noteRefusal,
+    noteSeen: ({ host, createdAt }, { vm, vmText, isNoRoom }) => {
+      const refusal = refusals.get(host);
+      const isNews = createdAt > (refusal?.at ?? Number.NEGATIVE_INFINITY);
+      if (vm === "broken" && isNoRoom && isNews) noteRefusal(host, vmText ?? "it gave no reason");
+      if (vm === "up" && refusal && isNews) refusals.delete(host);
+    },
+  };
+}
+
+const shorten = (text: string): string => {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length > LONGEST_TEXT ? `${line.slice(0, LONGEST_TEXT - 1)}…` : line;
+};
