@@ -18,12 +18,21 @@ export async function buildBox(
   flavour: "tiny" | "ssh" | "systemd",
   tell?: (text: string) => void,
 ): Promise<BuiltBox> {
-  const build = execa({ stderr: "pipe", lines: true })(join(import.meta.dirname, "build-box.sh"), [flavour]);
-  for await (const line of build.iterable({ from: "stderr" })) tell?.(line);
-  const { stdout } = await build;
-  const file = stdout.at(-1) ?? "";
+  const file = await build(flavour, tell);
   const sha256 = await digestOf(file);
   return { name: `mayfly/${flavour}`, version: versionOf(sha256), file, sha256 };
+}
+
+/** Builds the rig's image for OpenStack, or finds it built: the path of a raw file, good for Nova's libvirt driver. */
+export const buildCloudImage = (tell?: (text: string) => void): Promise<string> => build("cloud", tell);
+
+async function build(flavour: string, tell: ((text: string) => void) | undefined): Promise<string> {
+  const builder = execa({ stderr: "pipe", lines: true })(join(import.meta.dirname, "build-box.sh"), [
+    flavour,
+  ]);
+  for await (const line of builder.iterable({ from: "stderr" })) tell?.(line);
+  const { stdout } = await builder;
+  return stdout.at(-1) ?? "";
 }
 
 /** A copy of a box whose kernel panics: the initial system that would mount its disk is empty. Made anew in `folder`. */
