@@ -176,17 +176,28 @@ describe("an image that is to try itself", () => {
 
   test.each([0, 1])("does so, says how it went, and powers off: exit code %i", async (code) => {
     await writeFile(selfTest(), `#!/bin/bash\necho "self-test: done" >&2\nexit ${code}\n`, { mode: 0o755 });
-    life.vm.boot();
+    life.vm.boot({ MAYFLY_TESTED_SECONDS: "0" });
 
-    expect(await life.vm.ended()).toBe(code);
+    await life.vm.ended();
 
     expect(life.vm.console()).toContain("self-test: done");
+    expect(life.vm.console().includes("exit code 1")).toBe(code === 1);
     expect(await life.vm.powerOffs()).toBe(1);
     expect(await life.vm.commandLines()).not.toContain("curl");
   });
 
+  test("stays on for a while, so that its console can be read", async () => {
+    await writeFile(selfTest(), "#!/bin/bash\n", { mode: 0o755 });
+    const booted = performance.now();
+    life.vm.boot({ MAYFLY_TESTED_SECONDS: "1" });
+
+    await life.vm.ended();
+
+    expect(performance.now() - booted).toBeGreaterThan(1000);
+  });
+
   test("powers off although it holds no such program", async () => {
-    life.vm.boot();
+    life.vm.boot({ MAYFLY_TESTED_SECONDS: "0" });
 
     await life.vm.ended();
 
