@@ -1,5 +1,6 @@
 import type { MachineName, Os } from "../core/types.ts";
 import type { Seed, StartOrder } from "../ports.ts";
+import { seedText } from "./seed.ts";
 
 /** What vagrant/Vagrantfile reads: all that differs from VM to VM. It holds no secret. */
 export type VagrantOrder = {
@@ -49,12 +50,11 @@ export function vagrantOrder(
 }
 
 const SEED_DISK_BYTES = 64 * 1024;
-const SEED_MARK = "MAYFLYSEED1";
 
 /** The disk that a seed travels on. See guest/contract.md. */
 export function seedDisk(seed: Seed): Buffer {
   const disk = Buffer.alloc(SEED_DISK_BYTES);
-  const written = disk.write(`${SEED_MARK}\n${JSON.stringify(seed)}\n`);
+  const written = disk.write(seedText(seed));
   if (written === SEED_DISK_BYTES) throw new Error("the seed does not fit on its disk");
   return disk;
 }

@@ -1,0 +1,180 @@
+import type { Image } from "../../core/types.ts";
+import { type Clock, SetupError } from "../../ports.ts";
+import type { CloudServices } from "./cloud.ts";
+import type { GlanceImage } from "./glance.ts";
+import { currentOf, tagOf } from "./image-tags.ts";
+import type { Network } from "./neutron.ts";
+import type { Flavor } from "./nova.ts";
+import { recently } from "./recently.ts";
+
+/** What an order is made of, by what the catalogue says. Each throws `SetupError` with what to do. */
+export type Choices = {
+  image: (image: Image, signal: AbortSignal) => Promise<GlanceImage>;
+  flavor: (image: Image, cloudImage: GlanceImage, signal: AbortSignal) => Promise<Flavor>;
+  network: (signal: AbortSignal) => Promise<Network>;
+  floatingNetwork: (signal: AbortSignal) => Promise<Network>;
+  /** Ids of the security groups. */
+  securityGroups: (signal: AbortSignal) => Promise<string[]>;
+  /** What was chosen is looked up anew: it may be gone. */
+  forget: () => void;
+};
+
+/** Hundreds of machines may be ordered together; and an image that was promoted is to be used soon. */
+const KEEP_MS = 20_000;
+
+export function choices(cloud: CloudServices, clock: Clock): Choices {
+  const images = recently<GlanceImage>(clock, KEEP_MS);
+  const flavors = recently<Flavor[]>(clock, KEEP_MS);
+  const networks = recently<Network>(clock, KEEP_MS);
+  const groups = recently<string[]>(clock, KEEP_MS);
+  const { place } = cloud;
+
+  return {
+    image: (image, signal) => {
+      const family = familyOf(image);
+      return images.get(family, () => currentImage(family, cloud, signal));
+    },
+    flavor: async (image, cloudImage, signal) => {
+      const all = await flavors.get("", () => cloud.nova.flavors(signal));
+      return chooseFlavor(image, cloudImage, { all, volumeGiB: place.volume?.sizeGiB });
+    },
+    network: (signal) => networks.get("inside", () => findNetwork(place.network, cloud, signal)),
+    floatingNetwork: (signal) =>
+      networks.get("outside", () => findNetwork(place.floatingNetwork, cloud, signal)),
+    securityGroups: (signal) => groups.get("", () => findGroups(cloud, signal)),
+    forget: () => {
+      for (const kept of [images, flavors, networks, groups]) kept.forget();
+    },
+  };
+}
+
+function familyOf({ name, cloudImage }: Image): string {
+  if (cloudImage) return cloudImage.family;
+  throw new SetupError(
+    `The image ${name} has no cloudImage, which a host with OpenStack needs. Give it one.`,
+  );
+}
+
+async function currentImage(
+  family: string,
+  { glance, session, place }: CloudServices,
+  signal: AbortSignal,
+): Promise<GlanceImage> {
+  const owner = place.imageOwner ?? (await session.project(signal)).id;
+  const tag = tagOf(family, "current");
+  const found = await glance.images({ owner, tags: [tag] }, signal);
+  const read = currentOf(family, found);
+  if ("image" in read) return read.image;
+  throw new SetupError(read.sentence);
+}
+
+/** The one that is named, or the smallest that will do. */
+export function chooseFlavor(
+  { name, cpus, memoryMiB, cloudImage }: Image,
+  image: GlanceImage,
+  { all, volumeGiB }: { all: readonly Flavor[]; volumeGiB: number | undefined },
+): Flavor {
+  const diskGiB = Math.max(image.minDiskGiB, Math.ceil((image.virtualBytes ?? 0) / GIB));
+  if (volumeGiB !== undefined && volumeGiB < diskGiB) {
+    throw new SetupError(
+      `The volume of ${volumeGiB} GiB is too small for the cloud image ${image.id}, which needs ${diskGiB} GiB. Raise openstack.volume.size.`,
+    );
+  }
+  // NB: from a volume the flavour's own disk is not used. Without one, few clouds let a flavour of no disk boot.
+  const needs = { cpus: 1, memoryMiB: image.minMemoryMiB, diskGiB: volumeGiB === undefined ? diskGiB : 0 };
+  const wanted = cloudImage?.flavor;
+  if (wanted !== undefined) return namedFlavor(wanted, { all, needs, image });
+  const least = { ...needs, cpus, memoryMiB: Math.max(memoryMiB, needs.memoryMiB) };
+  const fitting = all.filter(
+    (flavor) => !flavor.isDisabled && (volumeGiB !== undefined || flavor.disk > 0) && fits(flavor, least),
+  );
+  const [smallest] = fitting.toSorted((a, b) => a.vcpus - b.vcpus || a.ram - b.ram || a.disk - b.disk);
+  if (smallest) return smallest;
+  throw new SetupError(
+    `The cloud has no flavour for the image ${name}: at least ${wordsOf(least)}. Lower cpus or memory in mayfly.yml, or ask the people of the cloud for a flavour.`,
+  );
+}
+
+const GIB = 1024 ** 3;
+
+type Needs = { cpus: number; memoryMiB: number; diskGiB: number };
+
+const fits = ({ vcpus, ram, disk }: Flavor, needs: Needs): boolean =>
+  vcpus >= needs.cpus && ram >= needs.memoryMiB && disk >= needs.diskGiB;
+
+const wordsOf = ({ cpus, memoryMiB, diskGiB }: Needs): string =>
+  `${cpus} CPUs, ${memoryMiB} MiB of memory and ${diskGiB} GiB of disk`;
+
+function namedFlavor(
+  wanted: string,
+  { all, needs, image }: { all: readonly Flavor[]; needs: Needs; image: GlanceImage },
+): Flavor {
+  const flavor = all.find(({ name }) => name === wanted) ?? all.find(({ id }) => id === wanted);
+  if (!flavor) {
+    const names = all.map(({ name }) => name).join(", ");
+    throw new SetupError(
+      `The cloud has no flavour ${wanted}. It has: ${names}. Mend cloudImage.flavor in mayfly.yml.`,
+    );
+  }
+  // NB: a flavour's disk of 0 stands for one as large as the image.
+  const { disk } = flavor;
+  if (fits({ ...flavor, disk: disk === 0 ? needs.diskGiB : disk }, needs)) return flavor;
+  throw new SetupError(
+    `The flavour ${flavor.name} (${wordsOf({ cpus: flavor.vcpus, memoryMiB: flavor.ram, diskGiB: disk })}) is too small for the cloud image ${image.id}, which needs ${needs.memoryMiB} MiB of memory and ${needs.diskGiB} GiB of disk. Choose a larger one in cloudImage.flavor, or give the host a volume.`,
+  );
+}
+
+/** By name or id, or the only one. */
+async function findNetwork(
+  wanted: string | undefined,
+  { neutron, session }: CloudServices,
+  signal: AbortSignal,
+): Promise<Network> {
+  if (wanted === undefined) {
+    const { id } = await session.project(signal);
+    return onlyNetwork(await neutron.networks({}, signal), id);
+  }
+  const named = await neutron.networks({ name: wanted }, signal);
+  const found = named.length > 0 || !isId(wanted) ? named : await neutron.networks({ id: wanted }, signal);
+  const [network, other] = found;
+  if (network && !other) return network;
+  throw new SetupError(
+    other
+      ? `${found.length} networks are called ${wanted}. Give the id of one in mayfly.yml: ${found.map(({ id }) => id).join(", ")}.`
+      : `The project sees no network ${wanted}. Mend it in mayfly.yml, under the host's openstack.`,
+  );
+}
+
+/** The project's own come first; those of others that it may use are next. */
+function onlyNetwork(all: readonly Network[], project: string): Network {
+  const inside = all.filter(({ isExternal }) => !isExternal);
+  const own = inside.filter((network) => network.project === project);
+  const found = own.length > 0 ? own : inside;
+  const [network, other] = found;
+  if (network && !other) return network;
+  throw new SetupError(
+    other
+      ? `The project has several networks (${found.map(({ name }) => name).join(", ")}). Say which one with openstack.network in mayfly.yml.`
+      : "The project has no network. Make one (openstack/network/ has a recipe), or name one with openstack.network in mayfly.yml.",
+  );
+}
+
+async function findGroups({ neutron, place }: CloudServices, signal: AbortSignal): Promise<string[]> {
+  const ids: string[] = [];
+  for (const wanted of place.securityGroups) {
+    const named = await neutron.securityGroups({ name: wanted }, signal);
+    const found =
+      named.length > 0 || !isId(wanted) ? named : await neutron.securityGroups({ id: wanted }, signal);
+    const [group, other] = found;
+    if (!group || other) throw new SetupError(noGroup(wanted, found));
+    ids.push(group.id);
+  }
+  return ids;
+}
+
+const noGroup = (wanted: string, found: readonly { id: string }[]): string =>
+  found.length === 0
+    ? `The project has no security group ${wanted}. Make it (openstack/network/ has a recipe), or mend openstack.securityGroups in mayfly.yml.`
+    : `${found.length} security groups are called ${wanted}. Give the id of one in mayfly.yml: ${found.map(({ id }) => id).join(", ")}.`;
+
+const isId = (text: string): boolean => /^[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}$/i.test(text);

@@ -1,0 +1,105 @@
+import { z } from "zod";
+import type { Session } from "./session.ts";
+
+/** An image of the cloud, as far as it matters here. */
+export type GlanceImage = {
+  id: string;
+  name: string;
+  status: string;
+  owner: string;
+  tags: readonly string[];
+  minDiskGiB: number;
+  minMemoryMiB: number;
+  sizeBytes: number | undefined;
+  /** What the disk has when it is unpacked; Glance may not know. */
+  virtualBytes: number | undefined;
+  createdAt: number;
+  /** Those that begin with `mayfly_`. */
+  properties: Readonly<Record<string, string>>;
+};
+
+export type Glance = {
+  /** Images of the owner that have all the tags, in any state. */
+  images: (which: { owner: string; tags: readonly string[] }, signal: AbortSignal) => Promise<GlanceImage[]>;
+  /** Changes tags and properties of an image at once. */
+  change: (id: string, changes: Change, signal: AbortSignal) => Promise<void>;
+};
+
+export type Change = {
+  tags: readonly string[];
+  set?: Readonly<Record<string, string>> | undefined;
+  /** NB: Glance refuses to take away what is not there. */
+  remove?: readonly string[] | undefined;
+};
+
+const PAGE = "200";
+
+export function glance(session: Session): Glance {
+  return {
+    images: async ({ owner, tags }, signal) => {
+      const found: GlanceImage[] = [];
+      for (let marker: string | undefined; ; ) {
+        const page = await readPage(session, { owner, tags, marker }, signal);
+        found.push(...page.images);
+        marker = page.images.at(-1)?.id;
+        if (marker === undefined || page.next === undefined) return found;
+      }
+    },
+    change: async (id, { tags, set = {}, remove = [] }, signal) => {
+      const body = [
+        { op: "replace", path: "/tags", value: tags },
+        ...Object.entries(set).map(([key, value]) => ({ op: "add", path: `/${key}`, value })),
+        ...remove.map((key) => ({ op: "remove", path: `/${key}` })),
+      ];
+      const headers = { "content-type": "application/openstack-images-v2.1-json-patch" };
+      await session.call("Glance", { method: "PATCH", path: `/images/${id}`, headers, body }, signal);
+    },
+  };
+}
+
+type Page = { images: GlanceImage[]; next: string | undefined };
+
+/** NB: images that only their sharers see, or that everybody may use but nobody is shown, are not asked for. */
+async function readPage(
+  session: Session,
+  { owner, tags, marker }: { owner: string; tags: readonly string[]; marker: string | undefined },
+  signal: AbortSignal,
+): Promise<Page> {
+  const query = { owner, tag: tags, limit: PAGE, marker, sort: "created_at:desc" };
+  const { body } = await session.call("Glance", { method: "GET", path: "/images", query }, signal);
+  const { images, next } = IMAGES.parse(body);
+  return { images: images.map(imageOf), next };
+}
+
+const IMAGE = z.looseObject({
+  id: z.string(),
+  name: z.string().nullish(),
+  status: z.string(),
+  owner: z.string().nullish(),
+  tags: z.array(z.string()).default([]),
+  min_disk: z.number().default(0),
+  min_ram: z.number().default(0),
+  size: z.number().nullish(),
+  virtual_size: z.number().nullish(),
+  created_at: z.string(),
+});
+const IMAGES = z.object({ images: z.array(IMAGE), next: z.string().optional() });
+
+function imageOf(image: z.infer<typeof IMAGE>): GlanceImage {
+  const properties = Object.entries(image).flatMap(([key, value]) =>
+    key.startsWith("mayfly_") && typeof value === "string" ? [[key, value] as const] : [],
+  );
+  return {
+    id: image.id,
+    name: image.name ?? "",
+    status: image.status,
+    owner: image.owner ?? "",
+    tags: image.tags,
+    minDiskGiB: image.min_disk,
+    minMemoryMiB: image.min_ram,
+    sizeBytes: image.size ?? undefined,
+    virtualBytes: image.virtual_size ?? undefined,
+    createdAt: Date.parse(image.created_at),
+    properties: Object.fromEntries(properties),
+  };
+}
