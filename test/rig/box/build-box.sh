@@ -5,7 +5,7 @@
 #   tiny     busybox init, boots in seconds without KVM; holds the guest program and the stand-in runner (`prepared: true`)
 #   ssh      boots as tiny does, with sshd and the user vagrant in place of Mayfly's parts: what `bench:start` compares with
 #   systemd  an ordinary small Debian with sshd and the user vagrant, and nothing of Mayfly's (`prepared: false`)
-#   cloud    as tiny, for a VM of Nova's: a whole disk with a boot loader, raw
+#   cloud    as tiny, for a VM of Nova's: a whole disk with a boot loader, raw; beside it .json with what upload-image.sh wants to know
 # Result: the file's path on the last line. Kept under .cache/box by a digest of all that goes into it, and built when that changes.
 # Needs root (or sudo), mmdebstrap, e2fsprogs, cpio, busybox-static; qemu-utils and vagrant for a box, grub-pc-bin and fdisk for an image.
 # Safe to repeat.
@@ -91,7 +91,7 @@ digest() {
 # --- building ---
 
 build() {
-  local root=$work/root tarball
+  local root=$work/root
   tarball=$cache/root-$(digest root_inputs).tar
   [[ -s $tarball ]] || make_root "$tarball"
   mkdir -p "$root" "$work/box" "$(dirname "$1")"
@@ -237,7 +237,16 @@ END
   dd if="$work/loader" of="$image" bs=512 seek=1 conv=notrunc status=none
   dd if="$work/disk" of="$image" bs=1M seek="$image_start_mib" conv=notrunc,sparse status=none
   chmod 644 "$image"
+  describe_image "$1" >"$2.json"
   mv "$image" "$2"
+}
+
+# Properties of the image. NB: Nova's usual CD drive is of a kind that the kernel has no driver for here.
+describe_image() {
+  jq --null-input --rawfile version "$1/etc/mayfly/runner-version" --arg source "$(sha256sum <"$tarball" | cut -d ' ' -f 1)" \
+    --arg built "$(date --utc '+%FT%TZ')" --arg commit "$(git -C "$project" rev-parse HEAD)" '{
+      mayfly_os: "linux", mayfly_runner_version: ($version | rtrimstr("\n")), mayfly_built_at: $built,
+      mayfly_source_sha256: $source, mayfly_commit: $commit, hw_cdrom_bus: "scsi", hw_scsi_model: "virtio-scsi", hw_vif_model: "virtio"}'
 }
 
 main "$@"

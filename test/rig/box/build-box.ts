@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { gzipSync } from "node:zlib";
@@ -46,6 +46,18 @@ export async function breakBox({ file, name }: BuiltBox, folder: string): Promis
   const sha256 = await digestOf(broken);
   return { name: `${name}-broken`, version: versionOf(sha256), file: broken, sha256 };
 }
+
+/** The same of an image: the initial system is not there. It boots as far as the kernel's last words. */
+export async function breakImage(file: string, folder: string): Promise<string> {
+  const broken = join(folder, "broken.raw");
+  await execa("cp", ["--sparse=always", file, broken]);
+  await execa("debugfs", ["-w", "-R", "rm /boot/mayfly/initrd.gz", `${broken}?offset=${IMAGE_START}`]);
+  await copyFile(`${file}.json`, `${broken}.json`);
+  return broken;
+}
+
+/** Where the partition begins. See: build-box.sh. */
+const IMAGE_START = 1024 * 1024;
 
 async function digestOf(file: string): Promise<string> {
   const hash = createHash("sha256");
