@@ -89,10 +89,13 @@ export function actor(parts: ActorParts): Actor {
     return "done";
   }
 
-  /** NB: it is nobody's failure: the job waits, and another machine is ordered when there may be room again. */
+  /** NB: it is nobody's failure: the job waits, and another machine is ordered when there may be room again. Nothing was made. */
   async function leaveFull({ name, host }: Machine, { message, retryAt }: NoRoom): Promise<"done"> {
     observer.noteRefusal(host, message, retryAt);
-    await record({ kind: "machine-retired", at: clock.now(), machine: name, why: "no-room" });
+    await record(
+      { kind: "machine-retired", at: clock.now(), machine: name, why: "no-room" },
+      { kind: "vm-destroyed", at: clock.now(), machine: name },
+    );
     return "done";
   }
 

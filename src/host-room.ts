@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { withLimit } from "./clock.ts";
-import type { Capacity, HostRoom, Machine, Refusal, Seen } from "./core/types.ts";
+import type { Capacity, HostRoom, RoomRefusal } from "./core/host-room.ts";
+import type { Machine, Seen } from "./core/types.ts";
 import type { Clock, Driver, Ring } from "./ports.ts";
 
 export type HostRoomParts = {
@@ -38,7 +39,7 @@ const LONGEST_TEXT = 160;
 
 export function hostRooms({ drivers, clock, ring, log }: HostRoomParts): HostRooms {
   const capacities = new Map<string, Capacity>();
-  const refusals = new Map<string, Refusal & { times: number }>();
+  const refusals = new Map<string, RoomRefusal & { times: number }>();
   const askedAt = new Map<string, number>();
   const asking = new Set<string>();
 

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { State } from "./core/facts.ts";
+import type { HostRoom } from "./core/host-room.ts";
 import { parseName } from "./core/name.ts";
 import { hasAccess } from "./core/pools.ts";
 import type { Machine, MachineName, RepoName, Seen, Stranger } from "./core/types.ts";
@@ -26,8 +27,8 @@ export type Observer = {
   strangers: (state: State) => Stranger[];
   /** Hosts whose last look succeeded. NB: none until all have answered once, or had a minute to: before that nobody knows how full they are. */
   reachable: () => ReadonlySet<string>;
-  /** What the hosts have room for besides what the catalogue says. */
-  hostRoom: HostRooms["of"];
+  /** What the hosts have room for besides what the catalogue says, also by what became of the machines on them. */
+  hostRoom: (state: Pick<State, "machines">) => ReadonlyMap<string, HostRoom>;
   /** A host had no room for an order. */
   noteRefusal: HostRooms["noteRefusal"];
   /** Asks each host that is due, and answers when the next one will be. */
@@ -93,10 +94,8 @@ export function observer(parts: ObserverParts): Observer {
     const { name } = machine;
     const view = withoutRemoved(runnersFor(machine, state), machine, removedAt.get(name));
     if (view.runner === "idle" || view.runner === "busy") onlineAt.set(name, view.runnerAskedAt ?? 0);
-    const vm = viewVm(hosts.get(machine.host), name);
-    rooms.noteSeen(machine, vm);
     return {
-      ...vm,
+      ...viewVm(hosts.get(machine.host), name),
       ...view,
       runnerOnlineAt: onlineAt.get(name),
       polling: guests.polling().has(name),
@@ -136,7 +135,11 @@ export function observer(parts: ObserverParts): Observer {
       if (!isSurveyed()) return new Set();
       return new Set(Array.from(hosts).flatMap(([name, from]) => (isTrusted(from) ? [name] : [])));
     },
-    hostRoom: rooms.of,
+    hostRoom: (state) => {
+      for (const machine of state.machines.values())
+        rooms.noteSeen(machine, viewVm(hosts.get(machine.host), machine.name));
+      return rooms.of();
+    },
     noteRefusal: rooms.noteRefusal,
     askHosts: (state) => {
       const busy = new Set(Array.from(state.machines.values(), ({ host }) => host));

@@ -1,8 +1,8 @@
 /** What the ring needs of the outside: each adapter implements one of these, and sees no other adapter. */
 import type { Fact, SettingsFact, State } from "./core/facts.ts";
+import type { Capacity } from "./core/host-room.ts";
 import type { CheckRun } from "./core/report.ts";
 import type {
-  Capacity,
   Host,
   Image,
   Job,
@@ -15,6 +15,7 @@ import type {
   RunSeen,
   VmState,
 } from "./core/types.ts";
+import type { CloudImages } from "./ports/cloud-images.ts";
 
 /** Thrown when something in the set-up is wrong. The message says what to do; the command ends with exit code 2. */
 export class SetupError extends Error {
@@ -23,7 +24,8 @@ export class SetupError extends Error {
 
 /**
  * Thrown by a driver when its host has no room for an order just now: a quota is used up, or no hypervisor has what it takes. That is
- * nobody's failure, so the job waits. The message is the host's own reason. `retryAt`: not before then, if the host says so.
+ * nobody's failure, so the job waits. WARN: nothing may be left of the order, since
+ * nobody asks the driver to remove it. The message is the host's own reason. `retryAt`: not before then, if the host says so.
  */
 export class NoRoom extends Error {
   override name = "NoRoom";
@@ -47,8 +49,15 @@ export type Seed = {
   lifeSeconds: number;
 };
 
-/** `repo`: whose job it is for. */
-export type StartOrder = { name: MachineName; repo: RepoName; host: Host; image: Image; seed: Seed };
+/** `repo`: whose job it is for. `cloudImage`: id of the cloud image to take. Left out: the current one. */
+export type StartOrder = {
+  name: MachineName;
+  repo: RepoName;
+  host: Host;
+  image: Image;
+  cloudImage?: string | undefined;
+  seed: Seed;
+};
 
 /** `text`: the host's own words for one that is broken. `isNoRoom`: it is, since the host had no room for it. */
 export type VmSeen = {
@@ -71,6 +80,8 @@ export type Driver = {
   destroy(name: MachineName, signal: AbortSignal): Promise<void>;
   /** What the host has room for, where something besides the catalogue limits it, such as a quota. Left out: nothing does. */
   capacity?(signal: AbortSignal): Promise<Capacity>;
+  /** Where VMs are made from cloud images: which there are, and which is used. */
+  cloudImages?: CloudImages;
   /** What is missing on this host, in sentences. Empty when all is well. */
   check(signal: AbortSignal): Promise<string[]>;
   /** What is known of a VM's life, by file name (`console.log`, `vagrant.log`). For the evidence of a failure. */
@@ -179,68 +190,6 @@ export type GitHub = {
   deliveries(since: number, signal: AbortSignal): Promise<{ at: number; entries: DeliveryEntry[] }>;
   /** The webhook that an entry of the delivery log is about. `gone`: GitHub does not have it any more. */
   delivery(id: string, signal: AbortSignal): Promise<Omit<Delivery, "receivedAt"> | "gone">;
-};
-
-/** What the App is at GitHub. */
-export type AppSeen = {
-  slug: string;
-  owner: { login: string; isOrganization: boolean };
-  permissions: Readonly<Record<string, string>>;
-  events: readonly string[];
-  hook: { url: string | undefined; contentType: string | undefined; hasSecret: boolean };
-  /** By GitHub's own clock; undefined: it did not say. */
-  at: number | undefined;
-};
-
-/** The App on an account. `url`: where its owner looks after it. */
-export type InstallationSeen = {
-  url: string;
-  isSuspended: boolean;
-  permissions: Readonly<Record<string, string>>;
-  events: readonly string[];
-};
-
-/** How the App is set up at GitHub, for who looks whether all is right. Throws as `GitHub` does. */
-export type AppSetup = {
-  app(signal: AbortSignal): Promise<AppSeen>;
-  installation(repo: RepoName, signal: AbortSignal): Promise<InstallationSeen | "none">;
-};
-
-/** An App that was just made, with all that it is trusted with: secret. `pageUrl`: where people find it at GitHub. */
-export type MadeApp = {
-  appId: number;
-  slug: string;
-  pageUrl: string;
-  clientId: string;
-  clientSecret: string;
-  /** None where no webhook comes in. */
-  webhookSecret?: string | undefined;
-  /** PEM. */
-  privateKey: string;
-};
-
-/** The same as the data folder keeps it, with the address of the relay that was chosen for it. */
-export type KeptApp = MadeApp & { relayUrl?: string | undefined };
-
-/** What is asked for a new App. `org`: left out for one's own account. */
-export type AppOrder = {
-  name: string;
-  org: string | undefined;
-  /** Where GitHub sends webhooks; left out: nowhere. */
-  hookUrl: string | undefined;
-  /** Where the browser comes back to when the App is made. */
-  redirectUrl: string;
-};
-
-/** Making an App from a manifest. */
-export type AppMaking = {
-  /** The form that a browser sends: to which address, and what. */
-  form(order: AppOrder, state: string): { action: string; manifest: string };
-  /**
-   * Gives the App's credentials for the code that the browser came back with. `refused`: the code is none, or not good any more.
-   * Throws `GitHubUnavailable` when GitHub could not be asked.
-   */
-  redeem(code: string, signal: AbortSignal): Promise<MadeApp | "refused">;
 };
 
 /** Somebody who signed in. `repositories`: those with the App in which they were given a right to look at least. */

@@ -63,7 +63,7 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
     seen: (machine) => observer.seen(machine, store.state),
     strangers: observer.strangers(store.state),
     reachable: observer.reachable(),
-    hostRoom: observer.hostRoom(),
+    hostRoom: observer.hostRoom(store.state),
     newName: parts.newName,
   });
 

@@ -21,7 +21,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "everything">> = {
 
   // the ring
   source: SHARED,
-  observe: [...SHARED, "source"],
+  "host-room": SHARED,
+  observe: [...SHARED, "host-room", "source"],
   usual: SHARED,
   act: [...SHARED, "observe", "token", "usual"],
   publishing: SHARED,

@@ -1,7 +1,7 @@
 import type { RepoName } from "../core/types.ts";
 import { type Wanted, wantedOf } from "../github/app-manifest.ts";
 import { Refused } from "../github/errors.ts";
-import type { AppSeen, AppSetup, InstallationSeen } from "../ports.ts";
+import type { AppSeen, AppSetup, InstallationSeen } from "../ports/app.ts";
 
 export type Section = { name: string; faults: string[] };
 

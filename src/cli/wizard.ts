@@ -9,7 +9,8 @@ import type { Settings } from "../config.ts";
 import { appMaking } from "../github/app-manifest.ts";
 import { githubPort } from "../github/port.ts";
 import { newChannel } from "../intake/channel.ts";
-import type { GitHub, MadeApp } from "../ports.ts";
+import type { MadeApp } from "../ports/app.ts";
+import type { GitHub } from "../ports.ts";
 import { startWebListener, type WebListener } from "../web/listener.ts";
 import { setupRoutes } from "../web/setup/routes.ts";
 

@@ -3,7 +3,8 @@ import { closeSync, existsSync, fstatSync, openSync, readFileSync } from "node:f
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { type KeptApp, SetupError } from "../ports.ts";
+import type { KeptApp } from "../ports/app.ts";
+import { SetupError } from "../ports.ts";
 
 /** The App that `mayfly setup` made: its credentials, in a file that nobody but Mayfly's own user can read. */
 export const appFileIn = (data: string): string => join(data, "github-app.json");

@@ -89,7 +89,8 @@ function rightKeys<S extends z.ZodObject>(
   const right = Object.entries(schema.shape).flatMap(([key, shape]) => {
     const parsed = z.safeParse(shape, raw[key]);
     if (parsed.success) return parsed.data === undefined ? [] : [[key, parsed.data]];
-    return [[key, shape instanceof z.ZodObject ? rightKeys(shape, anyMap.parse(raw[key])) : undefined]];
+    const inner = shape instanceof z.ZodOptional ? shape.unwrap() : shape;
+    return [[key, inner instanceof z.ZodObject ? rightKeys(inner, anyMap.parse(raw[key])) : undefined]];
   });
   return Object.fromEntries(right) as Right<z.output<S>>;
 }

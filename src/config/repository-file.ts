@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { FileFault, Settings } from "../core/settings.ts";
-import { label, list, map, oneOf, whole, yesNo } from "./schema.ts";
+import { label, list, map, oneOf, whole, yesNo } from "./schema-parts.ts";
 import { schemaFaults } from "./sentences.ts";
 import { type Fault, type Path, parseForeign } from "./source.ts";
 

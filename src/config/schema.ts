@@ -1,83 +1,29 @@
 import { z } from "zod";
-import { LABEL_PATTERN } from "../core/labels.ts";
-import { CONTROLLER_PATTERN, IMAGE_PATTERN } from "../core/name.ts";
+import { CONTROLLER_PATTERN } from "../core/name.ts";
 import { LOG_LEVELS } from "../log.ts";
-import { ADDRESS, DURATION, LISTEN, SIZE } from "./units.ts";
+import { cloudImage, openstack } from "./schema-cloud.ts";
+import {
+  duration,
+  hostName,
+  imageName,
+  label,
+  list,
+  listen,
+  map,
+  oneOf,
+  operator,
+  repoName,
+  size,
+  text,
+  url,
+  whole,
+  yesNo,
+} from "./schema-parts.ts";
 
 /**
  * What mayfly.yml may say. Each `must` is the rest of a sentence that begins with the key; each description is shown by
  * editors, since docs/mayfly.schema.json is made from here. What has to do with more than one key is in cross.ts.
  */
-
-const text = (pattern: RegExp, must: string) => z.string({ error: must }).regex(pattern, { error: must });
-
-export function whole(from: number, to: number) {
-  const error = `must be a whole number from ${from} to ${to}`;
-  return z.int({ error }).min(from, { error }).max(to, { error });
-}
-
-export const list = <T extends z.ZodType>(item: T, must: string) =>
-  z.array(item, { error: must }).min(1, { error: must });
-
-const duration = text(DURATION, "must be a time with its unit, such as 30s, 10m or 6h");
-const size = text(SIZE, 'must be a size with its unit, such as "512 MiB" or "4 GiB"');
-const listen = text(LISTEN, "must be an address and a port, such as 127.0.0.1:3000");
-const url = text(ADDRESS, "must be an address that begins with https://");
-const hostName = text(/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/, "must have 1 to 32 of a–z, 0–9 and -");
-const imageName = text(IMAGE_PATTERN, "must have 1 to 32 of a–z, 0–9 and -, without a - at its ends");
-const repoName = text(/^[\w-]{1,39}\/[\w.-]{1,100}$/, "must be a repository as owner/name");
-/** NB: accounts that a company manages have an underscore in their login. */
-const operator = text(
-  /^[A-Za-z0-9][\w-]{0,38}(?:\/[\w-]{1,100})?$/,
-  "must be a login at GitHub, or a team as organisation/team",
-);
-export const label = text(
-  LABEL_PATTERN,
-  "must be a label: 1 to 256 characters, without a comma, a line break, or a space at its ends",
-);
-export const oneOf = <const T extends readonly [string, ...string[]]>(words: T) =>
-  z.enum(words, { error: `must be ${words.slice(0, -1).join(", ")} or ${words.at(-1)}` });
-export const yesNo = z.boolean({ error: "must be true or false" });
-export const map = "must be a mapping of keys to values";
-
-const cloudName = text(/^[^\s,][^\n,]{0,254}$/, "must be a name or an id");
-
-const openstack = z.strictObject(
-  {
-    cloud: text(/^[\w.-]{1,64}$/, "must be the name of a cloud in clouds.yaml")
-      .optional()
-      .describe("The cloud's name in clouds.yaml. Left out: what OS_CLOUD says, or the other OS_ variables."),
-    network: cloudName
-      .optional()
-      .describe("Network of the VMs, by name or id. Left out: the only one that the project has."),
-    securityGroups: list(cloudName, "must be a list of security groups")
-      .optional()
-      .describe("Security groups of the VMs, by name or id. Left out: the project's `default`."),
-    availabilityZone: cloudName.optional().describe("Left out: the cloud chooses."),
-    floatingNetwork: cloudName
-      .optional()
-      .describe(
-        "Gives each VM a floating IP of this network. Left out: none; nobody has to reach a VM from outside.",
-      ),
-    configDrive: yesNo
-      .default(true)
-      .describe("The seed comes on a disk. `false`: the guest asks the cloud's metadata service for it."),
-    volume: z
-      .strictObject(
-        {
-          size: size.describe("At least what the cloud image needs."),
-          type: cloudName.optional().describe("The volume's type. Left out: the cloud's default."),
-        },
-        { error: map },
-      )
-      .optional()
-      .describe("Boots each VM from a new volume of this size. Left out: from the cloud image itself."),
-    imageOwner: text(/^[\w-]{1,64}$/, "must be the id of a project")
-      .optional()
-      .describe("Project that owns the cloud images, by id. Left out: the own one."),
-  },
-  { error: map },
-);
 
 const host = z.strictObject(
   {
@@ -148,22 +94,7 @@ const image = z.strictObject(
       .max(100, { error: "must have at most 100 labels" })
       .describe("What a job may ask for in runs-on. At least one that no other runner of yours has."),
     box: box.optional().describe("What its VMs are made from on hosts with Vagrant."),
-    cloudImage: z
-      .strictObject(
-        {
-          family: imageName
-            .optional()
-            .describe(
-              "The cloud image with the tag `mayfly:<family>:current` is used. Left out: the image's own name.",
-            ),
-          flavor: cloudName
-            .optional()
-            .describe("By name or id. Left out: the smallest that has the `cpus` and the `memory`."),
-        },
-        { error: map },
-      )
-      .optional()
-      .describe("What its VMs are made from on hosts with OpenStack."),
+    cloudImage: cloudImage.optional().describe("What its VMs are made from on hosts with OpenStack."),
     prepared: yesNo
       .default(false)
       .describe(

@@ -1,6 +1,7 @@
 import { createPrivateKey } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { type KeptApp, SetupError } from "../ports.ts";
+import type { KeptApp } from "../ports/app.ts";
+import { SetupError } from "../ports.ts";
 import { signatureCheck } from "../webhook/signature.ts";
 import { isAppKept, readAppFile } from "./app-file.ts";
 import { relayFault } from "./relay.ts";

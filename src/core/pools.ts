@@ -1,19 +1,8 @@
 import { ALL, poolKey, type State } from "./facts.ts";
 import { admissionOf } from "./forks.ts";
+import type { Capacity, HostRoom } from "./host-room.ts";
 import { type Match, matchLabels } from "./labels.ts";
-import type {
-  Capacity,
-  Catalogue,
-  Host,
-  HostRoom,
-  Image,
-  Job,
-  Machine,
-  Patience,
-  Pool,
-  RepoName,
-  Repository,
-} from "./types.ts";
+import type { Catalogue, Host, Image, Job, Machine, Patience, Pool, RepoName, Repository } from "./types.ts";
 
 /** Why no machine can be ordered for a pool just now. */
 export type Blocked =

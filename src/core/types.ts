@@ -246,19 +246,6 @@ export type CloudPlace = {
   imageOwner?: string | undefined;
 };
 
-/** What a host has room for by a limit that is not the operator's, such as a cloud's quota: the most that our machines may take in all. */
-export type Capacity = {
-  machines?: number | undefined;
-  cpus?: number | undefined;
-  memoryMiB?: number | undefined;
-};
-
-/** A host had no room for an order, in its own words, and is not tried again before then. */
-export type Refusal = { at: number; until: number; text: string };
-
-/** What is known of a host's room besides what the catalogue says. */
-export type HostRoom = { capacity?: Capacity | undefined; refusal?: Refusal | undefined };
-
 /** A box by name (from a catalogue) or from a file; a file's digest is checked before each first use. */
 export type Box = {
   name: string;

@@ -1,10 +1,10 @@
 import type { Belief } from "./believe.ts";
 import type { Fact, State } from "./facts.ts";
+import type { HostRoom } from "./host-room.ts";
 import { LATE_EVENT_MS } from "./patience.ts";
 import type { Story } from "./story.ts";
 import type {
   Catalogue,
-  HostRoom,
   Job,
   Machine,
   MachineName,

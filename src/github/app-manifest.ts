@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import { type AppMaking, type AppOrder, GitHubUnavailable, type MadeApp } from "../ports.ts";
+import type { AppMaking, AppOrder, MadeApp } from "../ports/app.ts";
+import { GitHubUnavailable } from "../ports.ts";
 
 export type Wanted = { permissions: Readonly<Record<string, string>>; events: readonly string[] };
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { AppSeen, AppSetup, InstallationSeen } from "../ports.ts";
+import type { AppSeen, AppSetup, InstallationSeen } from "../ports/app.ts";
 import { ask, type Client, split } from "./client.ts";
 
 const rights = z.record(z.string(), z.string()).nullish();

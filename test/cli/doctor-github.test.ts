@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { examineGitHub, type GitHubParts } from "../../src/cli/doctor-github.ts";
 import { Refused, Unanswered } from "../../src/github/errors.ts";
-import type { AppSeen, InstallationSeen } from "../../src/ports.ts";
+import type { AppSeen, InstallationSeen } from "../../src/ports/app.ts";
 import { NOW, REPO, seconds } from "../support/build.ts";
 
 const RIGHTS = {

@@ -240,7 +240,44 @@ const PEOPLE: FaultRow[] = [
   ],
 ];
 
-describe.each(Object.entries({ NAMES, LABELS, SIZES, PLACES, PEOPLE }))(
+const CLOUD = "  - name: stfc\n    driver: openstack\nimages:\n  - name: linux";
+
+const CLOUDS: FaultRow[] = [
+  [
+    "an image that may run on a cloud needs a cloud image, if it names no other hosts",
+    "images:\n  - name: linux",
+    CLOUD,
+    'mayfly.yml:11:5: The image linux may run on stfc, and has no cloudImage for it. Give it one, or name other hosts under its "hosts".',
+    'mayfly.yml:15:5: The image matlab may run on stfc, and has no cloudImage for it. Give it one, or name other hosts under its "hosts".',
+  ],
+  [
+    "an image that may run on a host with Vagrant needs a box",
+    "    box: { name: mayfly/matlab }",
+    "    prepared: true",
+    'mayfly.yml:13:5: The image matlab may run on lab1, and has no box for it. Give it one, or name other hosts under its "hosts".',
+  ],
+  [
+    "a cloud image without a cloud is a slip",
+    "box: { name: mayfly/matlab }",
+    "box: { name: mayfly/matlab }\n    cloudImage: {}",
+    "mayfly.yml:17:17: The image matlab has a cloudImage, and none of its hosts has the driver openstack. Take it away, or add such a host.",
+  ],
+  [
+    "what is for clouds only is none of another host's",
+    "    machines: 4",
+    "    machines: 4\n    openstack: { cloud: stfc }",
+    "mayfly.yml:6:16: hosts[0].openstack is for the driver openstack only; take it away.",
+  ],
+  [
+    "a password for the cloud has no place here",
+    "images:\n  - name: linux",
+    "  - name: stfc\n    driver: openstack\n    openstack: { password: hush }\nimages:\n  - name: linux\n    hosts: [lab1]",
+    "mayfly.yml:10:18: hosts[1].openstack.password does not belong into this file, which others may read: the environment of the service is the place for it.",
+    'mayfly.yml:17:5: The image matlab may run on stfc, and has no cloudImage for it. Give it one, or name other hosts under its "hosts".',
+  ],
+];
+
+describe.each(Object.entries({ NAMES, LABELS, SIZES, PLACES, PEOPLE, CLOUDS }))(
   "faults of entries together, %s",
   (_, rows) => {
     test.each(rows)("%s", (_claim, from, to, ...sentences) => {
@@ -258,4 +295,15 @@ test("a relay is of no use to who only asks GitHub", () => {
   expect(faultsOf(text)).toEqual([
     "mayfly.yml:3:15: relay.url is for webhooks, and intake is poll. Take one of them away.",
   ]);
+});
+
+test("an image may run on a host with Vagrant and on a cloud, in the order of its hosts", () => {
+  const text = changed("images:\n  - name: linux", CLOUD)
+    .replace(
+      "{ name: debian/bookworm64 }",
+      "{ name: debian/bookworm64 }\n    cloudImage: {}\n    hosts: [stfc, lab1]",
+    )
+    .replace("{ name: mayfly/matlab }", "{ name: mayfly/matlab }\n    hosts: [lab1]");
+
+  expect(faultsOf(text)).toEqual([]);
 });

@@ -68,7 +68,7 @@ describe("why a job does not run, and what can be done", () => {
 
     expect(await why({ facts, world: { catalogue: full } })).toEqual([
       "It is 1st in the queue: lab1 is full.",
-      "It gets the next machine for which there is room; mayfly ps shows what is there. More room: machines, cpus and memory of the hosts in mayfly.yml.",
+      "It gets the next machine for which there is room; mayfly ps shows what is there. More room: machines, cpus and memory of the hosts in mayfly.yml, and on a cloud the project's quota.",
     ]);
   });
 

@@ -48,7 +48,7 @@ function patienceKeys(patience: unknown): Keys {
   );
 }
 
-/** What the page says: the first two columns of the table below each heading. */
+/** What the page says: the first two columns of the tables below each heading. */
 function keysOfPage(): Record<string, Record<string, string>> {
   const sections: Record<string, Record<string, string>> = {};
   let heading = "";
@@ -56,7 +56,7 @@ function keysOfPage(): Record<string, Record<string, string>> {
     if (token.type === "heading") heading = String(token.text);
     if (token.type === "table") {
       const rows = (token as Tokens.Table).rows.map(([key, fallback]) => [bare(key), bare(fallback)]);
-      sections[heading] = Object.fromEntries(rows);
+      sections[heading] = { ...sections[heading], ...Object.fromEntries(rows) };
     }
   }
   return sections;

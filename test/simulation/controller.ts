@@ -105,6 +105,8 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
     for (const fact of facts) {
       people.note(fact, state);
       apply(state, fact);
+      if (fact.kind === "machine-retired" && fact.why === "no-room" && fact.failure)
+        sim.violations.push(`that there was no room for ${fact.machine} counts as a failure`);
       if (fact.kind === "machine-created") checkOrder(fact.machine, state, sim);
     }
   }
@@ -213,9 +215,10 @@ export function simController(sim: Sim, parts: () => Parts): Controller {
         delivery: question(mine, github.delivery),
       },
       driver: (host) => {
-        const { list, start: order, destroy, check, evidence, close } = driver(host);
+        const { list, start: order, destroy, capacity, check, evidence, close } = driver(host);
         return {
           list: question(mine, list),
+          ...(capacity ? { capacity: question(mine, capacity) } : {}),
           start: effect(mine, order),
           destroy: effect(mine, (name, signal) => {
             people.noteDestroy(name);

@@ -1,7 +1,9 @@
 import type { Fact } from "../../src/core/facts.ts";
-import type { Driver, Registration, StartOrder, VmSeen } from "../../src/ports.ts";
+import type { Capacity } from "../../src/core/host-room.ts";
+import { type Driver, NoRoom, type Registration, type StartOrder, type VmSeen } from "../../src/ports.ts";
 import { hashToken } from "../../src/token.ts";
 import type { SimGitHub, SimJob } from "./github.ts";
+import { FAULTS_MS } from "./scenario.ts";
 import { CATALOGUE, callOver, type Sim } from "./sim.ts";
 
 export type SimVm = {
@@ -11,6 +13,7 @@ export type SimVm = {
   /** The repository whose job it was made for. */
   repo: string | undefined;
   state: "building" | "up" | "off" | "broken";
+  isNoRoom?: boolean | undefined;
   isDestroyed: boolean;
   runnerId?: number | undefined;
   startedAt: number;
@@ -38,6 +41,7 @@ export type SimHosts = {
 export function simHosts(sim: Sim, github: SimGitHub, listener: Listener): SimHosts {
   const { clock, dice } = sim;
   const vms = new Map<string, SimVm>();
+  const quota = simQuota(sim, vms);
   const isUp = (vm: SimVm) => vm.state === "up" && !vm.isDestroyed;
 
   function powerOff(vm: SimVm): void {
@@ -54,12 +58,16 @@ export function simHosts(sim: Sim, github: SimGitHub, listener: Listener): SimHo
 
   function start({ name, host, image, seed }: StartOrder): void {
     if (vms.has(name)) sim.violations.push(`${name} was started twice`);
+    const isFull = quota.isFull(host.name);
+    quota.noteOrder(host.name, isFull);
+    if (isFull && sim.scenario.quota?.way === "refuses") throw new NoRoom("quota exceeded");
     const vm: SimVm = {
       name,
       host: host.name,
       image: image.name,
       repo: listener.repoOf(name),
-      state: "building",
+      state: isFull ? "broken" : "building",
+      isNoRoom: isFull,
       isDestroyed: false,
       startedAt: clock.now(),
     };
@@ -68,7 +76,7 @@ export function simHosts(sim: Sim, github: SimGitHub, listener: Listener): SimHo
     const madeFor = github.jobs.get(listener.jobOf(name) ?? 0);
     if (madeFor && !github.mayRun(madeFor))
       sim.violations.push(`a VM was made for job ${madeFor.seen.id}, which may not run`);
-    void live(vm, hashToken(seed.token), seed.lifeSeconds);
+    if (!isFull) void live(vm, hashToken(seed.token), seed.lifeSeconds);
   }
 
   async function live(vm: SimVm, tokenHash: string, lifeSeconds: number): Promise<void> {
@@ -155,7 +163,7 @@ export function simHosts(sim: Sim, github: SimGitHub, listener: Listener): SimHo
     kill(vm);
   }
 
-  const seenVm = ({ name, state }: SimVm): VmSeen => ({ name, state });
+  const seenVm = ({ name, state, isNoRoom }: SimVm): VmSeen => ({ name, state, isNoRoom });
 
   return {
     vms,
@@ -167,10 +175,34 @@ export function simHosts(sim: Sim, github: SimGitHub, listener: Listener): SimHo
         ),
       start: (order, signal) => callOver(sim, signal, () => start(order)),
       destroy: (name, signal) => callOver(sim, signal, () => destroy(name)),
+      capacity: (signal) => callOver(sim, signal, () => quota.capacity(host)),
       check: async () => [],
       evidence: (_name, signal) => callOver(sim, signal, () => ({ "console.log": "the end" })),
       close: async () => {},
     }),
+  };
+}
+
+/** How often in a row a host may be asked in vain in the life of one controller: it is left alone longer each time. */
+const MOST_REFUSALS = 12;
+
+/** A host that has less room than the catalogue says. */
+function simQuota({ clock, scenario, startedAt, violations }: Sim, vms: ReadonlyMap<string, SimVm>) {
+  const { quota } = scenario;
+  let refusals = 0;
+  const most = (host: string): number =>
+    quota && CATALOGUE.hosts[quota.host]?.name === host && clock.now() < startedAt + FAULTS_MS
+      ? quota.machines
+      : Number.POSITIVE_INFINITY;
+  return {
+    isFull: (host: string) => [...vms.values()].filter((vm) => vm.host === host).length >= most(host),
+    capacity: (host: string): Capacity => (quota?.isTold ? { machines: most(host) } : {}),
+    noteOrder: (host: string, isFull: boolean) => {
+      if (!Number.isFinite(most(host))) return;
+      refusals = isFull ? refusals + 1 : 0;
+      if (refusals === MOST_REFUSALS * (scenario.kills.length + 1))
+        violations.push(`a host without room was asked ${refusals} times in a row`);
+    },
   };
 }
 

@@ -162,8 +162,9 @@ function look(world: PlayedWorld): void {
   sim.clock.at(sim.clock.now() + LOOK_MS, () => look(world));
 }
 
-const isCalm = ({ faults, kills }: Scenario): boolean =>
+const isCalm = ({ faults, kills, quota }: Scenario): boolean =>
   kills.length === 0 &&
+  quota === undefined &&
   Object.entries(NO_FAULTS).every(([kind, none]) => faults[kind as keyof typeof faults] === none);
 
 /** The only end that counts besides being served: a red check run. */

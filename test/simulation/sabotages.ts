@@ -10,6 +10,36 @@ export type Sabotage = {
 
 export const SABOTAGES: readonly Sabotage[] = [
   {
+    name: "that a host had no room counts as a failure of the image",
+    file: "src/core/turn.ts",
+    find: 'isNoRoom ? "no-room" : "boot-failed"',
+    replace: 'isNoRoom ? "boot-failed" : "boot-failed"',
+  },
+  {
+    name: "a host that refused is asked again at once",
+    file: "src/core/pools.ts",
+    find: "refusal.until > room.now || ",
+    replace: "",
+  },
+  {
+    name: "after a refusal all machines are ordered at once again",
+    file: "src/core/pools.ts",
+    find: " || newestAt > refusal.at)",
+    replace: ")",
+  },
+  {
+    name: "a host that refuses is never let go",
+    file: "src/host-room.ts",
+    find: 'if (vm === "up" && refusal && isNews) refusals.delete(host);',
+    replace: 'if (vm === "up" && refusal && host === "") refusals.delete(host);',
+  },
+  {
+    name: "a cloud's quota is not heeded",
+    file: "src/core/pools.ts",
+    find: "return fits(here, host, image) && fits(here, capacity, image);",
+    replace: "return fits(here, host, image) && capacity !== undefined;",
+  },
+  {
     name: "a VM that one list lacks is believed gone",
     file: "src/core/believe.ts",
     find: 'return askedAt - missingSince >= patience.settleMs ? "none" : "unknown";',
@@ -126,8 +156,8 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "one machine too many on a host",
     file: "src/core/pools.ts",
-    find: "if (here.machines >= host.machines) return false;",
-    replace: "if (here.machines > host.machines) return false;",
+    find: "here.machines < (most.machines ?? Number.POSITIVE_INFINITY) &&",
+    replace: "here.machines <= (most.machines ?? Number.POSITIVE_INFINITY) &&",
   },
   {
     name: "one machine too many of an image",

@@ -25,6 +25,8 @@ export type Scenario = {
   operator?:
     | { wish: (typeof ORDERS)[number]; repo: number; image: number; atMs: number; forMs: number }
     | undefined;
+  /** A host has room for fewer machines than the catalogue says, until the faults end. */
+  quota?: { host: number; machines: number; way: "refuses" | "breaks"; isTold: boolean } | undefined;
 };
 
 const ORDERS = ["pause", "pause-all", "hold-next"] as const;
@@ -107,6 +109,7 @@ export function makeScenario(seed: number): Scenario {
   const forks = random(seed ^ 0xf0f0);
   const admins = random(seed ^ 0xad17);
   const operators = random(seed ^ 0x09e7);
+  const clouds = random(seed ^ 0xc10d);
   const hasForks = forks.chance(0.5);
   return {
     seed,
@@ -173,5 +176,14 @@ export function makeScenario(seed: number): Scenario {
           forMs: operators.between(MINUTE, 10 * MINUTE),
         }
       : undefined,
+    quota:
+      !isCalm && clouds.chance(0.4)
+        ? {
+            host: clouds.between(0, 1),
+            machines: clouds.between(0, 1),
+            way: clouds.chance(0.5) ? "refuses" : "breaks",
+            isTold: clouds.chance(0.5),
+          }
+        : undefined,
   };
 }

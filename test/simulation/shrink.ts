@@ -28,6 +28,7 @@ function* smallerOnes(scenario: Scenario): Generator<Scenario> {
   if (scenario.wipe) yield { ...scenario, wipe: false };
   if (scenario.settings) yield { ...scenario, settings: undefined };
   if (scenario.operator) yield { ...scenario, operator: undefined };
+  if (scenario.quota) yield { ...scenario, quota: undefined };
   if (scenario.uninstall) yield { ...scenario, uninstall: undefined };
   if (scenario.retries) yield { ...scenario, retries: false };
   if (scenario.isPublic) yield { ...scenario, isPublic: false };

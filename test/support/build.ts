@@ -1,4 +1,5 @@
 import { emptyState, type State, type Streak } from "../../src/core/facts.ts";
+import type { HostRoom } from "../../src/core/host-room.ts";
 import { DEFAULT_PATIENCE } from "../../src/core/patience.ts";
 import { plan } from "../../src/core/plan.ts";
 import { type CheckRun, digestOf, type ReportContext, report } from "../../src/core/report.ts";
@@ -7,7 +8,6 @@ import type { Story } from "../../src/core/story.ts";
 import type {
   Catalogue,
   Host,
-  HostRoom,
   Image,
   Job,
   JobSeen,

@@ -1,5 +1,6 @@
 import { pino } from "pino";
 import { type Actor, actor } from "../../src/act.ts";
+import type { Capacity } from "../../src/core/host-room.ts";
 import { DEFAULT_PATIENCE } from "../../src/core/patience.ts";
 import type { CheckRun } from "../../src/core/report.ts";
 import type { Catalogue, JobSeen, Machine, MachineName, RunSeen } from "../../src/core/types.ts";
@@ -128,29 +129,40 @@ function troubles<Verb extends string>(): Troubles<Verb> {
   };
 }
 
-export type FakeHost = Troubles<"list" | "start" | "destroy" | "evidence"> & {
+type HostVerb = "list" | "start" | "destroy" | "evidence" | "capacity";
+
+export type FakeHost = Troubles<HostVerb> & {
   driver: Driver;
-  vms: Map<MachineName, VmSeen["state"]>;
+  /** `no-room`: broken, since there was no room for it. */
+  vms: Map<MachineName, VmSeen["state"] | "no-room">;
   orders: StartOrder[];
   /** How often it was asked for its list. */
   asked: () => number;
 };
 
-export function fakeHost(): FakeHost {
-  const trouble = troubles<"list" | "start" | "destroy" | "evidence">();
-  const vms = new Map<MachineName, VmSeen["state"]>();
+/** `capacity`: what it says that it has room for. Left out: it says nothing of that. */
+export function fakeHost(capacity?: Capacity): FakeHost {
+  const trouble = troubles<HostVerb>();
+  const vms: FakeHost["vms"] = new Map();
   const orders: StartOrder[] = [];
   let asked = 0;
   const driver: Driver = {
     async list() {
       asked += 1;
       await trouble.meet("list");
-      return Array.from(vms, ([name, state]) => ({
-        name,
-        state,
-        text: state === "broken" ? "no space left" : undefined,
-      }));
+      return Array.from(vms, ([name, state]): VmSeen => {
+        if (state === "no-room") return { name, state: "broken", text: "no valid host", isNoRoom: true };
+        return { name, state, text: state === "broken" ? "no space left" : undefined };
+      });
     },
+    ...(capacity
+      ? {
+          capacity: async () => {
+            await trouble.meet("capacity");
+            return { ...capacity };
+          },
+        }
+      : {}),
     async start(order) {
       await trouble.meet("start");
       orders.push(order);

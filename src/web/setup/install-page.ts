@@ -1,6 +1,7 @@
 import { html } from "hono/html";
 import { findRepository } from "../../core/labels.ts";
-import { GitHubUnavailable, type KeptApp } from "../../ports.ts";
+import type { KeptApp } from "../../ports/app.ts";
+import { GitHubUnavailable } from "../../ports.ts";
 import { badge, type Html, link } from "../layout.ts";
 import { faultList, stepBody } from "./frame.ts";
 import type { SetupParts } from "./parts.ts";

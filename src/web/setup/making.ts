@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { Context } from "hono";
 import { html } from "hono/html";
-import { type AppOrder, GitHubUnavailable, type MadeApp, SetupError } from "../../ports.ts";
+import type { AppOrder, MadeApp } from "../../ports/app.ts";
+import { GitHubUnavailable, SetupError } from "../../ports.ts";
 import { type Html, linkOut } from "../layout.ts";
 import { isSame } from "../same.ts";
 import { type Sorry, sorry } from "./frame.ts";

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Catalogue } from "../../core/types.ts";
-import type { AppMaking, Clock, KeptApp, MadeApp } from "../../ports.ts";
+import type { AppMaking, KeptApp, MadeApp } from "../../ports/app.ts";
+import type { Clock } from "../../ports.ts";
 import type { Sorry } from "./frame.ts";
 
 /** What the wizard is made from. */

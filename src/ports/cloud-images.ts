@@ -1,0 +1,11 @@
+import type { CloudImageSeen } from "../core/cloud-image.ts";
+
+/** The cloud images of one host. */
+export type CloudImages = {
+  /** Those of the catalogue's families. Throws if it could not ask. */
+  list(signal: AbortSignal): Promise<CloudImageSeen[]>;
+  /** The candidate becomes the current one, which becomes old. Doing it twice is harmless. */
+  promote(image: Pick<CloudImageSeen, "family" | "id">, signal: AbortSignal): Promise<void>;
+  /** The candidate is none any more, and old. Doing it twice is harmless. */
+  turnBack(image: Pick<CloudImageSeen, "family" | "id">, signal: AbortSignal): Promise<void>;
+};
