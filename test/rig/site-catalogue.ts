@@ -12,6 +12,8 @@ export type SiteCloud = {
   flavor: string;
   /** This computer's address for its VMs. */
   address: string;
+  /** Where what they call is to be found, if not there: simulated VMs know how to get here. */
+  listen?: string;
   /** All servers, ports, floating IPs and images that there are, whoever has them. */
   things: () => Promise<string[]>;
 };
@@ -20,18 +22,22 @@ export const SITE_REPO = "octo/spinw";
 export const SITE_LABELS = ["self-hosted", "linux", "x64", "spinw-linux"];
 export const SITE_IMAGE = "linux";
 
+export const LOOPBACK = "127.0.0.1";
 /** The host's address on the VMs' network. See: vagrant/libvirt/network.xml. */
 const GATEWAY = "10.77.0.1";
 const STAND_IN_VM = resolve(import.meta.dirname, "runner/local-guest.sh");
 
-/** This computer's address, as the VMs of a site have to call it. */
-export function addressForVms({ driver, cloud }: SiteOptions): string {
-  if (driver === "openstack") return cloudOf(cloud).address;
-  return driver === "vagrant" ? GATEWAY : "127.0.0.1";
+/** This computer's address, as the VMs of a site have to call it, and the one that listens then. */
+export function addressesForVms({ driver, cloud }: SiteOptions): { host: string; listen: string } {
+  const host = driver === "vagrant" ? GATEWAY : LOOPBACK;
+  if (driver !== "openstack") return { host, listen: host };
+  const { address, listen = address } = cloudOf(cloud);
+  return { host: address, listen };
 }
 
 type Addresses = {
   host: string;
+  listen: string;
   webPort: number;
   guestPort: number;
   data: string;
@@ -48,7 +54,7 @@ export function catalogue(options: SiteOptions, at: Addresses): Record<string, u
     ...(options.intake === "poll" ? { intake: "poll", sweep: { every: "2s" } } : {}),
     web: { listen: `127.0.0.1:${at.webPort}`, url: `http://127.0.0.1:${at.webPort}` },
     operators: ["octocat"],
-    guests: { listen: `${at.host}:${at.guestPort}`, url: `https://${at.host}:${at.guestPort}` },
+    guests: { listen: `${at.listen}:${at.guestPort}`, url: `https://${at.host}:${at.guestPort}` },
     hosts: [{ name: "lab1", driver: options.driver, ...hostOf(options) }],
     images: [
       {

@@ -11,7 +11,14 @@ import type { BuiltBox } from "./box/build-box.ts";
 import { type EmulatedGitHub, type GitHubOptions, startGitHub } from "./github/server.ts";
 import { issuedSecrets } from "./github/world.ts";
 import { type SiteRelay, startSiteRelay } from "./relay/site-relay.ts";
-import { addressForVms, catalogue, SITE_LABELS, SITE_REPO, type SiteCloud } from "./site-catalogue.ts";
+import {
+  addressesForVms,
+  catalogue,
+  LOOPBACK,
+  SITE_LABELS,
+  SITE_REPO,
+  type SiteCloud,
+} from "./site-catalogue.ts";
 import { leftoversOf } from "./site-leftovers.ts";
 
 export { SITE_LABELS, SITE_REPO } from "./site-catalogue.ts";
@@ -92,8 +99,8 @@ const run = promisify(execFile);
 
 export async function startSite(options: SiteOptions): Promise<Site> {
   const { folder } = options;
-  const host = addressForVms(options);
-  const runnerHost = options.driver === "fake" ? undefined : host;
+  const { host, listen } = addressesForVms(options);
+  const runnerHost = listen === LOOPBACK ? undefined : listen;
   const data = join(folder, "data");
   const config = join(folder, "mayfly.yml");
   await mkdir(folder, { recursive: true, mode: 0o711 });
@@ -115,7 +122,9 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   github.addRepository(SITE_REPO, { private: true, installed: !options.isNew });
   await writeFile(
     config,
-    stringify(catalogue(options, { host, webPort, guestPort, data, apiUrl: github.apiUrl, url: github.url })),
+    stringify(
+      catalogue(options, { host, listen, webPort, guestPort, data, apiUrl: github.apiUrl, url: github.url }),
+    ),
   );
   const env = {
     PATH: process.env.PATH ?? "",
