@@ -16,6 +16,7 @@ import {
   GitHubUnavailable,
   type Guests,
   NoRoom,
+  type StartOrder,
   type Store,
 } from "./ports.ts";
 import { hashToken, makeToken } from "./token.ts";
@@ -79,7 +80,7 @@ export function actor(parts: ActorParts): Actor {
     });
     try {
       await withLimit(clock, DRIVER_LIMIT_MS, (signal) =>
-        driverOf(machine, parts).start({ name: machine.name, repo: machine.repo, host, image, seed }, signal),
+        driverOf(machine, parts).start(orderOf(machine, { host, image, seed }), signal),
       );
     } catch (error) {
       if (error instanceof NoRoom) return await leaveFull(machine, error);
@@ -243,9 +244,25 @@ export function actor(parts: ActorParts): Actor {
     return "done";
   }
 
+  /** NB: moving the tags twice is harmless, so what was done is written down afterwards. */
+  async function endTrial(effect: Extract<Effect, { do: "end-trial" }>): Promise<"done"> {
+    const { host, family, cloudImage, verdict } = effect;
+    const images = parts.drivers.get(host)?.cloudImages;
+    if (!images) throw new Error(`the host ${host} has no cloud images any more`);
+    const image = { family, id: cloudImage };
+    await withLimit(clock, DRIVER_LIMIT_MS, (signal) =>
+      verdict === "promoted" ? images.promote(image, signal) : images.turnBack(image, signal),
+    );
+    await record({ kind: "trial-ended", at: clock.now(), host, family, cloudImage, verdict });
+    observer.noteImagesChanged(host);
+    if (verdict === "turned-back") log.warn({ host, cloudImage }, "a candidate failed and was turned back");
+    return "done";
+  }
+
   return async (effect) => {
     if (effect.do === "publish") return publish(effect);
     if (effect.do === "cancel-run") return cancelRun(effect);
+    if (effect.do === "end-trial") return endTrial(effect);
     if ("job" in effect) return effect.do === "look-up" ? lookUp(effect.job) : lookUpRun(effect.job);
     const machine = store.state.machines.get(effect.machine);
     if (!machine) return "done";
@@ -278,6 +295,11 @@ const heldBy = ({ by }: HoldNext, { name }: Machine, at: number): Fact => ({
   by,
   isNext: true,
 });
+
+const orderOf = (
+  { name, repo, trial }: Machine,
+  rest: Pick<StartOrder, "host" | "image" | "seed">,
+): StartOrder => ({ name, repo, cloudImage: trial, ...rest });
 
 function placeOf(machine: Machine, catalogue: Catalogue): { host: Host; image: Image } | undefined {
   const host = catalogue.hosts.find(({ name }) => name === machine.host);

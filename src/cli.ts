@@ -6,6 +6,7 @@ import packageJson from "../package.json" with { type: "json" };
 import { ps, why } from "./cli/ask.ts";
 import { DONE, FAILED, SETUP } from "./cli/exit.ts";
 import { history, report } from "./cli/history.ts";
+import { images } from "./cli/images.ts";
 import { logs } from "./cli/logs.ts";
 import { destroy, drain, hold, orderJob, pause } from "./cli/orders.ts";
 import { CommandFailed } from "./control/client.ts";
@@ -150,6 +151,11 @@ function addQuestions(program: Command): void {
     .argument("<job>", "its number, the address of its page at GitHub, or that of its run")
     .option("--json", "for programs")
     .action((job: string, _, command: Command) => why(job, command.optsWithGlobals()));
+  program
+    .command("images")
+    .description("list the cloud images, how old they are, and how candidates do")
+    .option("--json", "for programs")
+    .action((_, command: Command) => images(command.optsWithGlobals()));
   program
     .command("logs")
     .description("show what a machine's driver, its VM and its guest said, also of one that failed")

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { answerWhy, answerWhyRun, usualMachines } from "./control/answer.ts";
 import { approveById } from "./control/approve.ts";
 import { answerHistory, answerReport } from "./control/history.ts";
+import { imagesOf } from "./control/images.ts";
 import { answerJobLogs, answerMachineLogs, type LogParts } from "./control/logs.ts";
 import { type OutsideParts, outsideOf, overviewOf } from "./control/overview.ts";
 import {
@@ -108,6 +109,7 @@ function controlRoutes(parts: ControlParts): Hono {
       ? c.json(answer)
       : refuse(c, 404, unknownWords("machine", name, [...store.state.machines.keys()]));
   });
+  routes.get("/images", (c) => c.json(imagesOf(world())));
   routes.get("/history", async (c) => {
     const query = historyQuery.safeParse(c.req.query());
     return query.success ? c.json(await answerHistory(query.data, parts)) : refuse(c, 400, MISSHAPEN);

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
-import { withLimit } from "./clock.ts";
-import type { Capacity, HostRoom, RoomRefusal } from "./core/host-room.ts";
+import { asked, questionsTo } from "./asked.ts";
+import type { HostRoom, RoomRefusal } from "./core/host-room.ts";
 import type { Machine, Seen } from "./core/types.ts";
 import type { Clock, Driver, Ring } from "./ports.ts";
 
@@ -38,25 +38,13 @@ const REST_MAX_MS = 5 * 60_000;
 const LONGEST_TEXT = 160;
 
 export function hostRooms({ drivers, clock, ring, log }: HostRoomParts): HostRooms {
-  const capacities = new Map<string, Capacity>();
+  // NB: what a host that fails said last may be wrong by now. Without it orders are tried, and the host refuses them if it must.
+  const capacities = asked({
+    what: "what it has room for",
+    questions: questionsTo(drivers, ({ capacity }) => capacity),
+    ...{ everyMs: CAPACITY_MS, limitMs: CAPACITY_LIMIT_MS, clock, ring, log },
+  });
   const refusals = new Map<string, RoomRefusal & { times: number }>();
-  const askedAt = new Map<string, number>();
-  const asking = new Set<string>();
-
-  async function askOne(host: string, capacity: NonNullable<Driver["capacity"]>): Promise<void> {
-    asking.add(host);
-    askedAt.set(host, clock.now());
-    try {
-      capacities.set(host, await withLimit(clock, CAPACITY_LIMIT_MS, capacity));
-    } catch (error) {
-      // NB: what it said last may be wrong by now. Without it orders are tried, and the host refuses them if it must.
-      capacities.delete(host);
-      log.warn({ source: host, err: error }, "a host could not be asked what it has room for");
-    } finally {
-      asking.delete(host);
-      ring();
-    }
-  }
 
   function noteRefusal(host: string, text: string, retryAt = 0): void {
     const now = clock.now();
@@ -67,27 +55,19 @@ export function hostRooms({ drivers, clock, ring, log }: HostRoomParts): HostRoo
     const until = Math.max(retryAt, before && before.until > now ? before.until : now + restMs);
     refusals.set(host, { at: now, until, text: shorten(text), times });
     log.info({ source: host, until, text: shorten(text) }, "a host has no room");
-    askedAt.delete(host);
+    capacities.askAgain(host);
     ring();
   }
 
   return {
     of: () => {
-      const hosts = new Set([...capacities.keys(), ...refusals.keys()]);
+      const said = capacities.answers();
+      const hosts = new Set([...said.keys(), ...refusals.keys()]);
       return new Map(
-        Array.from(hosts, (host) => [host, { capacity: capacities.get(host), refusal: refusals.get(host) }]),
+        Array.from(hosts, (host) => [host, { capacity: said.get(host), refusal: refusals.get(host) }]),
       );
     },
-    ask: () => {
-      let next = Number.POSITIVE_INFINITY;
-      for (const [host, { capacity }] of drivers) {
-        if (!capacity || asking.has(host)) continue;
-        const at = (askedAt.get(host) ?? Number.NEGATIVE_INFINITY) + CAPACITY_MS;
-        if (at <= clock.now()) void askOne(host, capacity);
-        else next = Math.min(next, at);
-      }
-      return next;
-    },
+    ask: capacities.ask,
     noteRefusal,
     noteSeen: ({ host, createdAt }, { vm, vmText, isNoRoom }) => {
       const refusal = refusals.get(host);

@@ -1,10 +1,13 @@
 import type { Logger } from "pino";
+import { type Asked, asked, questionsTo } from "./asked.ts";
+import type { CloudImageSeen } from "./core/clouds.ts";
 import type { State } from "./core/facts.ts";
 import type { HostRoom } from "./core/host-room.ts";
 import { parseName } from "./core/name.ts";
 import { hasAccess } from "./core/pools.ts";
 import type { Machine, MachineName, RepoName, Seen, Stranger } from "./core/types.ts";
 import { type HostRooms, hostRooms } from "./host-room.ts";
+import { ageWarnings } from "./image-warnings.ts";
 import type { Clock, Driver, GitHub, Guests, Ring, RunnerSeen, VmSeen } from "./ports.ts";
 import { type Source, source } from "./source.ts";
 
@@ -29,6 +32,10 @@ export type Observer = {
   reachable: () => ReadonlySet<string>;
   /** What the hosts have room for besides what the catalogue says, also by what became of the machines on them. */
   hostRoom: (state: Pick<State, "machines">) => ReadonlyMap<string, HostRoom>;
+  /** By host: its cloud images, where there are such. */
+  cloudImages: Asked<CloudImageSeen[]>["answers"];
+  /** A cloud image of the host has another standing. */
+  noteImagesChanged: (host: string) => void;
   /** A host had no room for an order. */
   noteRefusal: HostRooms["noteRefusal"];
   /** Asks each host that is due, and answers when the next one will be. */
@@ -50,6 +57,8 @@ export type Observer = {
 const BUSY_HOST_MS = 2000;
 const QUIET_HOST_MS = 60_000;
 const HOST_LIMIT_MS = 30_000;
+/** Images are built now and then only. */
+const IMAGES_MS = 5 * 60_000;
 /** How long a host that cannot be asked keeps a controller that just started from ordering machines elsewhere. */
 const SURVEY_MS = 60_000;
 /** Several machines of a repository may be in doubt at once: one question serves them all. */
@@ -70,6 +79,12 @@ export function observer(parts: ObserverParts): Observer {
     );
   }
   const rooms = hostRooms(parts);
+  const images = asked({
+    what: "for its cloud images",
+    questions: questionsTo(parts.drivers, ({ cloudImages }) => cloudImages?.list),
+    heard: ageWarnings({ clock, log }),
+    ...{ everyMs: IMAGES_MS, limitMs: HOST_LIMIT_MS, clock, ring, log },
+  });
   const repos = new Map<RepoName, Source<RunnerSeen>>();
   const addRepo = (name: RepoName) => {
     const list = (signal: AbortSignal) => parts.github.runners(name, signal);
@@ -141,10 +156,12 @@ export function observer(parts: ObserverParts): Observer {
       return rooms.of();
     },
     noteRefusal: rooms.noteRefusal,
+    cloudImages: images.answers,
+    noteImagesChanged: images.askAgain,
     askHosts: (state) => {
       const busy = new Set(Array.from(state.machines.values(), ({ host }) => host));
       const paceMs = (name: string) => (busy.has(name) ? BUSY_HOST_MS : QUIET_HOST_MS);
-      return Math.min(askDue(hosts, paceMs, clock.now()), rooms.ask());
+      return Math.min(askDue(hosts, paceMs, clock.now()), rooms.ask(), images.ask());
     },
     askRunners: (names) => {
       const wanted = new Set(names);
@@ -189,10 +206,11 @@ function viewVm(from: Source<VmSeen> | undefined, name: MachineName): VmView {
   const times = { vmAskedAt: from?.askedAt(), vmMissingSince: from?.missingSince(name) };
   if (!isTrusted(from)) return { vm: "unknown", ...times };
   const vm = from.things().get(name);
-  return { vm: vm?.state ?? "none", vmText: vm?.text, isNoRoom: vm?.isNoRoom, ...times };
+  const { state = "none", text, isNoRoom, cloudImage } = vm ?? {};
+  return { vm: state, vmText: text, isNoRoom, cloudImage, ...times };
 }
 
-type VmView = Pick<Seen, "vm" | "vmText" | "isNoRoom" | "vmAskedAt" | "vmMissingSince">;
+type VmView = Pick<Seen, "vm" | "vmText" | "isNoRoom" | "cloudImage" | "vmAskedAt" | "vmMissingSince">;
 
 type RunnerView = Pick<
   Seen,

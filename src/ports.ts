@@ -65,6 +65,8 @@ export type VmSeen = {
   state: Exclude<VmState, "none">;
   text?: string | undefined;
   isNoRoom?: boolean | undefined;
+  /** Id of the cloud image that it was made from, where there is one. */
+  cloudImage?: string | undefined;
 };
 
 /** Makes and destroys the VMs of one host. */

@@ -3,6 +3,7 @@ import type { Actor } from "./act.ts";
 import type { Fact } from "./core/facts.ts";
 import { plan } from "./core/plan.ts";
 import { settler } from "./core/settings.ts";
+import { trialKey } from "./core/trials.ts";
 import type { Catalogue, MachineName, Patience } from "./core/types.ts";
 import type { Effect, Plan, World } from "./core/world.ts";
 import type { Observer } from "./observe.ts";
@@ -64,6 +65,7 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
     strangers: observer.strangers(store.state),
     reachable: observer.reachable(),
     hostRoom: observer.hostRoom(store.state),
+    cloudImages: observer.cloudImages(),
     newName: parts.newName,
   });
 
@@ -116,7 +118,7 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
 
   async function carryOut(effect: Effect, key: string): Promise<void> {
     const startedAt = clock.now();
-    const about = "machine" in effect ? { machine: effect.machine } : { job: effect.job };
+    const about = aboutOf(effect);
     const ended = effect.do === "publish" ? publishes.begin(effect) : undefined;
     try {
       const answer = await parts.act(effect);
@@ -139,7 +141,8 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
   /** NB: what it is about may be over by now; nobody would wake it up. */
   function rest(effect: Effect, retryAt: number | undefined): void {
     const { jobs, machines } = store.state;
-    if (!("machine" in effect ? machines.has(effect.machine) : jobs.has(effect.job))) return;
+    if ("machine" in effect && !machines.has(effect.machine)) return;
+    if ("job" in effect && !jobs.has(effect.job)) return;
     const rests = resting.get(subjectOf(effect)) ?? new Map();
     const tries = (rests.get(effect.do)?.tries ?? 0) + 1;
     const maxMs = effect.do === "publish" || effect.do === "cancel-run" ? REST_MAX_TELL_MS : REST_MAX_MS;
@@ -167,9 +170,18 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
 
 /** A machine has one step at a time. What is asked and what is told of a job have nothing to do with each other. */
 const keyOf = (effect: Effect): string =>
-  "machine" in effect ? effect.machine : `${effect.do} ${effect.job}`;
+  "job" in effect ? `${effect.do} ${effect.job}` : subjectOf(effect);
 
-const subjectOf = (effect: Effect): string => ("machine" in effect ? effect.machine : jobSubject(effect.job));
+function subjectOf(effect: Effect): string {
+  if ("machine" in effect) return effect.machine;
+  return "job" in effect ? jobSubject(effect.job) : trialKey(effect.host, effect.cloudImage);
+}
+
+/** Whom a line of the log is about. */
+function aboutOf(effect: Effect): Record<string, string | number> {
+  if ("machine" in effect) return { machine: effect.machine };
+  return "job" in effect ? { job: effect.job } : { host: effect.host, cloudImage: effect.cloudImage };
+}
 
 const jobSubject = (id: number): string => `job ${id}`;
 

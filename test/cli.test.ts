@@ -10,7 +10,8 @@ describe("mayfly --help", () => {
 
     expect(code).toBe(0);
     for (const command of [
-      ...["setup", "start", "demo", "check", "doctor", "relay", "ps", "why", "logs", "history", "report"],
+      ...["setup", "start", "demo", "check", "doctor", "relay", "ps", "why", "logs", "images"],
+      ...["history", "report"],
       ...["destroy", "drain", "hold", "pause", "resume", "retry", "approve"],
     ]) {
       expect(stdout).toMatch(new RegExp(`^ {2}${command}\\b`, "m"));
@@ -187,6 +188,7 @@ describe("a command for a controller that does not run", () => {
     [["ps"]],
     [["why", "1"]],
     [["logs", "-f", "1"]],
+    [["images"]],
     [["history"]],
     [["report"]],
     [["destroy", "m"]],

@@ -21,8 +21,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "everything">> = {
 
   // the ring
   source: SHARED,
-  "host-room": SHARED,
-  observe: [...SHARED, "host-room", "source"],
+  asked: SHARED,
+  "host-room": [...SHARED, "asked"],
+  "image-warnings": SHARED,
+  observe: [...SHARED, "asked", "host-room", "image-warnings", "source"],
   usual: SHARED,
   act: [...SHARED, "observe", "token", "usual"],
   publishing: SHARED,

@@ -7,11 +7,12 @@ import { readSettings, type Settings } from "../config.ts";
 import { CommandFailed } from "../control/client.ts";
 import { readRunsOn } from "../control/runs-on.ts";
 import { explainLabels } from "../core/explain.ts";
+import { ageWords } from "../core/image-age.ts";
 import { imagesOn, matchLabels } from "../core/labels.ts";
 import type { Host, RepoName } from "../core/types.ts";
 import { DRIVERS } from "../drivers/index.ts";
 import { newLog } from "../log.ts";
-import { SetupError } from "../ports.ts";
+import { type Driver, SetupError } from "../ports.ts";
 import { DONE, SETUP } from "./exit.ts";
 import { meaningOf } from "./meaning.ts";
 import { findings, safe } from "./text.ts";
@@ -64,7 +65,10 @@ export async function checkHost(host: Host, { catalogue, data }: Settings): Prom
       project: PROJECT,
       clock: systemClock,
     });
-    const faults = await withLimit(systemClock, HOST_LIMIT_MS, (signal) => driver.check(signal));
+    const faults = await withLimit(systemClock, HOST_LIMIT_MS, async (signal) => [
+      ...(await driver.check(signal)),
+      ...(await oldImages(driver, host, signal)),
+    ]);
     await driver.close();
     return { host: host.name, faults };
   } catch (error) {
@@ -73,6 +77,12 @@ export async function checkHost(host: Host, { catalogue, data }: Settings): Prom
       faults: [`It could not be checked: ${error instanceof Error ? error.message : String(error)}`],
     };
   }
+}
+
+/** NB: a host whose images cannot be asked for has faults of its own, which say why. */
+async function oldImages(driver: Driver, { name }: Host, signal: AbortSignal): Promise<string[]> {
+  const images = (await driver.cloudImages?.list(signal).catch(() => [])) ?? [];
+  return images.flatMap((image) => ageWords(image, name, systemClock.now()));
 }
 
 function findingsOf(hosts: readonly HostFindings[], environment: readonly string[]): string {

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
+import type { CloudImage, CloudPlace } from "../core/clouds.ts";
 import { DEFAULT_PATIENCE } from "../core/patience.ts";
-import type { Box, Catalogue, CloudPlace, Host, Image, Patience, Repository } from "../core/types.ts";
+import type { Box, Catalogue, Host, Image, Patience, Repository } from "../core/types.ts";
 import type { CatalogueFile, HostEntry, ImageEntry, RepositoryEntry } from "./schema.ts";
 import { toMiB, toMs } from "./units.ts";
 
@@ -62,7 +63,7 @@ function toImage(
   return {
     ...image,
     box: box && toBox(box, image.name, folder),
-    cloudImage: cloudImage && { ...cloudImage, family: cloudImage.family ?? image.name },
+    cloudImage: cloudImage && toCloudImage(cloudImage, image.name),
     memoryMiB: toMiB(memory),
     mac: image.mac?.toLowerCase(),
     hosts: names,
@@ -70,6 +71,11 @@ function toImage(
     limits: { bootMs: toMs(limits.boot), jobMs: toMs(limits.job), idleMs: toMs(limits.idle) },
   };
 }
+
+const toCloudImage = (
+  { family, canary, flavor }: NonNullable<ImageEntry["cloudImage"]>,
+  image: string,
+): CloudImage => ({ family: family ?? image, flavor, canary: canary.share === 0 ? undefined : canary });
 
 const toBox = (box: NonNullable<ImageEntry["box"]>, image: string, folder: string): Box => ({
   ...box,

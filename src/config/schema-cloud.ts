@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { imageName, list, map, size, text, yesNo } from "./schema-parts.ts";
+import { imageName, list, map, size, text, whole, yesNo } from "./schema-parts.ts";
 
 /** What mayfly.yml may say of clouds. */
 
@@ -49,6 +49,20 @@ export const cloudImage = z.strictObject(
       .describe(
         "The cloud image with the tag `mayfly:<family>:current` is used. Left out: the image's own name.",
       ),
+    canary: z
+      .strictObject(
+        {
+          share: whole(0, 100)
+            .default(20)
+            .describe("On so many of a hundred machines a candidate is tried. 0: never."),
+          boots: whole(1, 1000)
+            .default(5)
+            .describe("After so many machines that booted well it becomes the current cloud image."),
+          failures: whole(1, 100).default(2).describe("After so many that failed it is not tried any more."),
+        },
+        { error: map },
+      )
+      .prefault({}),
     flavor: cloudName
       .optional()
       .describe("By name or id. Left out: the smallest that has the `cpus` and the `memory`."),

@@ -191,6 +191,10 @@ export function factWords(fact: Fact): string {
       return `${fact.by} changed the settings of ${fact.repo}`;
     case "settings-file":
       return `the settings file of ${fact.repo} ${settingsFileWords(fact)}`;
+    case "trial-ended":
+      return fact.verdict === "promoted"
+        ? `the candidate ${fact.cloudImage} became the current cloud image of ${fact.family} on ${fact.host}`
+        : `the candidate ${fact.cloudImage} of ${fact.family} on ${fact.host} failed, and is not tried any more`;
     case "github-limited":
       return `GitHub refuses calls until ${new Date(fact.until).toISOString()}`;
   }

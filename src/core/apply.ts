@@ -2,10 +2,12 @@ import { changeSettings } from "./apply-settings.ts";
 import { type Fact, poolKey, type State, type Streak } from "./facts.ts";
 import { askHold, holdUsedBy, useHold } from "./holds.ts";
 import { approveRun, cancelRun, seeRun } from "./runs.ts";
+import { changeTrial } from "./trials.ts";
 import type { Failure, Job, JobSeen, Machine, MachineName, Why } from "./types.ts";
 
 /** Folds one fact into the state. A fact about a job or machine that is not open changes nothing. */
 export function apply(state: State, fact: Fact): void {
+  changeTrial(state, fact);
   switch (fact.kind) {
     case "job-seen":
       return seeJob(state, fact.job, fact.at);
@@ -62,6 +64,8 @@ export function apply(state: State, fact: Fact): void {
       return;
     case "github-limited":
       return limit(state, fact);
+    case "trial-ended":
+      return;
     case "guest-asked":
       endStreak(state, fact.machine, (streak) => !streak.hadBooted);
       return changeMachine(state, fact.machine, (machine) => learn(machine, fact));
@@ -167,7 +171,8 @@ function addMachine(
   if (state.machines.has(fact.machine)) return;
   const { machine: name, repo, image, host, at } = fact;
   const row: Machine = { name, repo, image, host, createdAt: at };
-  if (fact.kind === "machine-created") state.machines.set(name, { ...row, forJob: fact.forJob });
+  if (fact.kind === "machine-created")
+    state.machines.set(name, { ...row, forJob: fact.forJob, trial: fact.trial });
   else state.machines.set(name, { ...row, adopted: true, retired: { at, why: "stranger" } });
 }
 
@@ -185,10 +190,12 @@ function retire(state: State, fact: Extract<Fact, { kind: "machine-retired" }>):
   const ran = Array.from(state.jobs.values()).find(({ ranOn }) => ranOn === machine.name);
   if (ran) state.jobs.set(ran.id, withFailure(ran, failure));
   if (ran || machine.workingAt !== undefined) return;
-  lengthenStreak(state, machine, fact.at);
+  if (machine.trial === undefined) lengthenStreak(state, machine, fact.at);
   const madeFor = machine.forJob === undefined ? undefined : state.jobs.get(machine.forJob);
   if (!madeFor || madeFor.status === "running") return;
-  state.jobs.set(madeFor.id, { ...withFailure(madeFor, failure), tries: madeFor.tries + 1 });
+  // NB: that a candidate is no good says nothing of the job, nor of the image that others get.
+  const tries = madeFor.tries + (machine.trial === undefined ? 1 : 0);
+  state.jobs.set(madeFor.id, { ...withFailure(madeFor, failure), tries });
 }
 
 /**
@@ -252,7 +259,11 @@ function learn(machine: Machine, fact: MachineFact): Machine {
     case "machine-started":
       return machine.startedAt ? machine : { ...machine, startedAt: fact.at, tokenHash: fact.tokenHash };
     case "vm-up":
-      return { ...machine, upAt: machine.upAt ?? fact.at };
+      return {
+        ...machine,
+        upAt: machine.upAt ?? fact.at,
+        cloudImage: machine.cloudImage ?? fact.cloudImage,
+      };
     case "guest-asked":
       return { ...machine, askedAt: machine.askedAt ?? fact.at, runnerVersion: fact.runnerVersion };
     case "machine-configured":

@@ -43,6 +43,8 @@ function cureOf(blocked: Blocked): string {
       return "It gets the next machine for which there is room; mayfly ps shows what is there. More room: machines, cpus and memory of the hosts in mayfly.yml, and on a cloud the project's quota.";
     case "hosts-refuse":
       return "Nothing has to be done: it is tried again by itself, and costs the job no try. If it lasts: mayfly check says what the quota has left.";
+    case "image-ended":
+      return "An operator has to build it anew (openstack/README.md); mayfly images says when each ends.";
     case "hosts-drained":
       return `Somebody took ${blocked.hosts.length === 1 ? "the host" : "the hosts"} out of service. Put it back: mayfly drain ${blocked.hosts[0]} --off`;
     case "hosts-unreachable":

@@ -1,5 +1,6 @@
 import type { HoldNext } from "./holds.ts";
 import { type AllSettings, type FileFault, noSettings, type Settings } from "./settings.ts";
+import type { Trial, Verdict } from "./trials.ts";
 import type {
   Failure,
   Job,
@@ -40,10 +41,12 @@ export type Fact = { at: number } & (
       image: string;
       host: string;
       forJob?: number | undefined;
+      /** The candidate that is tried on it: id of a cloud image. */
+      trial?: string | undefined;
     }
   | { kind: "machine-adopted"; machine: MachineName; repo: RepoName; image: string; host: string }
   | { kind: "machine-started"; machine: MachineName; tokenHash: string }
-  | { kind: "vm-up"; machine: MachineName }
+  | { kind: "vm-up"; machine: MachineName; cloudImage?: string | undefined }
   | { kind: "guest-asked"; machine: MachineName; runnerVersion: string }
   | { kind: "machine-configured"; machine: MachineName; runnerId?: number | undefined }
   | { kind: "guest-stage"; machine: MachineName; stage: string; text: string }
@@ -86,6 +89,8 @@ export type Fact = { at: number } & (
       settings?: Settings | undefined;
       faults?: readonly FileFault[] | undefined;
     }
+  /** A candidate became the current cloud image of a host, or is not tried any more. */
+  | { kind: "trial-ended"; host: string; family: string; cloudImage: string; verdict: Verdict }
   /** GitHub refuses all calls for an installation until then: a secondary limit. */
   | { kind: "github-limited"; installation: number; until: number }
 );
@@ -117,6 +122,8 @@ export type State = {
   runs: Map<string, RunAttempt>;
   /** By pool (see `poolKey`): of which the next machine that fails is to be held, or was. */
   holds: Map<string, HoldNext>;
+  /** By host and cloud image (see `trialKey`): how candidates do. */
+  trials: Map<string, Trial>;
   /** By pool (see `poolKey`): failed machines in a row. Kept in memory only, a restart forgives. */
   streaks: Map<string, Streak>;
 };
@@ -144,5 +151,6 @@ export const emptyState = (): State => ({
   limited: new Map(),
   runs: new Map(),
   holds: new Map(),
+  trials: new Map(),
   streaks: new Map(),
 });

@@ -2,6 +2,7 @@ import { poolKey } from "./facts.ts";
 import { PROBE_AFTER } from "./patience.ts";
 import { type Blocked, findRoom, isBlocked, type Room, take } from "./pools.ts";
 import type { Sized } from "./size.ts";
+import { candidateFor } from "./trials.ts";
 import type { Draft, World } from "./world.ts";
 
 /** A pool that is short, what was ordered for it so far in this pass, and what keeps it from more. */
@@ -85,8 +86,11 @@ function orderOne(wish: Wish, world: World, room: Room, draft: Draft): void {
     return;
   }
   const place = { repo: repository.name, image: image.name, host: host.name };
-  const fact = { machine: world.newName(image.name), ...place, forJob: wish.forJobs[wish.made] };
-  draft.facts.push({ kind: "machine-created", at: world.now, ...fact });
+  const machine = world.newName(image.name);
+  const forJob = wish.forJobs[wish.made];
+  const job = forJob === undefined ? undefined : world.state.jobs.get(forJob);
+  const trial = candidateFor({ host, image, forJob: job }, machine, { world, draft });
+  draft.facts.push({ kind: "machine-created", at: world.now, machine, ...place, forJob, trial });
   take(room, { ...place, createdAt: world.now });
   wish.made += 1;
 }

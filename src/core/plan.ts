@@ -29,6 +29,7 @@ import {
 import { digestOf, isLastDigest, worthOf } from "./report.ts";
 import { sizePools } from "./size.ts";
 import { type Story, storyteller } from "./story.ts";
+import { planTrials } from "./trials.ts";
 import { askRunnerAt, isGone, type TurnContext, turn, untoldSince } from "./turn.ts";
 import type { ImageLimits, Job, Machine, MachineName, Seen, Stranger } from "./types.ts";
 import { type Draft, type Effect, type Member, newDraft, type Plan, type World } from "./world.ts";
@@ -47,6 +48,7 @@ export function plan(world: World): Plan {
   sizePools({ world, members, demand, room, inTheWay, gate, draft });
   planUntold(members, demand, draft);
   planForks(world, gate, draft);
+  planTrials(world, draft);
   planJobs({ world, match, gate, story, draft });
   const turnOf = turns(world.state);
   draft.effects.sort((a, b) => turnOf(a) - turnOf(b));
@@ -119,7 +121,8 @@ function planMachine(
   draft: Draft,
 ): Pick<Member, "isLeaving" | "isFailing"> {
   if (machine.upAt === undefined && belief.vm === "up") {
-    draft.facts.push({ kind: "vm-up", at: context.now, machine: machine.name });
+    const { cloudImage } = context.seen;
+    draft.facts.push({ kind: "vm-up", at: context.now, machine: machine.name, cloudImage });
   }
   const { fact, effect, wakeAt } = turn(machine, belief, context);
   if (fact) draft.facts.push(fact);
@@ -149,9 +152,9 @@ function askAbout(machine: Machine, { catalogue }: World, draft: Draft): void {
 
 /** NB: a retired machine takes room until its VM is gone for certain, and a stranger takes room before it has a row. */
 function roomOf(world: World, members: readonly Member[]): Room {
-  const { state, catalogue, patience, now, reachable, hostRoom } = world;
-  const taken = nothingTaken();
-  const room = { state, catalogue, patience, now, reachable, hostRoom, taken, searches: new Map() };
+  const { state, catalogue, patience, now, reachable, hostRoom, cloudImages } = world;
+  const counted = { taken: nothingTaken(), searches: new Map() };
+  const room = { state, catalogue, patience, now, reachable, hostRoom, cloudImages, ...counted };
   for (const { machine, belief } of members) {
     if (!machine.retired || belief.vm !== "none" || !isGone(machine)) take(room, machine);
   }

@@ -1,3 +1,4 @@
+import type { CloudImageSeen } from "./clouds.ts";
 import { ALL, poolKey, type State } from "./facts.ts";
 import { admissionOf } from "./forks.ts";
 import type { Capacity, HostRoom } from "./host-room.ts";
@@ -10,6 +11,8 @@ export type Blocked =
   | { why: "hosts-full"; hosts: readonly string[]; isByQuota?: true | undefined; until?: number | undefined }
   /** They had no room for the last order, and this is what one of them said. */
   | { why: "hosts-refuse"; hosts: readonly string[]; text: string; until: number }
+  /** The cloud image that they have for it may not be used any more. */
+  | { why: "image-ended"; hosts: readonly string[] }
   | { why: "hosts-drained"; hosts: readonly string[] }
   | { why: "hosts-unreachable"; hosts: readonly string[] }
   | { why: "image-limit"; limit: number }
@@ -29,6 +32,7 @@ export type Room = {
   /** Hosts whose driver could be asked at the last look. */
   reachable: ReadonlySet<string>;
   hostRoom: ReadonlyMap<string, HostRoom>;
+  cloudImages: ReadonlyMap<string, readonly CloudImageSeen[]>;
   taken: Taken;
   /** By image. */
   searches: Map<string, Search>;
@@ -107,8 +111,18 @@ function newSearch(room: Room, image: Image): Search {
   const left = open.filter(({ name }) => room.reachable.has(name));
   if (left.length === 0)
     return { left, blocked: () => ({ why: "hosts-unreachable", hosts: open.map(({ name }) => name) }) };
-  return { left: [...left], blocked: () => fullOf(left, room, image) };
+  const usable = left.filter((host) => !hasEnded(host, image, room));
+  if (usable.length === 0)
+    return { left: usable, blocked: () => ({ why: "image-ended", hosts: left.map(({ name }) => name) }) };
+  return { left: [...usable], blocked: () => fullOf(usable, room, image) };
 }
+
+/** Its current cloud image there has an end, and that is over. */
+const hasEnded = ({ name }: Host, { cloudImage }: Image, { cloudImages, now }: Room): boolean =>
+  (cloudImages.get(name) ?? []).some(
+    ({ family, standing, expiresAt }) =>
+      family === cloudImage?.family && standing === "current" && expiresAt !== undefined && expiresAt <= now,
+  );
 
 /** What to say when none of them has room. */
 function fullOf(open: readonly Host[], room: Room, image: Image): Blocked {

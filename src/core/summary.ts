@@ -123,7 +123,7 @@ function placeTable(machine: Machine | undefined, { catalogue, publicUrl }: Summ
   const rows = [
     ["Machine", linkTo(publicUrl, machinePath(machine.name), cell(machine.name))],
     ["Host", cell(machine.host)],
-    ["Image", `${cell(machine.image)}${image ? originWords(image, host) : ""}`],
+    ["Image", `${cell(machine.image)}${image ? originWords(image, host, machine) : ""}`],
     ...(machine.runnerVersion === undefined ? [] : [["Runner", cell(machine.runnerVersion)]]),
   ];
   const lines = rows.map(([what, value]) => `| ${what} | ${value} |`);
@@ -132,8 +132,11 @@ function placeTable(machine: Machine | undefined, { catalogue, publicUrl }: Summ
 
 const DIGEST_CHARACTERS = 12;
 
-function originWords({ box, cloudImage }: Image, host: Host | undefined): string {
-  if (host?.driver === "openstack") return cloudImage ? `, cloud image ${cell(cloudImage.family)}` : "";
+function originWords({ box }: Image, host: Host | undefined, { cloudImage, trial }: Machine): string {
+  if (host?.driver === "openstack") {
+    const id = cloudImage ?? trial;
+    return `${id === undefined ? "" : `, cloud image ${cell(id)}`}${trial === undefined ? "" : " (a candidate)"}`;
+  }
   return box ? boxWords(box) : "";
 }
 

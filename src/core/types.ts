@@ -1,3 +1,5 @@
+import type { CloudImage, CloudPlace } from "./clouds.ts";
+
 /**
  * The nouns. Everything here is plain data. Times are epoch milliseconds and end in `At`, durations end in `Ms`.
  * One word per thing: see the table of words in src/README.md.
@@ -137,6 +139,10 @@ export type Machine = {
   createdAt: number;
   /** The job that made us order it. NB: any job of its pool may run in it; see `Job.ranOn`. */
   forJob?: number | undefined;
+  /** The candidate that is tried on it: id of a cloud image. See: trials.ts. */
+  trial?: string | undefined;
+  /** The cloud image that its VM was made from: its id, as far as its host told. */
+  cloudImage?: string | undefined;
   /** The job that GitHub said it got. */
   job?: number | undefined;
   adopted?: boolean | undefined;
@@ -170,6 +176,8 @@ export type Seen = {
   vmText?: string | undefined;
   /** It is broken since its host had no room for it. */
   isNoRoom?: boolean | undefined;
+  /** Id of the cloud image that it was made from. */
+  cloudImage?: string | undefined;
   /** When the answer was asked for. None: never asked since the start of the process. */
   vmAskedAt?: number | undefined;
   /** When the first of the lists was asked for that all lack it, up to now. None: the last list has it. */
@@ -227,25 +235,6 @@ export type Host = {
   command?: readonly string[] | undefined;
 };
 
-/** Where in an OpenStack cloud VMs are made. How to sign in there is in clouds.yaml or the environment, never here. */
-export type CloudPlace = {
-  /** Its name in clouds.yaml. None: OS_CLOUD says it, or the other OS_ variables. */
-  cloud?: string | undefined;
-  /** Name or id. None: the only one that the project has. */
-  network?: string | undefined;
-  /** Names or ids. Empty: the project's `default`. */
-  securityGroups: readonly string[];
-  availabilityZone?: string | undefined;
-  /** Each VM gets an address of this network, by name or id. None: VMs need none, since nobody calls them. */
-  floatingNetwork?: string | undefined;
-  /** The seed comes on a disk. If not, the guest asks the cloud's metadata service for it. */
-  configDrive: boolean;
-  /** Boot from a volume of this size, made with the VM. None: from the image itself. */
-  volume?: { sizeGiB: number; type?: string | undefined } | undefined;
-  /** Id of the project that owns the cloud images. None: the own one. */
-  imageOwner?: string | undefined;
-};
-
 /** A box by name (from a catalogue) or from a file; a file's digest is checked before each first use. */
 export type Box = {
   name: string;
@@ -253,12 +242,6 @@ export type Box = {
   file?: string | undefined;
   sha256?: string | undefined;
 };
-
-/**
- * An image of a cloud: the one that has the tag `mayfly:<family>:current`. NB: never by name, since several may bear the same.
- * `flavor`: name or id. None: the smallest one that has what the image asks for.
- */
-export type CloudImage = { family: string; flavor?: string | undefined };
 
 /** An entry of the operator's catalogue. */
 export type Image = {

@@ -1,8 +1,10 @@
 import type { Belief } from "./believe.ts";
+import type { CloudImageSeen } from "./clouds.ts";
 import type { Fact, State } from "./facts.ts";
 import type { HostRoom } from "./host-room.ts";
 import { LATE_EVENT_MS } from "./patience.ts";
 import type { Story } from "./story.ts";
+import type { Verdict } from "./trials.ts";
 import type {
   Catalogue,
   Job,
@@ -29,6 +31,8 @@ export type World = {
   reachable: ReadonlySet<string>;
   /** By host: the room that it has besides what the catalogue says. */
   hostRoom: ReadonlyMap<string, HostRoom>;
+  /** By host: its cloud images. Hosts without are not in here, nor those that have not told yet. */
+  cloudImages: ReadonlyMap<string, readonly CloudImageSeen[]>;
   /** Makes a fresh name for a machine of the image. */
   newName: (image: string) => MachineName;
 };
@@ -40,7 +44,8 @@ export type Effect =
   /** `digest` names what the job's check run is to tell of the story. See `report`. */
   | { do: "publish"; job: number; digest: string; story: Story }
   | { do: "cancel-run"; job: number; isForced: boolean }
-  | { do: "look-up" | "look-up-run"; job: number };
+  | { do: "look-up" | "look-up-run"; job: number }
+  | { do: "end-trial"; host: string; family: string; cloudImage: string; verdict: Verdict };
 
 export type Plan = {
   /** Decisions, to be written before anything is done. If there are any, plan again before acting on `effects`. */

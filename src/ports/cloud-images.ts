@@ -1,4 +1,4 @@
-import type { CloudImageSeen } from "../core/cloud-image.ts";
+import type { CloudImageSeen } from "../core/clouds.ts";
 
 /** The cloud images of one host. */
 export type CloudImages = {

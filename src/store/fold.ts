@@ -3,6 +3,7 @@ import { type Fact, type Limit, poolKey, type SettingsFact, type State } from ".
 import type { HoldNext } from "../core/holds.ts";
 import { runKey } from "../core/runs.ts";
 import type { RepoSettings } from "../core/settings.ts";
+import { type Trial, trialKey } from "../core/trials.ts";
 import type { Job, Machine, MachineName, RunAttempt } from "../core/types.ts";
 import { isAboutSettings, subjectsOf } from "./subjects.ts";
 import type { FactRow, JobRow, MachineRow } from "./tables.ts";
@@ -22,6 +23,8 @@ export type Changes = {
   runs: Map<string, RunAttempt>;
   /** By pool. */
   holds: Map<string, HoldNext>;
+  /** By host and cloud image. */
+  trials: Map<string, Trial>;
   settings: Map<string, RepoSettings>;
   settingsFacts: SettingsFact[];
 };
@@ -41,6 +44,7 @@ export function fold(state: State, facts: readonly Fact[]): Changes {
     limited: new Map(),
     runs: new Map(),
     holds: new Map(),
+    trials: new Map(),
     settings: new Map(),
     settingsFacts: [],
   };
@@ -57,6 +61,8 @@ function foldOne(state: State, fact: Fact, changes: Changes): boolean {
   const machine = state.machines.get(machineName);
   const open = Array.from(jobs.keys()).filter((id) => !state.closed.has(id));
   const standing = standingOf(state, fact);
+  const candidate = candidateIn(state, fact);
+  const trial = state.trials.get(candidate);
   apply(state, fact);
 
   const news = Array.from(jobs, ([id, before]) => noteJob(changes, before, state.jobs.get(id)));
@@ -65,7 +71,27 @@ function foldOne(state: State, fact: Fact, changes: Changes): boolean {
     if (state.closed.has(id)) news.push(noteClosed(changes, id, fact.at, jobs.get(id)));
   }
   if (standing !== standingOf(state, fact)) news.push(noteStanding(changes, fact, state));
+  news.push(noteTrial(changes, candidate, trial, state.trials.get(candidate)));
   return news.includes(true);
+}
+
+/** The candidate that a fact may tell of. */
+function candidateIn(state: State, fact: Fact): string {
+  if (fact.kind === "trial-ended") return trialKey(fact.host, fact.cloudImage);
+  const { machine = "" } = subjectsOf(fact);
+  const { host, trial } = state.machines.get(machine) ?? {};
+  return host !== undefined && trial !== undefined ? trialKey(host, trial) : "";
+}
+
+function noteTrial(
+  changes: Changes,
+  candidate: string,
+  before: Trial | undefined,
+  after: Trial | undefined,
+): boolean {
+  if (!after || JSON.stringify(before) === JSON.stringify(after)) return false;
+  changes.trials.set(candidate, after);
+  return true;
 }
 
 /** What is neither a job's nor a machine's, and may change by this fact. */

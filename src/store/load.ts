@@ -3,6 +3,7 @@ import { emptyState, type State } from "../core/facts.ts";
 import type { HoldNext } from "../core/holds.ts";
 import { runKey } from "../core/runs.ts";
 import type { RepoSettings } from "../core/settings.ts";
+import type { Trial } from "../core/trials.ts";
 import type { Job, Machine, RunAttempt } from "../core/types.ts";
 import { SetupError } from "../ports.ts";
 import { past, pastJob, pastLimit, pastMachine, pastRun, pastSettings } from "./past.ts";
@@ -55,6 +56,8 @@ export async function load(db: Kysely<Tables>, now: number): Promise<State> {
   );
   const holds = await db.selectFrom("hold").selectAll().execute();
   for (const { pool, doc } of holds) state.holds.set(pool, past(JSON.parse(doc) as HoldNext, now));
+  const trials = await db.selectFrom("trial").selectAll().execute();
+  for (const { candidate, doc } of trials) state.trials.set(candidate, JSON.parse(doc) as Trial);
   return state;
 }
 

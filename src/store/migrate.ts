@@ -7,6 +7,7 @@ import { pages } from "./migrations/0003-pages.ts";
 import { runs } from "./migrations/0004-runs.ts";
 import { settings } from "./migrations/0005-settings.ts";
 import { holds } from "./migrations/0006-holds.ts";
+import { trials } from "./migrations/0007-trials.ts";
 import type { Tables } from "./tables.ts";
 
 /** In order of their names. Add a line for each new one; the names are in every operator's file, so they never change. */
@@ -17,6 +18,7 @@ const MIGRATIONS: Record<string, Migration> = {
   "0004-runs": runs,
   "0005-settings": settings,
   "0006-holds": holds,
+  "0007-trials": trials,
 };
 
 /**

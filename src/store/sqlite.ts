@@ -157,5 +157,6 @@ const copyOf = (state: State): State => ({
   limited: new Map(state.limited),
   runs: new Map(state.runs),
   holds: new Map(state.holds),
+  trials: new Map(state.trials),
   streaks: new Map(state.streaks),
 });

@@ -30,6 +30,7 @@ export function subjectsOf(fact: Fact): Subjects {
     case "settings-saved":
     case "settings-file":
     case "github-limited":
+    case "trial-ended":
       return { job: undefined, machine: undefined };
     default:
       return { job: undefined, machine: fact.machine };

@@ -22,6 +22,8 @@ export type Tables = {
   settings_change: { seq: Generated<number>; repo: string; doc: string };
   /** Pools as `poolKey` names them. */
   hold: { pool: string; doc: string };
+  /** Candidates as `trialKey` names them. */
+  trial: { candidate: string; doc: string };
   meta: { key: string; value: string };
 };
 

@@ -107,6 +107,14 @@ export async function writeChanges(transaction: Transaction<Tables>, changes: Ch
       .onConflict((conflict) => conflict.column("pool").doUpdateSet({ doc }))
       .execute();
   }
+  for (const [candidate, trial] of changes.trials) {
+    const doc = JSON.stringify(trial);
+    await transaction
+      .insertInto("trial")
+      .values({ candidate, doc })
+      .onConflict((conflict) => conflict.column("candidate").doUpdateSet({ doc }))
+      .execute();
+  }
   for (const [repo, after] of changes.settings) {
     const doc = JSON.stringify(after);
     await transaction

@@ -135,6 +135,20 @@ export const GAUGES: readonly Reading<Look>[] = [
     memoryMiB === undefined ? undefined : memoryMiB * MIB,
   ),
   {
+    name: "mayfly_cloud_image_age_seconds",
+    help: "How long ago the cloud image was built that machines are made from. GitHub may refuse its runner after 30 days.",
+    kind: Gauge,
+    labels: ["host", "family"],
+    values: ({ world }) =>
+      [...world.cloudImages].flatMap(([host, images]) =>
+        images.flatMap(({ family, standing, builtAt }) =>
+          standing === "current" && builtAt !== undefined
+            ? [{ labels: { host, family }, value: Math.max(0, world.now - builtAt) / 1000 }]
+            : [],
+        ),
+      ),
+  },
+  {
     name: "mayfly_host_reachable",
     help: "1 if the host could be asked at the last look.",
     kind: Gauge,

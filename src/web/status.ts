@@ -1,4 +1,5 @@
 import { html } from "hono/html";
+import { imagesOf } from "../control/images.ts";
 import {
   type JobView,
   type MachineView,
@@ -11,6 +12,7 @@ import { waitingHold } from "../core/holds.ts";
 import { likelyWords } from "../core/likely.ts";
 import { span } from "../core/markdown.ts";
 import type { World } from "../core/world.ts";
+import { imageSection } from "./images.ts";
 import { ago, type Html, jobLink, machineLink, section, table, type Viewer } from "./layout.ts";
 import { phase, stands } from "./look.ts";
 import type { PagesParts } from "./parts.ts";
@@ -35,6 +37,7 @@ export async function statusBody(parts: PagesParts, viewer: Viewer): Promise<Htm
     ${section("Running", runningTable(running, at))}
     ${viewer.isOperator ? hostSection(all, world) : ""}
     ${viewer.isOperator ? repositorySection(all, world) : ""}
+    ${viewer.isOperator ? imageSection(imagesOf(world)) : ""}
     ${section("Machines", machineTable(machines, at))}
     ${section("Pools", poolTable(pools))}
     ${holdList(world, viewer)}

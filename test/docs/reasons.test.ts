@@ -25,6 +25,7 @@ const REASONS: Readonly<Record<Blocked["why"], readonly Blocked[]>> = {
       text: "Quota exceeded for cores: Requested 4, but already used 20 of 20 cores",
     },
   ],
+  "image-ended": [{ why: "image-ended", hosts: ["stfc"] }],
   "hosts-drained": [{ why: "hosts-drained", hosts: ["lab1"] }],
   "hosts-unreachable": [{ why: "hosts-unreachable", hosts: ["lab1"] }],
   "image-limit": [2, 1].map((limit) => ({ why: "image-limit", limit })),

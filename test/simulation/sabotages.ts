@@ -40,6 +40,24 @@ export const SABOTAGES: readonly Sabotage[] = [
     replace: "return fits(here, host, image) && capacity !== undefined;",
   },
   {
+    name: "a candidate is tried on all machines",
+    file: "src/core/trials.ts",
+    find: "return trial.good + onItsWay < canary.boots ? candidate.id : undefined;",
+    replace: "return trial.good + onItsWay < 1e9 ? candidate.id : undefined;",
+  },
+  {
+    name: "a candidate that fails is promoted all the same",
+    file: "src/core/trials.ts",
+    find: 'if (failed >= failures) return "turned-back";',
+    replace: 'if (failed > 1e9) return "turned-back";',
+  },
+  {
+    name: "a candidate's failure costs its job a try",
+    file: "src/core/apply.ts",
+    find: "(machine.trial === undefined ? 1 : 0)",
+    replace: "1",
+  },
+  {
     name: "a VM that one list lacks is believed gone",
     file: "src/core/believe.ts",
     find: 'return askedAt - missingSince >= patience.settleMs ? "none" : "unknown";',
@@ -186,8 +204,8 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "failed machines are not counted as tries",
     file: "src/core/apply.ts",
-    find: "tries: madeFor.tries + 1 });",
-    replace: "tries: madeFor.tries });",
+    find: "const tries = madeFor.tries + ",
+    replace: "const tries = madeFor.tries + 0 * ",
   },
   {
     name: "strangers are left alone",

@@ -245,6 +245,20 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
       expect(await store.history({ job: 1 })).toEqual([heldNext()]);
     });
 
+    test("remembers how a candidate does, and what was decided about it", async () => {
+      const store = await open();
+      const tried = { ...created(M1), trial: "new-one" };
+      const place = { host: "lab1", family: "plain", cloudImage: "new-one" };
+
+      await store.record([tried, failed(M1)]);
+      await store.record([{ kind: "trial-ended", at: NOW, ...place, verdict: "turned-back" }]);
+
+      expect([...store.state.trials]).toEqual([
+        ["lab1 new-one", { good: 0, failed: 1, verdict: "turned-back" }],
+      ]);
+      expect((await store.lately(9)).rest).toHaveLength(1);
+    });
+
     test("knows a webhook that it has, whatever its second copy says", async () => {
       const store = await open();
 

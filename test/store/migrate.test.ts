@@ -91,6 +91,7 @@ describe("migrating", () => {
       "0004-runs",
       "0005-settings",
       "0006-holds",
+      "0007-trials",
     ]);
     expect(await migrate(db, "a file")).toEqual([]);
 

@@ -350,7 +350,20 @@ function anyFact(): fc.Arbitrary<Fact> {
       .map((file) => ({ kind: "settings-file" as const, at: NOW, repo: REPO, ...file })),
     fc.record({ kind: fc.constant("machine-held"), at, machine, until: at, by: fc.string() }),
     fc.record({ kind: fc.constant("check-published"), at, job, check: fc.nat(9), digest: fc.string() }),
-    fc.tuple(machine, fc.option(job, { nil: undefined })).map(([name, forJob]) => created(name, forJob)),
+    fc
+      .tuple(machine, fc.option(job, { nil: undefined }), fc.constantFrom(undefined, "new-one"))
+      .map(([name, forJob, trial]) => ({ ...created(name, forJob), trial })),
+    machine.map((name) => ({
+      ...{ kind: "guest-asked" as const, at: NOW, machine: name, runnerVersion: "2.337.0" },
+    })),
+    fc.record({
+      kind: fc.constant("trial-ended"),
+      at,
+      host: fc.constant("lab1"),
+      family: fc.constant("plain"),
+      cloudImage: fc.constant("new-one"),
+      verdict: fc.constantFrom("promoted", "turned-back"),
+    }),
     fc.record({
       kind: fc.constantFrom("vm-up", "guest-working", "vm-destroyed", "machine-forgotten"),
       at,

@@ -1,3 +1,4 @@
+import type { CloudImageSeen } from "../../src/core/clouds.ts";
 import { emptyState, type State, type Streak } from "../../src/core/facts.ts";
 import type { HostRoom } from "../../src/core/host-room.ts";
 import { DEFAULT_PATIENCE } from "../../src/core/patience.ts";
@@ -209,6 +210,7 @@ export type WorldParts = {
   strangers?: Stranger[];
   reachable?: string[];
   hostRoom?: Record<string, HostRoom>;
+  cloudImages?: Record<string, CloudImageSeen[]>;
   now?: number;
   since?: number;
 };
@@ -236,6 +238,7 @@ export function aWorld(parts: WorldParts = {}): World {
     strangers: parts.strangers ?? [],
     reachable: new Set(parts.reachable ?? catalogue.hosts.map(({ name }) => name)),
     hostRoom: new Map(Object.entries(parts.hostRoom ?? {})),
+    cloudImages: new Map(Object.entries(parts.cloudImages ?? {})),
     newName: (image) => {
       made += 1;
       return `mayfly-lab-${image}-new${made}`;
@@ -265,6 +268,7 @@ export const effectsIn = ({ effects }: Plan): string[] => effects.flatMap(words)
 function words(effect: Effect): string[] {
   if (effect.do === "publish") return [];
   if ("job" in effect) return [`${effect.do} ${effect.job}`];
+  if (effect.do === "end-trial") return [`${effect.verdict} ${effect.cloudImage} on ${effect.host}`];
   return [
     effect.do === "retire" ? `retire ${effect.machine} ${effect.why}` : `${effect.do} ${effect.machine}`,
   ];

@@ -11,10 +11,12 @@ import {
   anImage,
   aRepository,
   aWorld,
+  hours,
   M1,
   M2,
   NOW,
   seconds,
+  type WorldParts,
 } from "../support/build.ts";
 import { created, drained, failed, seen } from "../support/facts.ts";
 
@@ -27,7 +29,12 @@ const HEALTHY: RelayHealth = {
   restarts: 3,
 };
 
-type Parts = { relay?: () => RelayHealth; standing?: Standing[]; answeredAt?: number };
+type Parts = {
+  relay?: () => RelayHealth;
+  standing?: Standing[];
+  answeredAt?: number;
+  cloudImages?: WorldParts["cloudImages"];
+};
 
 const CATALOGUE = aCatalogue({
   hosts: [aHost({ machines: 2, cpus: 8, memoryMiB: 4096 }), aHost({ name: "lab2" })],
@@ -36,12 +43,12 @@ const CATALOGUE = aCatalogue({
 });
 
 /** The metrics of a world in which these facts were told, by series. */
-async function start(facts: readonly Fact[], { relay, standing = [], answeredAt }: Parts = {}) {
+async function start(facts: readonly Fact[], { relay, standing = [], answeredAt, cloudImages = {} }: Parts = {}) {
   const meters = newMeters(CATALOGUE);
   const store = memoryStore(meters.noteFact);
   await store.record(facts);
   const world = () => ({
-    ...aWorld({ catalogue: CATALOGUE }),
+    ...aWorld({ catalogue: CATALOGUE, cloudImages }),
     state: store.state,
     reachable: new Set(["lab1"]),
   });
@@ -58,6 +65,23 @@ async function start(facts: readonly Fact[], { relay, standing = [], answeredAt 
 }
 
 describe("the metrics", () => {
+  test("tell how old the cloud images are that machines are made from", async () => {
+    const image = { family: "plain", id: "1", name: "plain-1", builtAt: ago(hours(2)) };
+    const cloudImages = {
+      lab1: [
+        { ...image, standing: "current" as const },
+        { ...image, id: "2", standing: "candidate" as const },
+      ],
+    };
+    const { scrape } = await start([], { cloudImages });
+
+    const { series } = await scrape();
+
+    expect(Object.entries(series).filter(([name]) => name.startsWith("mayfly_cloud_image"))).toEqual([
+      ['mayfly_cloud_image_age_seconds{host="lab1",family="plain"}', "7200"],
+    ]);
+  });
+
   test("count machines by phase and by host, with a 0 where there is none", async () => {
     const retired: Fact = { kind: "machine-retired", at: NOW, machine: M2, why: "surplus" };
     const { scrape } = await start([created(M1), created(M2), retired]);

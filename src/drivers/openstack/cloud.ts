@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
-import type { CloudPlace, Host } from "../../core/types.ts";
+import type { CloudPlace } from "../../core/clouds.ts";
+import type { Host } from "../../core/types.ts";
 import type { Clock } from "../../ports.ts";
 import { type Cinder, cinder } from "./cinder.ts";
 import { type Places, readCloud } from "./clouds.ts";

@@ -1,4 +1,4 @@
-import type { CloudPlace } from "../../core/types.ts";
+import type { CloudPlace } from "../../core/clouds.ts";
 import type { StartOrder } from "../../ports.ts";
 import { seedText } from "../seed.ts";
 import { tagsOf } from "./names.ts";
