@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Purpose: writes the services' settings into the rig's folder. To be sourced, not run.
+# shellcheck disable=SC2154 # set by settings.sh, and `here` and `lock` by rig
 
 write_configs() {
   local etc=$folder/etc name
@@ -126,7 +127,8 @@ rpc_workers = 0
 rpc_state_report_workers = 0
 api_paste_config = /etc/neutron/api-paste.ini
 notify_nova_on_port_status_changes = false
-notify_nova_on_port_data_changes = false
+notify_nova_on_port_data_changes = true
+send_events_interval = 1
 dhcp_agent_notification = false
 auth_strategy = keystone
 allow_overlapping_ips = true
@@ -145,6 +147,8 @@ linuxbridge = true
 [securitygroup]
 enable_security_group = true
 firewall_driver = noop
+[nova]
+$(signing_in)
 $(checking_tokens)
 SETTINGS
 }

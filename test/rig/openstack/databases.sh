@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Purpose: the databases, one SQLite file each. To be sourced, not run.
+# shellcheck disable=SC2154 # set by settings.sh, and `here` and `lock` by rig
 # NB: SQLite is enough because one process owns each file. With Nova split in processes it says "database is locked".
 
 make_databases() {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Purpose: the packages that the rig is made of. To be sourced, not run.
+# shellcheck disable=SC2154 # set by settings.sh, and `here` and `lock` by rig
 
 readonly cloud_packages=(keystone glance-api placement-api nova-api nova-conductor nova-scheduler nova-compute nova-compute-qemu
   neutron-server python3-openstacksdk sqlite3 curl iproute2 procps util-linux uwsgi-core uwsgi-plugin-python3)

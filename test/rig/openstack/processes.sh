@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Purpose: starts processes, and ends exactly those. To be sourced, not run.
+# shellcheck disable=SC2154 # set by settings.sh, and `here` and `lock` by rig
 # A file under pid/ holds a process id and when that process began, so that a number which the system gave away anew is never taken for ours.
 
 # In the background and in a session of its own: `launch <name> <command...>`.

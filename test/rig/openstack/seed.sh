@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Purpose: fills a cloud that is empty: users, flavours, image, networks. To be sourced, not run.
+# shellcheck disable=SC2154 # set by settings.sh, and `here` and `lock` by rig
 
 seed_identity() {
   seed identity "$keystone_port" "$glance_port" "$placement_port" "$nova_port" "$neutron_port"

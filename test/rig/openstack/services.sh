@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Purpose: the services: how each is started, and when it is ready. To be sourced, not run.
+# shellcheck disable=SC2154 # set by settings.sh, and `here` and `lock` by rig
 
 # NB: Nova's scheduler looks Placement up in the catalogue as it starts, and ends if Keystone does not answer. So it comes last.
 start_services() {

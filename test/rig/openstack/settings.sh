@@ -4,8 +4,6 @@
 
 readonly virt=${VIRT:-fake} offset=${PORT_OFFSET:-0}
 readonly folder=${RIG_FOLDER:-/tmp/mayfly-openstack-$virt-$offset}
-readonly keystone_port=$((5000 + offset)) glance_port=$((9292 + offset)) placement_port=$((8778 + offset))
-readonly nova_port=$((8774 + offset)) neutron_port=$((9696 + offset))
 readonly services="keystone placement glance neutron nova"
 # Of Keystone's users admin and demo. No secret: everything listens on loopback, and holds nothing but tests.
 readonly password=secret
@@ -28,10 +26,16 @@ die() {
 
 check_knobs() {
   [[ $virt =~ ^(fake|qemu)$ ]] || die "VIRT is fake or qemu, not '$virt'"
-  # NB: the ports differ in their last digit, so multiples of 10 never meet.
-  [[ $offset =~ ^[1-9]?[0-9]*0$ ]] && ((neutron_port < 65536)) || die "PORT_OFFSET is a multiple of 10 up to 55000, not '$offset'"
+  [[ $offset =~ ^([1-9][0-9]{0,3})?0$ && $offset -le 55000 ]] || die "PORT_OFFSET is a multiple of 10 up to 55000, not '$offset'"
   [[ $folder == /* ]] || die "RIG_FOLDER is a path from the root, not '$folder'"
-  [[ $virt == fake || $EUID == 0 ]] || die "VIRT=qemu makes bridges and guests, and needs root"
+}
+
+# NB: all ten differ in their last digit, so those of two rigs never meet, whatever their offsets and kinds.
+set_ports() {
+  local more=$offset
+  [[ $virt == fake ]] || more=$((offset + 1))
+  readonly keystone_port=$((5000 + more)) glance_port=$((9292 + more)) placement_port=$((8778 + more))
+  readonly nova_port=$((8774 + more)) neutron_port=$((9696 + more))
 }
 
 # A folder belongs to one rig: its ports are in the cloud's own catalogue, its hypervisor in the cloud's databases.
@@ -39,7 +43,7 @@ check_same_rig() {
   local now="VIRT=$virt PORT_OFFSET=$offset" before
   if [[ -f $folder/knobs ]]; then
     before=$(<"$folder/knobs")
-    [[ $before == "$now" ]] || die "$folder is a rig with $before. Use those, name another RIG_FOLDER, or run \`rig reset\` on it"
+    [[ $before == "$now" ]] || die "$folder is a rig with $before. Use those, or name another RIG_FOLDER"
   fi
   echo "$now" >"$folder/knobs"
 }
