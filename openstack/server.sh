@@ -6,9 +6,11 @@
 
 server='' group='' work=''
 
+# $1: what else is to be done at the end, a function that cannot fail.
 # NB: a trap is not run while a command is waited for; each of them has its limit.
 clean_up_at_exit() {
   work=$(mktemp -d)
+  readonly last_thing=$1
   trap remove_all EXIT
   trap 'exit 130' INT TERM HUP
 }
@@ -17,6 +19,7 @@ remove_all() {
   local code=$? left
   trap '' INT TERM HUP
   set +e
+  "$last_thing"
   if [[ -n $server ]]; then
     await_removal server "$server"
     # NB: the cloud removes the server's port along with it. If it failed half-way, it may not have.

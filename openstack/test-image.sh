@@ -28,7 +28,7 @@ main() {
   need_tools jq
   find_owner
   find_candidate
-  clean_up_at_exit
+  clean_up_at_exit true
   boot
   wait_for_answer
   judge

@@ -14,9 +14,11 @@ set -euo pipefail
 
 # shellcheck source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=image.sh
+source "$(dirname "${BASH_SOURCE[0]}")/image.sh"
 
 readonly upload_seconds=${MAYFLY_UPLOAD_SECONDS:-7200}
-file='' format='' facts='' id='' is_candidate='' work=''
+file='' format='' work=''
 
 main() {
   read_options "family facts property+ name convert min-disk" "$@"
@@ -34,21 +36,17 @@ main() {
   upload
   compare
   become_candidate
-  say "image $id is the candidate of the family ${option[family]}"
-  echo "$id"
+  cloud image unset --tag "$(tag_of uploading)" "$image"
+  echo "$image"
 }
 
-# Whatever ends this script: no image stays that is not proven and named.
 clean_up() {
   [[ -z $work ]] || rm -rf "$work"
-  [[ -n $id && -z $is_candidate ]] || return 0
-  say "deleting image $id, which is of no use to anybody"
-  remove image "$id" || say "image $id could not be deleted: do it by hand, with \`openstack image delete $id\`"
+  take_back_image
 }
 
 # --- what is known of the image ---
 
-# See: README.md, "Properties".
 collect_facts() {
   local from=${option[facts]:-} known='{}' line
   [[ -n $from || ! -f $file.json ]] || from=$file.json
@@ -58,19 +56,6 @@ collect_facts() {
     [[ -z $line ]] || facts=$(jq -c --arg key "${line%%=*}" --arg value "${line#*=}" '.[$key] = $value' <<<"$facts")
   done <<<"${option[property]:-}"
   check_facts
-}
-
-check_facts() {
-  local wrong key
-  wrong=$(jq -r 'to_entries[] | select((.key | test("^(mayfly|hw|os)_[a-z0-9_]+$") | not) or (.value | type != "string")
-    or (.value | test("^[ -~]{1,255}$") | not)) | .key' <<<"$facts")
-  [[ -z $wrong ]] || die "properties are named mayfly_…, hw_… or os_… and are plain text of at most 255 characters; these are not: ${wrong//$'\n'/, }"
-  for key in mayfly_runner_version mayfly_built_at mayfly_os; do
-    jq -e --arg key "$key" 'has($key)' <<<"$facts" >/dev/null \
-      || die "$key is not known. Give --facts, or --property $key=…: without it nobody can say when this image is too old"
-  done
-  jq -e '.mayfly_built_at | test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")' <<<"$facts" >/dev/null \
-    || die "mayfly_built_at must be a time as 2026-11-27T03:00:00Z"
 }
 
 # Sets `format`, and `file` if it was converted.
@@ -111,51 +96,30 @@ found_before() {
   die "the same content is in the cloud already, and is no candidate of ${option[family]}: image $twin. Delete it, if you do want it again"
 }
 
-name_of_image() {
-  local built
-  built=$(jq -r .mayfly_built_at <<<"$facts")
-  echo "${option[name]:-mayfly-${option[family]}-${built//[-:]/}}"
-}
-
 # --- on its way ---
 
 # The id is chosen here, so that an upload that is cut short can be taken back.
 upload() {
-  local key value arguments=()
-  while IFS=$'\t' read -r key value; do
-    arguments+=(--property "$key=$value")
-  done < <(jq -r 'to_entries[] | [.key, .value] | @tsv' <<<"$facts")
+  local arguments=()
+  read_properties arguments
   [[ -z ${option[min-disk]:-} ]] || { need_whole_number min-disk; arguments+=(--min-disk "${option[min-disk]}"); }
-  id=$(</proc/sys/kernel/random/uuid)
+  image=$(</proc/sys/kernel/random/uuid)
   say "uploading $file ($format, $(stat --dereference --format=%s "$file") bytes) as $(name_of_image)"
   local call_seconds=$upload_seconds
-  cloud image create --id "$id" --private --disk-format "$format" --container-format bare \
+  cloud image create --id "$image" --private --disk-format "$format" --container-format bare \
     --file "$file" --tag "$(tag_of uploading)" "${arguments[@]}" -f json -- "$(name_of_image)" >/dev/null
 }
 
 # NB: the digest is Glance's own, of what it has stored. What the command itself notes is of what it has read.
 compare() {
   local said status algorithm theirs ours
-  said=$(cloud image show "$id" -f json)
+  said=$(cloud image show "$image" -f json)
   IFS=$'\t' read -r status algorithm theirs < <(
     jq -r '[.status, .properties.os_hash_algo // "none", .properties.os_hash_value // "none"] | @tsv' <<<"$said")
   [[ $status == active ]] || die "the cloud has the image as '$status', not as active"
   [[ $algorithm =~ ^(md5|sha(1|224|256|384|512))$ ]] || die "the cloud tells no digest that can be compared here ($algorithm)"
   ours=$("${algorithm}sum" <"$file" | cut -d ' ' -f 1)
   [[ $theirs == "$ours" ]] || die "the cloud's image has another digest ($algorithm $theirs) than $file ($ours)"
-}
-
-# There is one candidate of a family: an older one that nobody tested is put away.
-become_candidate() {
-  local other
-  look_up candidate
-  cloud image set --tag "$(tag_of candidate)" "$id"
-  is_candidate=yes
-  cloud image unset --tag "$(tag_of uploading)" "$id"
-  for other in "${tagged[@]}"; do
-    say "image $other was the candidate before: it is put away as old"
-    move_tag "$other" candidate old
-  done
 }
 
 main "$@"
