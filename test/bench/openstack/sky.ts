@@ -1,8 +1,8 @@
 import { readdir, readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { execa } from "execa";
+import { join } from "node:path";
 import { parse } from "yaml";
-import { cloudAdmin } from "../../rig/cloud-admin.ts";
+import { startCloud } from "../../rig/openstack/cloud.ts";
+import { thingsOf } from "../../rig/openstack/things.ts";
 import { cpuSecondsOf, ofSessions } from "./cpu.ts";
 
 /** A cloud to measure at. */
@@ -18,35 +18,25 @@ export type Sky = {
   close: () => Promise<void>;
 };
 
-const RIG = resolve(import.meta.dirname, "../../rig/openstack/rig");
 const FAMILY = "bench";
 
 /** The rig, with Nova's pretended hypervisor. */
 export async function genuineSky(tell: (text: string) => void): Promise<Sky> {
-  const rig = execa({ lines: true, env: { VIRT: "fake" } })(RIG, ["up"]);
-  for await (const line of rig.iterable({ from: "stderr" })) tell(line);
-  const folder = (await rig).stdout.at(-1) ?? "";
-  const file = join(folder, "clouds.yaml");
-  const { clouds } = parse(await readFile(file, "utf8"));
-  const inCloud = execa({ env: { OS_CLIENT_CONFIG_FILE: file, OS_CLOUD: "lab" } });
-  const { stdout: image } = await inCloud("openstack", imageOf(join(folder, "clouds.yaml")));
-  const sessions = await leadersIn(join(folder, "pid"));
+  const cloud = await startCloud({ virt: "fake" }, tell);
+  const { clouds } = parse(await readFile(cloud.cloudsFile, "utf8"));
+  const tags = [`mayfly:${FAMILY}:current`];
+  const image = await cloud.addImage({ name: "bench", tags });
+  const sessions = await leadersIn(join(cloud.folder, "pid"));
   return {
     entry: clouds.lab,
     network: "lab",
     family: FAMILY,
     flavor: "m1.small",
-    things: (await cloudAdmin(file)).things,
+    things: () => thingsOf(cloud.admin),
     cpuSeconds: () => cpuSecondsOf(ofSessions(sessions)),
-    close: async () => void (await inCloud("openstack", ["image", "delete", image])),
+    close: async () => void (await cloud.demo.call("image", "DELETE", `/v2/images/${image}`)),
   };
 }
-
-/** NB: what is in it does not matter, for nothing boots from it. */
-const imageOf = (anyFile: string): string[] => [
-  ...["image", "create", "--disk-format", "raw", "--container-format", "bare", "--file", anyFile],
-  ...["--tag", `mayfly:${FAMILY}:current`, "-f", "value", "-c", "id", "bench"],
-];
 
 /** See: rig/openstack/processes.sh. */
 async function leadersIn(folder: string): Promise<Set<number>> {
