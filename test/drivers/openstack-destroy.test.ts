@@ -255,6 +255,38 @@ test("a server in ERROR is broken, with Nova's own words; one that has no room s
   });
 });
 
+test("a fault that is not in the list is looked up, once for each server", async () => {
+  const { stub, driver } = await fresh();
+  const names = Array.from({ length: 30 }, newName);
+  stub.world.servers = names.map((name) => aServer(name, { status: "ERROR" }));
+  stub.world.faultsApart = Object.fromEntries(
+    stub.world.servers.map(({ id }) => [id, { code: 500, message: "No valid host was found. " }]),
+  );
+
+  const first = await driver.list(soon());
+  const second = await driver.list(soon());
+
+  expect(first.every(({ isNoRoom }) => isNoRoom)).toBe(true);
+  expect(second).toEqual(first);
+  const lookUps = /GET nova .*servers\/[0-9a-f-]{36}/;
+  expect(callsOf(stub, lookUps)).toHaveLength(30);
+  expect(stub.mostAtOnce(/GET nova .*servers\/<id>/)).toBeLessThanOrEqual(4);
+});
+
+test("a fault that cannot be looked up just now keeps no list back, and is looked up again", async () => {
+  const { stub, driver, name } = await fresh();
+  const server = aServer(name, { status: "ERROR" });
+  stub.world.servers = [server];
+  stub.world.faultsApart = { [server.id]: { code: 500, message: "No valid host was found. " } };
+  stub.fail(/GET nova .*servers\/[0-9a-f-]{36}/, { status: 500, body: "oh" });
+
+  const first = await driver.list(soon());
+  const second = await driver.list(soon());
+
+  expect(first).toEqual([{ name, state: "broken", text: "Nova: ERROR" }]);
+  expect(second).toMatchObject([{ name, isNoRoom: true }]);
+});
+
 test("a part of the cloud that does not answer makes the list fail, for its servers are not gone", async () => {
   const { stub, driver, name } = await fresh();
   stub.world.servers = [aServer(name), { id: randomUUID(), status: "UNKNOWN", tags: TAGS } as never];

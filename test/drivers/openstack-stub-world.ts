@@ -40,6 +40,8 @@ export type World = {
   page: number;
   /** Servers of this image never get out of BUILD. */
   slowImage: string;
+  /** Faults that only the look at one server shows. */
+  faultsApart: Record<string, object>;
   /** What becomes of a server that was ordered. */
   bornAs: { status: string; fault?: { code: number; message: string } };
 };
@@ -93,6 +95,7 @@ export const newWorld = (): World => ({
   novaVersion: "2.93",
   page: 1000,
   slowImage: "slow",
+  faultsApart: {},
   bornAs: { status: "ACTIVE" },
 });
 
@@ -159,6 +162,7 @@ function novaAnswer(asked: Asked, world: World): Failure | undefined {
   const server = world.servers.find((each) => each.id === id);
   if (!server) return gone(`Instance ${id}`);
   if (action) return ok({ output: server.status === "ACTIVE" ? "Linux\nthe stub VM is up\n" : "" });
+  if (method === "GET") return ok({ server: { ...server, fault: server.fault ?? world.faultsApart[id] } });
   if (method !== "DELETE") return undefined;
   world.servers = world.servers.filter((each) => each !== server);
   return { status: 204 };

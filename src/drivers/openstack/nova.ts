@@ -35,6 +35,7 @@ export type Limit = { most: number | undefined; used: number };
 export type Nova = {
   /** All servers that have the tag, in whatever state. */
   servers: (tag: string, signal: AbortSignal) => Promise<Server[]>;
+  server: (id: string, signal: AbortSignal) => Promise<Server>;
   /** NB: never tried again, since nobody knows whether Nova has taken an order whose answer was lost. */
   create: (server: NewServer, signal: AbortSignal) => Promise<string>;
   /** Asks Nova to remove a server. One that is gone is removed. */
@@ -90,6 +91,8 @@ export function nova(session: Session): Nova {
   return {
     version,
     servers: async (tag, signal) => (await servers(tag, signal)).filter(({ status }) => !GONE.has(status)),
+    server: async (id, signal) =>
+      serverOf(ONE.parse(await ask({ method: "GET", path: `/servers/${id}` }, signal)).server),
     create: async ({ body, secrets }, signal) => {
       const limitMs = CREATE_LIMIT_MS;
       const request = { method: "POST" as const, path: "/servers", body: { server: body }, secrets, limitMs };
@@ -168,6 +171,7 @@ const SERVER = z.object({
     .array(z.object({ id: z.string(), delete_on_termination: z.boolean().default(false) }))
     .default([]),
 });
+const ONE = z.object({ server: SERVER });
 const SERVERS = z.object({
   servers: z.array(SERVER),
   servers_links: z.array(z.object({ rel: z.string() })).optional(),
