@@ -12,11 +12,10 @@ export type Figures = {
   lists: number;
   passes: number;
   listsPerPass: number;
-  /** The most at once: of all calls, and of orders. */
-  peakCalls: number;
-  peakOrders: number;
-  /** Calls that the cloud answered with 400 or more. */
-  refused: number;
+  /** The most calls at once: of all, and of each kind. */
+  peaks: Record<string, number>;
+  /** Calls that the cloud answered with 400 or more, by what they asked and the answer. */
+  refused: Record<string, number>;
   mayflyCpuSeconds: number;
   /** Of one processor, while the storm went on. */
   mayflyShare: number;
@@ -26,7 +25,6 @@ export type Figures = {
 };
 
 const LIST = "GET /servers/detail";
-const ORDER = "POST /servers";
 
 export async function measure(lab: Lab, machines: number, limitMs: number): Promise<Figures> {
   const { meter, sky, site } = lab;
@@ -51,9 +49,8 @@ export async function measure(lab: Lab, machines: number, limitMs: number): Prom
     lists,
     passes,
     listsPerPass: round(lists / passes),
-    peakCalls: meter.peak(),
-    peakOrders: meter.peak(ORDER),
-    refused: calls.filter(({ status }) => status >= 400).length,
+    peaks: meter.peaks(),
+    refused: refusals(calls),
     ...shares(before, after, seconds),
     cloudCpuSeconds:
       skyBefore === undefined || skyAfter === undefined ? undefined : round(skyAfter - skyBefore),
@@ -70,12 +67,19 @@ function shares(before: Pulse, after: Pulse, seconds: number) {
 }
 
 function perMachine(calls: Lab["meter"]["calls"], machines: number): Record<string, number> {
-  const counts = Map.groupBy(calls, ({ kind }) => kind);
-  const all = [
-    ["all", calls.length] as const,
-    ...Array.from(counts, ([kind, some]) => [kind, some.length] as const),
-  ];
-  return Object.fromEntries(all.map(([kind, count]) => [kind, round(count / machines)]));
+  const counts = { all: calls.length, ...countsOf(calls.map(({ kind }) => kind)) };
+  return Object.fromEntries(Object.entries(counts).map(([kind, count]) => [kind, round(count / machines)]));
 }
+
+const refusals = (calls: Lab["meter"]["calls"]): Record<string, number> =>
+  countsOf(calls.filter(({ status }) => status >= 400).map(({ kind, status }) => `${kind}: ${status}`));
+
+const countsOf = (words: readonly string[]): Record<string, number> =>
+  Object.fromEntries(
+    Array.from(
+      Map.groupBy(words, (word) => word),
+      ([word, some]) => [word, some.length],
+    ),
+  );
 
 const round = (value: number): number => Math.round(value * 1000) / 1000;

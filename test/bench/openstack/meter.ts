@@ -10,8 +10,8 @@ export type Meter = {
   /** The address of Keystone, through the meter. */
   authUrl: string;
   calls: Metered[];
-  /** The most calls that were under way at once: of all, and of those of one kind. */
-  peak: (kind?: string) => number;
+  /** The most calls that were under way at once: of `all`, and of those of each kind. */
+  peaks: () => Record<string, number>;
   close(): Promise<void>;
 };
 
@@ -51,7 +51,7 @@ export async function startMeter(authUrl: string, watch: Watch): Promise<Meter> 
   return {
     authUrl: through(authUrl, here),
     calls,
-    peak: counts.peak,
+    peaks: counts.peaks,
     close: () =>
       new Promise((done) => {
         server.close(() => done());
@@ -63,7 +63,7 @@ export async function startMeter(authUrl: string, watch: Watch): Promise<Meter> 
 function counter() {
   const open = new Map<string, number>();
   const peaks = new Map<string, number>();
-  const ALL = "";
+  const ALL = "all";
   const change = (kind: string, by: number) => {
     const now = (open.get(kind) ?? 0) + by;
     open.set(kind, now);
@@ -76,7 +76,7 @@ function counter() {
         for (const each of [ALL, kind]) change(each, -1);
       };
     },
-    peak: (kind = ALL) => peaks.get(kind) ?? 0,
+    peaks: () => Object.fromEntries(peaks),
   };
 }
 
