@@ -37,6 +37,16 @@ test("a list of two thousand is read page by page, and each server once", async 
   expect(callsOf(stub, /servers\/detail/)).toHaveLength(3);
 });
 
+test("a server that goes between two pages makes the list begin anew, and not fail", async () => {
+  const { stub, driver } = await fresh();
+  stub.world.page = 2;
+  stub.world.servers = Array.from({ length: 5 }, () => aServer(newName()));
+  const message = "marker [00000000-0000-4000-8000-00000000002e] not found";
+  stub.fail(/marker=/, { status: 400, body: { badRequest: { code: 400, message } } });
+
+  expect(await driver.list(soon())).toHaveLength(5);
+});
+
 test("lists that are asked for together are one call, and one more for those who came during it", async () => {
   const { stub, driver, name } = await fresh();
   await driver.list(soon());

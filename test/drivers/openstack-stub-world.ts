@@ -179,10 +179,23 @@ function serverPage({ query }: Asked, world: World): Failure {
 
 function createServerIn({ body }: Asked, world: World): Failure {
   const { name, tags, flavorRef, imageRef, networks, metadata } = body.server;
-  const flavor = world.flavors.find(({ id }) => id === flavorRef);
+  const {
+    id: _id,
+    name: original_name,
+    "OS-FLV-DISABLED:disabled": _off,
+    ...flavor
+  } = world.flavors.find((each) => each.id === flavorRef) ?? stubFlavor("none", 0, 0, 0);
   const id = randomUUID();
   const server: StubServer = {
-    ...{ id, name, tags, metadata, status: "BUILD", flavor, asked: body.server },
+    ...{
+      id,
+      name,
+      tags,
+      metadata,
+      status: "BUILD",
+      flavor: { ...flavor, original_name },
+      asked: body.server,
+    },
     "OS-EXT-STS:task_state": "scheduling",
     "os-extended-volumes:volumes_attached": [],
   };
