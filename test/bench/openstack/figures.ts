@@ -1,4 +1,4 @@
-import { type Lab, type Pulse, pulseOf, storm } from "./lab.ts";
+import { jobsOf, type Lab, type Pulse, pulseOf, storm } from "./lab.ts";
 
 /** What a storm came to. Its times are the machine's. */
 export type Figures = {
@@ -6,6 +6,8 @@ export type Figures = {
   served: number;
   /** Things in the cloud that were not there before. */
   left: number;
+  /** From the jobs' queueing to the last order, and to the end of all. */
+  orderedSeconds: number;
   seconds: number;
   /** Calls to the cloud for each machine, by what they ask. */
   callsPerMachine: Record<string, number>;
@@ -24,6 +26,7 @@ export type Figures = {
   cloudCpuSeconds: number | undefined;
 };
 
+const ORDER = "POST /servers";
 const LIST = "GET /servers/detail";
 
 export async function measure(lab: Lab, machines: number, limitMs: number): Promise<Figures> {
@@ -31,9 +34,9 @@ export async function measure(lab: Lab, machines: number, limitMs: number): Prom
   const before = await pulseOf(site);
   const skyBefore = sky.cpuSeconds();
   const callsBefore = meter.calls.length;
-  const begunAt = performance.now();
+  const begunAt = Date.now();
   const left = await storm(lab, machines, limitMs);
-  const seconds = (performance.now() - begunAt) / 1000;
+  const seconds = (Date.now() - begunAt) / 1000;
   const after = await pulseOf(site);
   const skyAfter = sky.cpuSeconds();
   const calls = meter.calls.slice(callsBefore);
@@ -42,9 +45,10 @@ export async function measure(lab: Lab, machines: number, limitMs: number): Prom
   if (lab.guests.failures.length > 0) throw new Error(lab.guests.failures.join("\n"));
   return {
     machines,
-    served: site.github.jobs(site.repo).filter(({ conclusion }) => conclusion === "success").length,
+    served: jobsOf(site).filter(({ conclusion }) => conclusion === "success").length,
     left: left.length,
-    seconds: round(seconds),
+    orderedSeconds: (lastOf(calls, ORDER) - begunAt) / 1000,
+    seconds,
     callsPerMachine: perMachine(calls, machines),
     lists,
     passes,
@@ -70,6 +74,9 @@ function perMachine(calls: Lab["meter"]["calls"], machines: number): Record<stri
   const counts = { all: calls.length, ...countsOf(calls.map(({ kind }) => kind)) };
   return Object.fromEntries(Object.entries(counts).map(([kind, count]) => [kind, round(count / machines)]));
 }
+
+const lastOf = (calls: Lab["meter"]["calls"], wanted: string): number =>
+  Math.max(...calls.filter(({ kind }) => kind === wanted).map(({ at, ms }) => at + ms));
 
 const refusals = (calls: Lab["meter"]["calls"]): Record<string, number> =>
   countsOf(calls.filter(({ status }) => status >= 400).map(({ kind, status }) => `${kind}: ${status}`));

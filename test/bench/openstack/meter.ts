@@ -88,14 +88,13 @@ function split(url: string): { port: number; path: string } {
 const through = (text: string, here: string): string =>
   text.replaceAll(/http:\/\/127\.0\.0\.1:(\d+)/g, (_all, port) => `${here}/${port}`);
 
-/** `/v2.1/servers/4a…/action?x=y` is `/servers/…/action`. */
-export function kindOf(path: string): string {
-  const [plain = ""] = path.split("?");
-  return (
-    plain
-      .replace(/^\/(identity\/|compute\/|image\/|networking\/)?v\d(\.\d)?(?=\/|$)/, "")
-      .replaceAll(/\/[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f-]{18,}(?=\/|$)/g, "/…") || "/"
-  );
+/** `/v2.1/servers/4a…/action?x=y` is `/servers/…/action`. A page that is not a list's first has a kind of its own. */
+function kindOf(path: string): string {
+  const [plain = "", query = ""] = path.split("?");
+  const kind = plain
+    .replace(/^\/(identity\/|compute\/|image\/|network\/)?v\d(\.\d)?(?=\/|$)/, "")
+    .replaceAll(/\/[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f-]{18,}(?=\/|$)/g, "/…");
+  return `${kind || "/"}${query.includes("marker=") ? " (next page)" : ""}`;
 }
 
 type Passing = { incoming: IncomingMessage; port: number; path: string };
@@ -132,7 +131,7 @@ function tell(kind: string, { status, body, asked }: Reply, { onOrdered, onUp }:
     const { id } = (JSON.parse(body.toString()) as { server: { id: string } }).server;
     onOrdered(id, Buffer.from(user_data, "base64").toString());
   }
-  if (kind === "GET /servers/detail" && status === 200) {
+  if (kind.startsWith("GET /servers/detail") && status === 200) {
     const { servers = [] } = JSON.parse(body.toString()) as Listed;
     for (const { id, status: state } of servers) if (state === "ACTIVE") onUp(id);
   }
