@@ -48,6 +48,7 @@ export type Nova = {
   zones: (signal: AbortSignal) => Promise<string[]>;
   /** The microversion that is spoken. Throws `SetupError` when the cloud is too old. */
   version: (signal: AbortSignal) => Promise<string>;
+  knowsVolumeTypes: (signal: AbortSignal) => Promise<boolean>;
 };
 
 export type NewServer = { body: object; secrets: readonly string[] };
@@ -57,7 +58,7 @@ const NEWEST = 93;
 /** Tags at creation. See: Nova, "REST API Version History". */
 const OLDEST = 52;
 /** The type of a volume that Nova makes. */
-export const VOLUME_TYPE = 67;
+const VOLUME_TYPE = 67;
 /** NB: an order is not given up early: whether Nova has taken it is not known then. */
 const CREATE_LIMIT_MS = 60_000;
 /** Nova gives fewer if its own limit is lower, and then says where the rest is. */
@@ -102,6 +103,7 @@ export function nova(session: Session): Nova {
 
   return {
     version,
+    knowsVolumeTypes: async (signal) => minorOf(await version(signal)) >= VOLUME_TYPE,
     servers: async (tag, signal) => (await servers(tag, signal)).filter(({ status }) => !GONE.has(status)),
     server: async (id, signal) =>
       serverOf(ONE.parse(await ask({ method: "GET", path: `/servers/${id}` }, signal)).server),
