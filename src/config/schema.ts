@@ -113,7 +113,9 @@ const image = z.strictObject(
     hosts: list(hostName, "must be a list of host names")
       .optional()
       .describe("Where it may run, best first. Left out: on all hosts."),
-    machines: whole(1, 10_000).optional().describe("Most VMs of it at a time. Left out: what its hosts allow."),
+    machines: whole(1, 10_000)
+      .optional()
+      .describe("Most VMs of it at a time. Left out: what its hosts allow."),
     limits: z
       .strictObject(
         {
