@@ -5,7 +5,7 @@ import { genuineSky, playedSky, type Sky } from "./openstack/sky.ts";
 
 /**
  * `npm run bench:openstack`: many jobs at once, each of which gets a server of its own. A real Mayfly, as a process of its own, orders them at
- * a genuine Nova that pretends to have hypervisors (needs `test/rig/openstack/rig install`, and a quarter of an hour), and then many more at a
+ * a genuine Nova that pretends to have hypervisors (needs `test/rig/openstack/rig install`, takes minutes), and then many more at a
  * cloud that is played from recorded replies. Guests and GitHub are simulated, in the bench's process, as is the played cloud.
  * The last line is one JSON object.
  */

@@ -6,8 +6,11 @@ import { runnerProgram } from "../../support/github.ts";
 
 /** How long a guest boots, and its job takes. */
 export type Pace = { bootMs: number; jobMs: number };
-/** So many jobs are to run at the same time: none ends before. */
+/** So many jobs are to run at the same time: none ends before, and then not all in the same moment. */
 export type GuestsParts = Pace & { together: number };
+
+/** For each job that runs, so much longer is the time within which they end. */
+const APART_MS = 10;
 
 /** Guests of VMs that are nothing but a row in Nova: each lives as guest/contract.md says, over HTTPS, with the seed from its user data. */
 export type Guests = {
@@ -51,7 +54,8 @@ export function simulatedGuests({ bootMs, jobMs, together }: GuestsParts): Guest
     await call("report", { stage: "working" });
     working += 1;
     if (working >= together) allWork.resolve();
-    await Promise.all([allWork.promise, pause(jobMs, closing.signal)]);
+    await allWork.promise;
+    await pause(jobMs + Math.random() * together * APART_MS, closing.signal);
     await runner.call("POST", `/jobs/${jobId}/complete`, { result: "Succeeded" });
     await call("report", { stage: "ended", exitCode: 100, ranJob: true, text: "the job succeeded" });
   }

@@ -71,7 +71,7 @@ const REPOSITORY_MOST = 100;
  * Queues so many jobs at once, and waits until all are over and nothing of their machines is left in the cloud. NB: Mayfly tells of them
  * for longer, as slowly as GitHub's limits for check runs are.
  */
-export async function storm({ site }: Lab, jobs: number, limitMs: number): Promise<string[]> {
+export async function storm({ site, guests }: Lab, jobs: number, limitMs: number): Promise<string[]> {
   const { github, repositories } = site;
   const wanted = Array.from({ length: jobs }, (_, index) => ({
     name: `job ${index}`,
@@ -81,7 +81,9 @@ export async function storm({ site }: Lab, jobs: number, limitMs: number): Promi
   for (const [index, repo] of repositories.entries()) {
     github.queueRun(repo, { jobs: wanted.filter((_, job) => job % repositories.length === index) });
   }
-  await github.until(() => jobsOf(site).every(({ status }) => status === "completed"), limitMs);
+  const isOver = () => jobsOf(site).every(({ status }) => status === "completed");
+  await github.until(() => isOver() || guests.failures.length > 0, limitMs);
+  if (guests.failures.length > 0) throw new Error(guests.failures.join("\n"));
   const endsAt = Date.now() + limitMs;
   let left = await site.leftovers();
   while (left.length > 0 && Date.now() < endsAt) {
@@ -95,13 +97,18 @@ export const jobsOf = ({ github, repositories }: Site) => repositories.flatMap((
 
 const LOOK_MS = 1000;
 
-export type Pulse = { passes: number; passSeconds: number; cpuSeconds: number };
+/** How much a controller has done. `made`: machines, also those that came to nothing. */
+export type Pulse = { made: number; passes: number; passSeconds: number; cpuSeconds: number };
 
 /** How much the controller has done so far. */
 export async function pulseOf({ web, pid }: Site): Promise<Pulse> {
   const metrics = await (await fetch(`${web}/metrics`)).text();
-  const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(metrics)?.[1]);
+  const value = (name: string) =>
+    Array.from(metrics.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, "gm")), ([, one]) =>
+      Number(one),
+    ).reduce((sum, one) => sum + one, 0);
   return {
+    made: value("mayfly_machines_created_total"),
     passes: value("mayfly_pass_seconds_count"),
     passSeconds: value("mayfly_pass_seconds_sum"),
     cpuSeconds: cpuSecondsOf([pid()]),

@@ -46,6 +46,8 @@ export async function startMeter(authUrl: string, watch: Watch): Promise<Meter> 
         outgoing.destroy(error instanceof Error ? error : undefined);
       });
   });
+  // NB: longer than any client keeps a connection that is not used, so that none is closed just when it is.
+  server.keepAliveTimeout = 120_000;
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const here = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {

@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { execa } from "execa";
 import { parse } from "yaml";
 import { startCloud } from "../../rig/openstack/cloud.ts";
 import { startReplay } from "../../rig/openstack/replay.ts";
@@ -24,8 +25,9 @@ const FAMILY = "bench";
 const TAGS = [`mayfly:${FAMILY}:current`];
 const PLACE = { network: "lab", family: FAMILY, flavor: "m1.small" };
 
-/** The rig, with Nova's pretended hypervisor. */
+/** The rig, with Nova's pretended hypervisor. It is down again afterwards if it was before. */
 export async function genuineSky(tell: (text: string) => void): Promise<Sky> {
+  const { stdout: before } = await rig("status");
   const cloud = await startCloud({ virt: "fake" }, tell);
   const { clouds } = parse(await readFile(cloud.cloudsFile, "utf8"));
   const image = await cloud.addImage({ name: FAMILY, tags: TAGS });
@@ -35,9 +37,15 @@ export async function genuineSky(tell: (text: string) => void): Promise<Sky> {
     entry: clouds.lab,
     things: () => thingsOf(cloud.admin),
     cpuSeconds: () => cpuSecondsOf(ofSessions(sessions)),
-    close: async () => void (await cloud.demo.call("image", "DELETE", `/v2/images/${image}`)),
+    close: async () => {
+      await cloud.demo.call("image", "DELETE", `/v2/images/${image}`);
+      if (before === "down") await rig("down");
+    },
   };
 }
+
+const rig = (verb: string) =>
+  execa({ env: { VIRT: "fake" } })(join(import.meta.dirname, "../../rig/openstack/rig"), [verb]);
 
 /** A cloud that is played in this process from recorded replies: each server is up after two seconds, as the rig's, and takes half a one to go. */
 export async function playedSky(): Promise<Sky> {
