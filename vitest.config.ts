@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * Three projects: `unit` needs nothing but Node, `vm` boots real virtual machines, `browser` needs Chromium.
+ * Four projects: `unit` needs nothing but Node, `vm` boots real virtual machines, `browser` needs Chromium, `openstack` a genuine cloud.
  * NB: many tests run real processes against real time limits, on machines of two cores. In CI one that fails is run once more, and
  * the report says so (`retry x1`); at a desk it fails at once.
  */
@@ -17,6 +17,17 @@ export default defineConfig({
           include: ["test/**/*.vm.ts"],
           testTimeout: 900_000,
           hookTimeout: 900_000,
+          fileParallelism: false,
+          retry,
+        },
+      },
+      {
+        test: {
+          name: "openstack",
+          include: ["test/**/*.openstack.ts"],
+          globalSetup: "test/rig/openstack/suite.ts",
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
           fileParallelism: false,
           retry,
         },

@@ -1,15 +1,17 @@
 import type { Image } from "../../core/types.ts";
 import { type Clock, SetupError } from "../../ports.ts";
 import type { CloudServices } from "./cloud.ts";
+import { ownerOf } from "./cloud-images.ts";
 import type { GlanceImage } from "./glance.ts";
-import { currentOf, tagOf } from "./image-tags.ts";
+import { currentOf, isOfFamily, tagOf } from "./image-tags.ts";
 import type { Network } from "./neutron.ts";
 import type { Flavor } from "./nova.ts";
 import { recently } from "./recently.ts";
 
 /** What an order is made of, by what the catalogue says. Each throws `SetupError` with what to do. */
 export type Choices = {
-  image: (image: Image, signal: AbortSignal) => Promise<GlanceImage>;
+  /** `id`: this one of the family. None: the current one. */
+  image: (image: Image, id: string | undefined, signal: AbortSignal) => Promise<GlanceImage>;
   flavor: (image: Image, cloudImage: GlanceImage, signal: AbortSignal) => Promise<Flavor>;
   network: (signal: AbortSignal) => Promise<Network>;
   floatingNetwork: (signal: AbortSignal) => Promise<Network>;
@@ -30,9 +32,11 @@ export function choices(cloud: CloudServices, clock: Clock): Choices {
   const { place } = cloud;
 
   return {
-    image: (image, signal) => {
+    image: (image, id, signal) => {
       const family = familyOf(image);
-      return images.get(family, () => currentImage(family, cloud, signal));
+      return images.get(`${family} ${id}`, () =>
+        id === undefined ? currentImage(family, cloud, signal) : givenImage(family, id, cloud, signal),
+      );
     },
     flavor: async (image, cloudImage, signal) => {
       const all = await flavors.get("", () => cloud.nova.flavors(signal));
@@ -55,17 +59,25 @@ function familyOf({ name, cloudImage }: Image): string {
   );
 }
 
-async function currentImage(
-  family: string,
-  { glance, session, place }: CloudServices,
-  signal: AbortSignal,
-): Promise<GlanceImage> {
-  const owner = place.imageOwner ?? (await session.project(signal)).id;
-  const tag = tagOf(family, "current");
-  const found = await glance.images({ owner, tags: [tag] }, signal);
+async function currentImage(family: string, cloud: CloudServices, signal: AbortSignal): Promise<GlanceImage> {
+  const owner = await ownerOf(cloud, signal);
+  const found = await cloud.glance.images({ owner, tags: [tagOf(family, "current")] }, signal);
   const read = currentOf(family, found);
   if ("image" in read) return read.image;
   throw new SetupError(read.sentence);
+}
+
+/** NB: its owner and its tags are looked at, too: an id alone could be anybody's image. */
+async function givenImage(
+  family: string,
+  id: string,
+  cloud: CloudServices,
+  signal: AbortSignal,
+): Promise<GlanceImage> {
+  const owner = await ownerOf(cloud, signal);
+  const image = await cloud.glance.image(id, signal);
+  if (image?.owner === owner && image.status === "active" && isOfFamily(family, image)) return image;
+  throw new SetupError(`The cloud has no active image ${id} with a tag of the family ${family} any more.`);
 }
 
 /** The one that is named, or the smallest that will do. */

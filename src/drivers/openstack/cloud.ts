@@ -20,7 +20,7 @@ export type CloudServices = {
 };
 
 /** Nothing is read or asked before the first call. */
-export function cloudServices(host: Host, clock: Clock, places: Places): CloudServices {
+export function cloudServices(host: Pick<Host, "openstack">, clock: Clock, places: Places): CloudServices {
   const place: CloudPlace = host.openstack ?? { securityGroups: [], configDrive: true };
   const ours = session(() => readCloud(place.cloud, places), clock);
   return {

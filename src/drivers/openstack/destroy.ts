@@ -1,7 +1,9 @@
 import type { MachineName } from "../../core/types.ts";
 import type { Clock } from "../../ports.ts";
+import type { Slots } from "../slots.ts";
 import { CloudError } from "./call.ts";
 import type { CloudServices } from "./cloud.ts";
+import type { Ledger } from "./ledger.ts";
 import { describe } from "./names.ts";
 import type { Kind } from "./neutron.ts";
 import type { Server } from "./nova.ts";
@@ -11,10 +13,11 @@ export type DestroyParts = {
   cloud: CloudServices;
   /** All servers of the controller. */
   servers: SharedList<Server[]>;
+  known: Ledger;
+  /** Places for removals that are under way. */
+  removals: Slots;
   controller: string;
   clock: Clock;
-  /** A server was found: from here on something of the machine may be left without it. */
-  noteLeft: (name: MachineName) => void;
 };
 
 /** A server that is still there so long after Nova has taken its removal is removed once more. */
@@ -27,48 +30,36 @@ const VOLUME_MS = 1000;
  * tried again until the signal is aborted; then the cloud's own words are thrown.
  */
 export async function destroy(name: MachineName, parts: DestroyParts, signal: AbortSignal): Promise<void> {
-  const volumes = await removeServers(name, parts, signal);
-  for (const volume of volumes) await removeVolume(volume, parts, signal);
+  const hasThings = parts.known.left().has(name);
+  await removeServers(name, parts, signal);
+  for (const volume of parts.known.left().get(name) ?? []) await removeVolume(volume, parts, signal);
   // NB: floating IPs first, which hold on to their ports.
-  for (const kind of ["floatingips", "ports"] as const) await removeThings(kind, name, parts, signal);
+  const kinds: readonly Kind[] = hasThings ? ["floatingips", "ports"] : [];
+  for (const kind of kinds) await removeThings(kind, name, parts, signal);
 }
 
-/** Answers the volumes that were to go with them. NB: one list serves all who wait, so a hundred removals are no storm. */
+/** NB: one list serves all who wait, so that a hundred removals are no storm. */
 async function removeServers(
   name: MachineName,
-  { cloud: { nova }, servers, clock, noteLeft }: DestroyParts,
+  { cloud: { nova }, servers, known, removals, clock }: DestroyParts,
   signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
-  const volumes = new Set<string>();
+): Promise<void> {
   const takenAt = new Map<string, number>();
-  let trouble: unknown;
+  const trouble = troubles(signal);
   let listed = await servers.soon(signal);
   for (;;) {
     const ours = listed.filter((server) => server.name === name);
-    if (ours.length === 0) return volumes;
-    noteLeft(name);
-    for (const server of ours) {
-      for (const volume of server.volumes) volumes.add(volume);
-      if (clock.now() - (takenAt.get(server.id) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS) continue;
-      await nova.remove(server.id, signal).then(
-        () => takenAt.set(server.id, clock.now()),
-        (error: unknown) => {
-          trouble = passing(error, trouble, signal);
-        },
-      );
+    if (ours.length === 0) return;
+    for (const { id, volumes } of ours) {
+      if (volumes.length > 0) known.noteLeft(name, volumes);
+      if (clock.now() - (takenAt.get(id) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS) continue;
+      const leave = await removals.take(signal);
+      await trouble
+        .bear(nova.remove(id, signal).then(() => void takenAt.set(id, clock.now())))
+        .finally(leave);
     }
-    listed = await servers.watched(signal).catch((error: unknown) => {
-      throw signal.aborted && trouble !== undefined ? trouble : error;
-    });
+    listed = await servers.watched(signal).catch(trouble.tell);
   }
-}
-
-/** A trouble that may pass is kept, to be told if it does not. */
-function passing(error: unknown, before: unknown, signal: AbortSignal): unknown {
-  if (signal.aborted && before !== undefined) throw before;
-  const status = error instanceof CloudError ? (error.status ?? 500) : 0;
-  if (status === 409 || status === 429 || status >= 500) return error;
-  throw error;
 }
 
 /** Nova removes it itself, if all goes well. */
@@ -77,18 +68,12 @@ async function removeVolume(
   { cloud: { cinder }, clock }: DestroyParts,
   signal: AbortSignal,
 ): Promise<void> {
-  let trouble: unknown;
-  while ((await cinder.statusOf(id, signal)) !== undefined) {
-    const status = await cinder.statusOf(id, signal);
+  const trouble = troubles(signal);
+  for (;;) {
+    const status = await cinder.statusOf(id, signal).catch(trouble.tell);
     if (status === undefined) return;
-    if (status === "available" || status.startsWith("error")) {
-      await cinder.remove(id, signal).catch((error: unknown) => {
-        trouble = passing(error, trouble, signal);
-      });
-    }
+    if (status === "available" || status.startsWith("error")) await trouble.bear(cinder.remove(id, signal));
     await clock.until(clock.now() + VOLUME_MS, signal);
-    if (signal.aborted && trouble !== undefined) throw trouble;
-    signal.throwIfAborted();
   }
 }
 
@@ -107,3 +92,30 @@ async function removeThings(
     if (thing.description === description) await neutron.remove(kind, thing.id, signal);
   }
 }
+
+type Troubles = {
+  /** Waits for a call, and keeps a failure that may pass. */
+  bear: (call: Promise<void>) => Promise<void>;
+  /** Throws the failure that was kept if the time is up, for it says more than that the time is up. */
+  tell: (error: unknown) => never;
+};
+
+function troubles(signal: AbortSignal): Troubles {
+  let kept: unknown;
+  const tell = (error: unknown): never => {
+    throw signal.aborted && kept !== undefined ? kept : error;
+  };
+  return {
+    tell,
+    bear: (call) =>
+      call.catch((error: unknown) => {
+        if (!mayPass(error)) tell(error);
+        kept = error;
+      }),
+  };
+}
+
+/** Nova says 409 while it does something else with the server. */
+const mayPass = (error: unknown): boolean =>
+  error instanceof CloudError &&
+  (error.status === undefined || error.status === 409 || error.status === 429 || error.status >= 500);

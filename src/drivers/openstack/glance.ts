@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { unlessGone } from "./nova.ts";
 import type { Session } from "./session.ts";
 
 /** An image of the cloud, as far as it matters here. */
@@ -21,15 +22,16 @@ export type GlanceImage = {
 export type Glance = {
   /** Images of the owner that have all the tags, in any state. */
   images: (which: { owner: string; tags: readonly string[] }, signal: AbortSignal) => Promise<GlanceImage[]>;
+  /** `undefined`: there is none, or it is not for us. */
+  image: (id: string, signal: AbortSignal) => Promise<GlanceImage | undefined>;
   /** Changes tags and properties of an image at once. */
   change: (id: string, changes: Change, signal: AbortSignal) => Promise<void>;
 };
 
 export type Change = {
   tags: readonly string[];
+  /** NB: nothing is taken away, since Glance refuses to take away what is not there. An empty text stands for none. */
   set?: Readonly<Record<string, string>> | undefined;
-  /** NB: Glance refuses to take away what is not there. */
-  remove?: readonly string[] | undefined;
 };
 
 const PAGE = "200";
@@ -45,11 +47,15 @@ export function glance(session: Session): Glance {
         if (marker === undefined || page.next === undefined) return found;
       }
     },
-    change: async (id, { tags, set = {}, remove = [] }, signal) => {
+    image: async (id, signal) => {
+      const request = { method: "GET" as const, path: `/images/${encodeURIComponent(id)}` };
+      const answer = await session.call("Glance", request, signal).catch(unlessGone);
+      return answer && imageOf(IMAGE.parse(answer.body));
+    },
+    change: async (id, { tags, set = {} }, signal) => {
       const body = [
         { op: "replace", path: "/tags", value: tags },
         ...Object.entries(set).map(([key, value]) => ({ op: "add", path: `/${key}`, value })),
-        ...remove.map((key) => ({ op: "remove", path: `/${key}` })),
       ];
       const headers = { "content-type": "application/openstack-images-v2.1-json-patch" };
       await session.call("Glance", { method: "PATCH", path: `/images/${id}`, headers, body }, signal);

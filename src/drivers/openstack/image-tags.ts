@@ -8,6 +8,13 @@ export const tagOf = (family: string, standing: Standing): string => `mayfly:${f
 /** Property of an image that was made current: the one whose place it takes. See: promote. */
 export const REPLACES = "mayfly_replaces";
 
+/** Images of the family that have the tag of a current one, and can be used. */
+export const currentsOf = (family: string, images: readonly GlanceImage[]): GlanceImage[] =>
+  images.filter(({ status, tags }) => status === "active" && tags.includes(tagOf(family, "current")));
+
+export const isOfFamily = (family: string, { tags }: GlanceImage): boolean =>
+  tags.some((tag) => tag.startsWith(`mayfly:${family}:`));
+
 /**
  * The image that new machines are made from. Two that are current are one too many, since nobody can say which was meant; unless the
  * newer one says that it takes the place of the other: then it is just being promoted, or was when the controller ended.
@@ -17,7 +24,7 @@ export function currentOf(
   images: readonly GlanceImage[],
 ): { image: GlanceImage } | { sentence: string } {
   const tag = tagOf(family, "current");
-  const current = images.filter(({ tags, status }) => status === "active" && tags.includes(tag));
+  const current = currentsOf(family, images);
   const replaced = new Set(current.map(({ properties }) => properties[REPLACES]));
   const [image, other] = current.filter(({ id }) => !replaced.has(id));
   if (image && !other) return { image };

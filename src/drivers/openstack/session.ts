@@ -12,12 +12,14 @@ export type Session = {
   /** Where the catalogue of this cloud says the service is. Throws `SetupError` if it is nowhere. */
   baseOf: (title: ServiceTitle, signal: AbortSignal) => Promise<string>;
   project: (signal: AbortSignal) => Promise<Project>;
-  /** The cloud's name, for what people are told. */
+  /** The cloud's name and how we sign in, for what people are told. */
   cloudName: () => string;
+  identityKind: () => Cloud["identity"]["kind"];
 };
 
 export type ServiceTitle = Exclude<Title, "Keystone">;
-export type Project = { id: string; name: string };
+/** `roles`: ours in it. */
+export type Project = { id: string; name: string; roles: readonly string[] };
 
 /** Names of the types of each service, the newest first, and what its calls begin with. See: service-types.openstack.org. */
 const SERVICES: Record<ServiceTitle, { types: readonly string[]; baseOf: (url: string) => string }> = {
@@ -81,7 +83,8 @@ export function session(read: () => Cloud, clock: Clock): Session {
     },
     baseOf: async (title, signal) => wayTo(title, await current(signal), signal).base,
     project: async (signal) => (await current(signal)).project,
-    cloudName: () => token?.cloud.name ?? read().name,
+    cloudName: () => (token?.cloud ?? read()).name,
+    identityKind: () => (token?.cloud ?? read()).identity.kind,
   };
 }
 
@@ -114,6 +117,7 @@ const TOKEN = z.object({
     expires_at: z.string(),
     issued_at: z.string(),
     project: z.object({ id: z.string(), name: z.string() }).optional(),
+    roles: z.array(z.object({ name: z.string() })).default([]),
     catalog: z
       .array(
         z.object({
@@ -154,7 +158,8 @@ async function newToken(cloud: Cloud, clock: Clock, signal: AbortSignal): Promis
   // NB: by Keystone's own clock, which need not be ours.
   const lifeMs = Date.parse(token.expires_at) - Date.parse(token.issued_at);
   const renewAt = at + lifeMs - Math.min(RENEW_MS, lifeMs * RENEW_PART);
-  return { id, renewAt, cloud, send, endpoints: endpointsOf(token.catalog), project: token.project };
+  const project = { ...token.project, roles: token.roles.map(({ name }) => name) };
+  return { id, renewAt, cloud, send, endpoints: endpointsOf(token.catalog), project };
 }
 
 const endpointsOf = (catalog: z.infer<typeof TOKEN>["token"]["catalog"]): Endpoint[] =>

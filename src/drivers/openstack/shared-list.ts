@@ -21,7 +21,7 @@ export type SharedListParts<T> = {
 
 export function sharedList<T>({ ask, limitMs, paceMs, clock, closed }: SharedListParts<T>): SharedList<T> {
   let begunAt = Number.NEGATIVE_INFINITY;
-  let underWay: Promise<T> | undefined;
+  let underWay: Promise<void> | undefined;
   let next: PromiseWithResolvers<T> | undefined;
   let isPacing = false;
 
@@ -29,8 +29,8 @@ export function sharedList<T>({ ask, limitMs, paceMs, clock, closed }: SharedLis
   function begin({ resolve, reject }: PromiseWithResolvers<T>): void {
     next = undefined;
     begunAt = clock.now();
-    underWay = withLimit(clock, limitMs, ask, closed);
-    underWay.then(resolve, reject).finally(() => {
+    const answered = withLimit(clock, limitMs, ask, closed).then(resolve, reject);
+    underWay = answered.then(() => {
       underWay = undefined;
     });
   }
@@ -44,7 +44,7 @@ export function sharedList<T>({ ask, limitMs, paceMs, clock, closed }: SharedLis
   }
 
   async function beginSoon(): Promise<void> {
-    await underWay?.catch(() => undefined);
+    await underWay;
     if (next && !underWay) begin(next);
   }
 

@@ -17,7 +17,7 @@ export type StarterParts = {
   choices: Choices;
   controller: string;
   clock: Clock;
-  /** A port or a floating IP was made for a machine, and its server was not. */
+  /** A port or a floating IP is made for a machine: it stays when the server goes, or if none comes of it. */
   noteLeft: (name: MachineName) => void;
 };
 
@@ -56,30 +56,30 @@ async function orderServer(
   { before, signal }: Signals,
 ): Promise<void> {
   const { cloud, choices, controller } = parts;
-  const image = await choices.image(order.image, before);
+  const image = await choices.image(order.image, order.cloudImage, before);
   const flavor = await choices.flavor(order.image, image, before);
   const network = await choices.network(before);
-  const { place } = cloud;
-  try {
-    const ownPort = order.image.mac !== undefined || place.floatingNetwork !== undefined;
-    const nic = ownPort ? { port: await makePort(order, network, parts, before) } : { uuid: network.id };
-    before.throwIfAborted();
-    const chosen = { image: image.id, flavor: flavor.id, nic };
-    await cloud.nova.create(newServer(order, chosen, { place, controller }), signal);
-  } catch (error) {
-    parts.noteLeft(order.name);
-    throw error;
-  }
+  const nic = hasOwnPort(order, cloud)
+    ? { port: await makePort(order, network, parts, before) }
+    : { uuid: network.id };
+  before.throwIfAborted();
+  const chosen = { image: image.id, flavor: flavor.id, nic };
+  await cloud.nova.create(newServer(order, chosen, { place: cloud.place, controller }), signal);
 }
+
+/** A network makes ports without a wish; a fixed MAC address or an address outside needs one that is made for it. */
+const hasOwnPort = ({ image }: StartOrder, { place }: CloudServices): boolean =>
+  image.mac !== undefined || place.floatingNetwork !== undefined;
 
 /** A port of the machine's own, with a floating IP if the host gives one. */
 async function makePort(
   order: StartOrder,
   network: Network,
-  { cloud: { neutron, place }, choices, controller }: StarterParts,
+  { cloud: { neutron, place }, choices, controller, noteLeft }: StarterParts,
   signal: AbortSignal,
 ): Promise<string> {
   const { name, image } = order;
+  noteLeft(name);
   const description = describe(name, controller);
   const tags = tagsOf(order, controller);
   const groups = place.securityGroups.length === 0 ? undefined : await choices.securityGroups(signal);

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Purpose: step 90 of an image, the last: what makes this machine itself, and what the build left behind, is removed.
+# Input: none. See: lib.sh.
+# Result: no machine-id, no SSH host keys, no keys to log in by, no state of cloud-init, no logs, no histories, no caches, no seed.
+#   The names of the network are resolved by systemd-resolved from the next boot on. Safe to repeat.
+set -euo pipefail
+
+# shellcheck source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+main() {
+  check_machine
+  clean_packages
+  forget_identity
+  forget_cloud_init
+  forget_people
+  forget_logs
+  link_resolver
+  prove
+  if is_running; then fstrim --all 2>/dev/null || true; fi # not every disk can
+  sync
+}
+
+clean_packages() {
+  apt_get autoremove --purge --yes
+  apt-get clean
+  rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old
+}
+
+# NB: an empty machine-id is made at boot. A file that is missing is taken for a first boot, with its own long list of work.
+forget_identity() {
+  : >/etc/machine-id
+  rm -f /var/lib/dbus/machine-id /etc/ssh/ssh_host_* /var/lib/systemd/random-seed /var/lib/systemd/credential.secret
+  [[ ! -d /var/lib/dbus ]] || ln --symbolic --force /etc/machine-id /var/lib/dbus/machine-id
+  rm -rf /var/lib/dhcp/* /var/lib/NetworkManager/* /etc/udev/rules.d/70-persistent-net.rules
+  rm -f /var/lib/mayfly/seed.json
+}
+
+forget_cloud_init() {
+  rm -rf /var/lib/cloud /run/cloud-init /etc/sudoers.d/90-cloud-init-users
+  [[ -d /etc/cloud ]] || return 0
+  rm -f /etc/ssh/sshd_config.d/50-cloud-init.conf
+}
+
+forget_people() {
+  local home
+  for home in /root /home/*; do
+    [[ -d $home ]] || continue
+    rm -f "$home"/.*_history "$home/.lesshst" "$home/.wget-hsts" "$home/.viminfo" "$home/.sudo_as_admin_successful"
+    [[ -n ${MAYFLY_KEEP_USERS:-} && " $MAYFLY_KEEP_USERS " == *" ${home##*/} "* ]] || rm -rf "$home/.ssh"
+    rm -rf "$home/.cache"
+  done
+}
+
+# NB: emptied, not removed: programs that run have them open, and some need them to be there.
+forget_logs() {
+  find /var/log -type f -exec truncate --size=0 {} +
+  find /var/log -type f \( -name '*.gz' -o -name '*.[0-9]' -o -name '*.old' \) -delete
+  rm -rf /var/log/journal/* /home/runner/actions-runner/_diag
+  find /tmp /var/tmp -mindepth 1 -maxdepth 1 ! -name 'mayfly*' ! -name 'systemd-private-*' -exec rm -rf {} +
+}
+
+link_resolver() {
+  [[ -e /etc/systemd/system/multi-user.target.wants/systemd-resolved.service || -e /etc/systemd/system/sysinit.target.wants/systemd-resolved.service ]] \
+    || return 0
+  rm -f /etc/resolv.conf
+  ln --symbolic /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
+}
+
+prove() {
+  local left
+  left=$(find /etc/ssh -name 'ssh_host_*' 2>/dev/null; find /root/.ssh /home/*/.ssh -type f 2>/dev/null; find /var/lib/cloud -type f 2>/dev/null) || true
+  [[ -n ${MAYFLY_KEEP_USERS:-} || -z $left ]] || die "is not clean: ${left//$'\n'/, }"
+  [[ ! -s /etc/machine-id ]] || die "has still a machine-id"
+  say "is clean"
+}
+
+main

@@ -1,0 +1,179 @@
+import type { Capacity } from "../../core/host-room.ts";
+import type { Image } from "../../core/types.ts";
+import { SetupError } from "../../ports.ts";
+import { CloudError } from "./call.ts";
+import { capacityOf } from "./capacity.ts";
+import type { Choices } from "./choose.ts";
+import type { CloudServices } from "./cloud.ts";
+import type { Network } from "./neutron.ts";
+import type { Flavor, Server } from "./nova.ts";
+
+export type CheckParts = {
+  cloud: CloudServices;
+  choices: Choices;
+  /** Those that may run here. */
+  images: readonly Image[];
+  servers: (signal: AbortSignal) => Promise<Server[]>;
+  controller: string;
+};
+
+/** What a project lacks for machines to be made in it, in sentences that say what to do. */
+export async function checkCloud(parts: CheckParts, signal: AbortSignal): Promise<string[]> {
+  const { cloud, choices } = parts;
+  choices.forget();
+  // NB: without a token, or with an old Nova, all the rest would say the same.
+  const first = await faultsOf(() => checkSignIn(cloud, signal));
+  if (first.length > 0) return first;
+  const flavors: Flavor[] = [];
+  const checks = [
+    () => checkNetwork(parts, signal),
+    () => checkGroups(parts, signal),
+    () => checkZone(cloud, signal),
+    ...(cloud.place.volume ? [() => checkVolumes(cloud, signal)] : []),
+    ...parts.images.map((image) => async () => {
+      flavors.push(await choices.flavor(image, await choices.image(image, undefined, signal), signal));
+      return [];
+    }),
+  ];
+  const found = await Promise.all(checks.map(faultsOf));
+  return [...new Set([...found.flat(), ...(await faultsOf(() => checkRoom(parts, flavors, signal)))])];
+}
+
+/** What a check found; what was thrown on the way is a finding, too. */
+async function faultsOf(run: () => Promise<string[]>): Promise<string[]> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof SetupError) return [error.message];
+    if (error instanceof CloudError) return [sentenceOf(error)];
+    throw error;
+  }
+}
+
+function sentenceOf({ message, status, title }: CloudError): string {
+  if (status === undefined) return `${message}. Look whether ${title} can be reached from this machine.`;
+  if (status === 403)
+    return `${message}. Give the credential the role member, and no access rules that forbid this.`;
+  return `${message}. Try again later, or ask the people of the cloud.`;
+}
+
+async function checkSignIn({ session, nova }: CloudServices, signal: AbortSignal): Promise<string[]> {
+  try {
+    const { roles, name } = await session.project(signal);
+    if (roles.length > 0 && roles.every((role) => role === "reader"))
+      return [
+        `The credential for the cloud ${session.cloudName()} may only look at the project ${name} (role reader). Make one with the role member: openstack/create-app-credential.sh.`,
+      ];
+  } catch (error) {
+    if (error instanceof CloudError && error.title === "Keystone") return [signInSentence(error, session)];
+    throw error;
+  }
+  await nova.version(signal);
+  for (const title of ["Glance", "Neutron"] as const) await session.baseOf(title, signal);
+  return [];
+}
+
+/** NB: Keystone does not say what is wrong with a credential, so as not to help those who guess. */
+function signInSentence({ status, message, said }: CloudError, session: CloudServices["session"]): string {
+  const cloud = session.cloudName();
+  if (status === 401) {
+    return session.identityKind() === "application credential"
+      ? `Keystone refuses the application credential of the cloud ${cloud}: it has expired, was deleted, or its secret is wrong. Make a new one with openstack/create-app-credential.sh.`
+      : `Keystone refuses the user of the cloud ${cloud}: name, password, domain or project is wrong, or the user has no role in the project. Mend them in clouds.yaml or the OS_* variables; an application credential is better.`;
+  }
+  if (status === 404)
+    return `There is no Keystone of version 3 where auth_url of the cloud ${cloud} leads. Mend auth_url in clouds.yaml or OS_AUTH_URL.`;
+  if (status === undefined && /certificate/i.test(said))
+    return `The certificate of the cloud ${cloud} is not trusted (${said}). Name the file of its authority as cacert in clouds.yaml.`;
+  return status === undefined
+    ? `${message}. Mend auth_url of the cloud ${cloud} in clouds.yaml, or the way there from this machine.`
+    : `${message}. Try again later, or ask the people of the cloud.`;
+}
+
+async function checkNetwork({ cloud, choices }: CheckParts, signal: AbortSignal): Promise<string[]> {
+  const network = await choices.network(signal);
+  const faults = await routeFaults(network, cloud, signal);
+  if (cloud.place.floatingNetwork === undefined) return faults;
+  const outside = await choices.floatingNetwork(signal);
+  if (outside.isExternal) return faults;
+  return [
+    ...faults,
+    `The network ${outside.name} gives no floating IPs, since it is not external. Mend openstack.floatingNetwork in mayfly.yml.`,
+  ];
+}
+
+/** NB: of a network that belongs to others only they see the routers. */
+async function routeFaults(
+  { id, name, project, isExternal }: Network,
+  { neutron, session }: CloudServices,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const subnets = await neutron.subnets(id, signal);
+  if (subnets.length === 0)
+    return [
+      `The network ${name} has no subnet, so that no VM gets an address. Make one: openstack subnet create.`,
+    ];
+  if (isExternal || project !== (await session.project(signal)).id) return [];
+  const routers = await neutron.routers(id, signal);
+  if (!routers) return [];
+  if (routers.length === 0) {
+    return [
+      `No router joins the network ${name} to others, so that no VM reaches Mayfly or GitHub. Join it: openstack router add subnet <router> ${subnets[0]?.name || subnets[0]?.id}.`,
+    ];
+  }
+  if (routers.some(({ leadsOutside }) => leadsOutside)) return [];
+  const names = routers.map((router) => router.name).join(", ");
+  return [
+    `The router of the network ${name} (${names}) has no way outside, so that no VM reaches GitHub. Give it one: openstack router set --external-gateway.`,
+  ];
+}
+
+async function checkGroups({ choices }: CheckParts, signal: AbortSignal): Promise<string[]> {
+  await choices.securityGroups(signal);
+  return [];
+}
+
+async function checkZone({ nova, place }: CloudServices, signal: AbortSignal): Promise<string[]> {
+  const { availabilityZone: wanted } = place;
+  if (wanted === undefined) return [];
+  const zones = await nova.zones(signal);
+  if (zones.includes(wanted)) return [];
+  return [
+    `The cloud has no availability zone ${wanted} just now. It has: ${zones.join(", ")}. Mend openstack.availabilityZone in mayfly.yml.`,
+  ];
+}
+
+async function checkVolumes({ cinder }: CloudServices, signal: AbortSignal): Promise<string[]> {
+  await cinder.limits(signal);
+  return [];
+}
+
+/** NB: room for one machine if all of ours were gone: it is no fault that they use what there is. */
+async function checkRoom(
+  { cloud, servers, controller }: CheckParts,
+  flavors: readonly Flavor[],
+  signal: AbortSignal,
+): Promise<string[]> {
+  const room = await capacityOf(await servers(signal), cloud, controller, signal);
+  const lacking = [
+    ...(isBelow(room.machines, 1) ? ["servers, volumes or addresses"] : []),
+    ...lackingFor("vcpus", flavors, room.cpus, "CPUs"),
+    ...lackingFor("ram", flavors, room.memoryMiB, "MiB of memory"),
+  ];
+  if (lacking.length === 0) return [];
+  return [
+    `The project's quota leaves too little for one machine: ${lacking.join(", ")}. Delete what nobody needs, or ask the people of the cloud for more.`,
+  ];
+}
+
+const isBelow = (room: Capacity["machines"], needed: number): boolean => room !== undefined && room < needed;
+
+function lackingFor(
+  key: "vcpus" | "ram",
+  flavors: readonly Flavor[],
+  room: number | undefined,
+  words: string,
+): string[] {
+  const least = Math.min(...flavors.map((flavor) => flavor[key]));
+  return Number.isFinite(least) && isBelow(room, least) ? [`${room} of ${least} ${words}`] : [];
+}

@@ -1,0 +1,323 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { expect, onTestFinished, test } from "vitest";
+import { machineName } from "../../src/core/name.ts";
+import { fastClock } from "../support/clock.ts";
+import { type DriverParts, openDriver } from "./openstack-bench.ts";
+import { openStub, type Stub } from "./openstack-stub.ts";
+
+const soon = () => AbortSignal.timeout(10_000);
+const newName = () => machineName("test", "image", randomBytes(8));
+
+async function fresh(parts: Omit<DriverParts, "env"> = {}) {
+  const stub = await openStub();
+  const bench = openDriver({ env: stub.env, clock: fastClock(20), ...parts });
+  onTestFinished(async () => {
+    await bench.driver.close();
+    await stub.close();
+  });
+  return { stub, ...bench, name: newName() };
+}
+
+const TAGS = ["mayfly-controller=test", "mayfly-pool=image.00000000"];
+const aServer = (name: string, more: Record<string, unknown> = {}) => ({
+  ...{ id: randomUUID(), name, status: "ACTIVE", tags: TAGS },
+  ...more,
+});
+
+const callsOf = ({ calls }: Stub, call: RegExp): string[] => calls.filter((each) => call.test(each));
+
+test("a list of two thousand is read page by page, and each server once", async () => {
+  const { stub, driver } = await fresh();
+  stub.world.page = 700;
+  stub.world.servers = Array.from({ length: 2000 }, () => aServer(newName()));
+
+  const listed = await driver.list(soon());
+
+  expect(new Set(listed.map(({ name }) => name)).size).toBe(2000);
+  expect(callsOf(stub, /servers\/detail/)).toHaveLength(3);
+});
+
+test("a server that goes between two pages makes the list begin anew, and not fail", async () => {
+  const { stub, driver } = await fresh();
+  stub.world.page = 2;
+  stub.world.servers = Array.from({ length: 5 }, () => aServer(newName()));
+  const message = "marker [00000000-0000-4000-8000-00000000002e] not found";
+  stub.fail(/marker=/, { status: 400, body: { badRequest: { code: 400, message } } });
+
+  expect(await driver.list(soon())).toHaveLength(5);
+});
+
+test("lists that are asked for together are one call, and one more for those who came during it", async () => {
+  const { stub, driver, name } = await fresh();
+  await driver.list(soon());
+  stub.calls.length = 0;
+
+  const first = driver.list(soon());
+  await expect.poll(() => stub.calls.length).toBe(1);
+  stub.world.servers.push(aServer(name));
+  const later = await Promise.all([driver.list(soon()), driver.list(soon()), driver.list(soon())]);
+  await first;
+
+  expect(later.map((vms) => vms.length)).toEqual([1, 1, 1]);
+  expect(stub.calls).toHaveLength(2);
+});
+
+test("a hundred machines that are destroyed together are listed a few times, not a hundred", async () => {
+  const { stub, driver, clock } = { ...(await fresh()), clock: fastClock(20) };
+  const names = Array.from({ length: 100 }, newName);
+  stub.world.servers = names.map((name) => aServer(name));
+  stub.fail(/DELETE/, { status: 409, body: { conflictingRequest: { message: "task_state spawning" } } }, 50);
+  const startedAt = clock.now();
+
+  await Promise.all(names.map((name) => driver.destroy(name, soon())));
+
+  const passes = Math.ceil((clock.now() - startedAt) / 1000);
+  expect(stub.world.servers).toEqual([]);
+  expect(callsOf(stub, /servers\/detail/).length).toBeLessThanOrEqual(passes + 3);
+  expect(callsOf(stub, /GET nova .*servers\/[0-9a-f-]{36}/)).toEqual([]);
+  expect(callsOf(stub, /neutron/)).toHaveLength(2);
+  expect(stub.mostAtOnce(/DELETE/)).toBeLessThanOrEqual(8);
+});
+
+const passing = [
+  [
+    "409",
+    { status: 409, body: { conflictingRequest: { message: "Cannot 'delete' while it is in task_state x" } } },
+  ],
+  ["500", { status: 500, body: { computeFault: { message: "Unexpected API Error." } } }],
+] as const;
+
+test.each(passing)(
+  "a removal that Nova answers with %s is tried again until it is done",
+  async (_status, reply) => {
+    const { stub, driver, name } = await fresh();
+    stub.world.servers = [aServer(name)];
+    stub.fail(/DELETE/, reply, 2);
+
+    await driver.destroy(name, soon());
+
+    expect(stub.world.servers).toEqual([]);
+    expect(callsOf(stub, /DELETE/)).toHaveLength(3);
+  },
+);
+
+test("a removal that Nova never does ends in its time, with Nova's own words", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.servers = [aServer(name)];
+  stub.fail(/DELETE/, { status: 500, body: { computeFault: { message: "The hypervisor is away." } } }, 999);
+
+  await expect(driver.destroy(name, AbortSignal.timeout(300))).rejects.toThrow("The hypervisor is away.");
+
+  expect(await driver.list(soon())).toHaveLength(1);
+});
+
+test("a removal that may not be done at all is said at once", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.servers = [aServer(name)];
+  stub.fail(/DELETE/, { status: 403, body: { forbidden: { message: "Policy doesn't allow it" } } }, 999);
+
+  await expect(driver.destroy(name, soon())).rejects.toThrow("Policy doesn't allow it");
+
+  expect(callsOf(stub, /DELETE/)).toHaveLength(1);
+});
+
+test("a server that Nova took the removal of and that stays is removed once more", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.servers = [aServer(name)];
+  stub.fail(/DELETE/, { status: 204 });
+
+  await driver.destroy(name, soon());
+
+  expect(callsOf(stub, /DELETE/)).toHaveLength(2);
+});
+
+test("a server that somebody else deletes meanwhile is gone, which is success", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.servers = [aServer(name)];
+  stub.fail(/DELETE/, { status: 404, body: { itemNotFound: { message: "Instance could not be found." } } });
+
+  const destroying = driver.destroy(name, soon());
+  await expect.poll(() => callsOf(stub, /DELETE/)).toHaveLength(1);
+  stub.world.servers = [];
+
+  await destroying;
+  expect(await driver.list(soon())).toEqual([]);
+});
+
+test("a server that somebody else deleted is not listed any more", async () => {
+  const { stub, driver, orderOf, name } = await fresh();
+  await driver.start(orderOf(name), soon());
+  const before = await driver.list(soon());
+  stub.world.servers = [];
+
+  const after = await driver.list(soon());
+
+  expect([before.length, after]).toEqual([1, []]);
+});
+
+test("a deleted server that the cloud still keeps counts as gone", async () => {
+  const { stub, driver } = await fresh();
+  stub.world.servers = [
+    aServer(newName(), { status: "SOFT_DELETED" }),
+    aServer(newName(), { status: "DELETED" }),
+  ];
+
+  expect(await driver.list(soon())).toEqual([]);
+});
+
+test("two servers of one name are both removed", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.servers = [aServer(name), aServer(name)];
+
+  await driver.destroy(name, soon());
+
+  expect(stub.world.servers).toEqual([]);
+});
+
+test("a server that has our name, and not our tag, is neither listed nor removed", async () => {
+  const { stub, driver, name } = await fresh();
+  const theirs = aServer(name, { tags: [] });
+  stub.world.servers = [theirs];
+
+  const listed = await driver.list(soon());
+  await driver.destroy(name, soon());
+
+  expect(listed).toEqual([]);
+  expect(stub.world.servers).toEqual([theirs]);
+});
+
+test("a server of ours without a row is listed and removed by a driver that never ordered it", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.servers = [aServer(name)];
+
+  const listed = await driver.list(soon());
+  await driver.destroy(name, soon());
+
+  expect(listed).toEqual([{ name, state: "up" }]);
+  expect(stub.world.servers).toEqual([]);
+});
+
+test("a port and an address that an earlier driver has left are listed, and removed; those of others are not", async () => {
+  const { stub, driver, name } = await fresh();
+  const description = `mayfly-controller=test ${name}`;
+  const others = [`mayfly-controller=testx mayfly-testx-image-a2b3c4d5`, "", `about ${description}`];
+  const rows = [description, ...others].map((text) => ({ id: randomUUID(), description: text }));
+  const before = stub.world.ports.length;
+  stub.world.ports.push(...rows);
+  stub.world.floatingips.push(...rows.map((row) => ({ ...row, id: randomUUID() })));
+
+  const listed = await driver.list(soon());
+  await driver.destroy(name, soon());
+
+  expect(listed).toMatchObject([{ name, state: "off" }]);
+  expect(await driver.list(soon())).toEqual([]);
+  expect(stub.world.ports).toHaveLength(before + 3);
+  expect(stub.world.floatingips).toHaveLength(3);
+});
+
+test("what is left beside servers is looked for once, and not at each list", async () => {
+  const { stub, driver } = await fresh();
+
+  for (let look = 0; look < 3; look += 1) await driver.list(soon());
+
+  expect(callsOf(stub, /neutron/)).toHaveLength(2);
+});
+
+test("a volume that should have gone with its server is removed, and the machine is listed until then", async () => {
+  const { stub, driver, name } = await fresh();
+  const volume = randomUUID();
+  stub.world.servers = [
+    aServer(name, {
+      "os-extended-volumes:volumes_attached": [
+        { id: volume, delete_on_termination: true },
+        { id: "a disk of somebody", delete_on_termination: false },
+      ],
+    }),
+  ];
+  stub.world.volumes = [{ id: volume, status: "available" }];
+  stub.fail(/DELETE cinder/, { status: 500, body: { computeFault: { message: "Ceph is away" } } }, 1);
+  stub.fail(/GET cinder/, { status: 500, body: "oh" }, 1);
+
+  await expect(driver.destroy(name, soon())).rejects.toThrow(/Cinder/);
+  const listed = await driver.list(soon());
+  await driver.destroy(name, soon());
+
+  expect(listed).toMatchObject([{ name, state: "off" }]);
+  expect(stub.world.volumes).toEqual([]);
+  expect(callsOf(stub, /somebody/)).toEqual([]);
+});
+
+test("a server in ERROR is broken, with Nova's own words; one that has no room says so", async () => {
+  const { stub, driver } = await fresh();
+  const [full, failed] = [newName(), newName()];
+  const fault = (message: string) => ({ status: "ERROR", fault: { code: 500, message } });
+  stub.world.servers = [
+    aServer(full, fault("No valid host was found. ")),
+    aServer(failed, fault("Exceeded maximum number of retries.")),
+  ];
+
+  expect(await driver.list(soon())).toEqual([
+    { name: full, state: "broken", text: "Nova: No valid host was found.", isNoRoom: true },
+    { name: failed, state: "broken", text: "Nova: Exceeded maximum number of retries." },
+  ]);
+  expect(await driver.evidence(failed, soon())).toEqual({
+    "nova.log": expect.stringContaining("fault Exceeded maximum number of retries."),
+  });
+});
+
+test("a fault that is not in the list is looked up, once for each server", async () => {
+  const { stub, driver } = await fresh();
+  const names = Array.from({ length: 30 }, newName);
+  stub.world.servers = names.map((name) => aServer(name, { status: "ERROR" }));
+  stub.world.faultsApart = Object.fromEntries(
+    stub.world.servers.map(({ id }) => [id, { code: 500, message: "No valid host was found. " }]),
+  );
+
+  const first = await driver.list(soon());
+  const second = await driver.list(soon());
+
+  expect(first.every(({ isNoRoom }) => isNoRoom)).toBe(true);
+  expect(second).toEqual(first);
+  const lookUps = /GET nova .*servers\/[0-9a-f-]{36}/;
+  expect(callsOf(stub, lookUps)).toHaveLength(30);
+  expect(stub.mostAtOnce(/GET nova .*servers\/<id>/)).toBeLessThanOrEqual(4);
+});
+
+test("a fault that cannot be looked up just now keeps no list back, and is looked up again", async () => {
+  const { stub, driver, name } = await fresh();
+  const server = aServer(name, { status: "ERROR" });
+  stub.world.servers = [server];
+  stub.world.faultsApart = { [server.id]: { code: 500, message: "No valid host was found. " } };
+  stub.fail(/GET nova .*servers\/[0-9a-f-]{36}/, { status: 500, body: "oh" });
+
+  const first = await driver.list(soon());
+  const second = await driver.list(soon());
+
+  expect(first).toEqual([{ name, state: "broken", text: "Nova: ERROR" }]);
+  expect(second).toMatchObject([{ name, isNoRoom: true }]);
+});
+
+test("a part of the cloud that does not answer makes the list fail, for its servers are not gone", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.servers = [aServer(name), { id: randomUUID(), status: "UNKNOWN", tags: TAGS } as never];
+
+  await expect(driver.list(soon())).rejects.toThrow(/part of the cloud/);
+});
+
+test("a token that ends in the middle of a pass is replaced, and all that the pass does is done", async () => {
+  const { stub, driver, orderOf, name } = await fresh();
+  const gone = newName();
+  stub.world.servers = [aServer(gone)];
+  await driver.list(soon());
+  stub.endTokens();
+
+  const [listed] = await Promise.all([
+    driver.list(soon()),
+    driver.start(orderOf(name), soon()),
+    driver.destroy(gone, soon()),
+  ]);
+
+  expect(listed.map((vm) => vm.name)).toContain(gone);
+  expect(stub.world.servers.map((server) => server.name)).toEqual([name]);
+  expect(callsOf(stub, /auth\/tokens/)).toHaveLength(2);
+});

@@ -1,0 +1,154 @@
+import { expect, onTestFinished, test } from "vitest";
+import { openDriver } from "./openstack-bench.ts";
+import { openStub, type Stub } from "./openstack-stub.ts";
+import { stubImage } from "./openstack-stub-world.ts";
+
+const soon = () => AbortSignal.timeout(10_000);
+
+async function fresh() {
+  const stub = await openStub();
+  const { driver, orderOf } = openDriver({ env: stub.env });
+  onTestFinished(async () => {
+    await driver.close();
+    await stub.close();
+  });
+  const { cloudImages } = driver;
+  if (!cloudImages) throw new Error("the driver knows no cloud images");
+  const [now, next] = [aBuild("now", "current"), aBuild("next", "candidate")];
+  stub.world.images = [now, next];
+  return { stub, driver, orderOf, cloudImages, now, next };
+}
+
+const aBuild = (name: string, standing: string, more: Record<string, unknown> = {}) =>
+  stubImage(name, ["keep", `mayfly:image:${standing}`], more);
+
+const tagsOf = ({ world }: Stub): Record<string, string[]> =>
+  Object.fromEntries(world.images.map(({ name, tags }) => [String(name), tags as string[]]));
+
+const start = async ({ driver, orderOf }: Awaited<ReturnType<typeof fresh>>, letter: string) =>
+  await driver.start(orderOf(`mayfly-test-image-${letter.repeat(8)}`), soon());
+
+test("images of the catalogue's families are listed, with what they hold; others are not", async () => {
+  const { stub, cloudImages, now } = await fresh();
+  stub.world.images = [
+    now,
+    aBuild("next", "candidate", {
+      ...{ mayfly_runner_version: "2.337.0", mayfly_built_at: "2026-11-20T10:00:00Z" },
+      ...{ mayfly_expires_at: "2026-12-20T10:00:00Z", size: 7 },
+    }),
+    aBuild("uploading", "candidate", { status: "queued" }),
+    aBuild("theirs", "candidate", { owner: "others" }),
+    stubImage("other", ["mayfly:other:current"]),
+    stubImage("none", []),
+  ];
+
+  const listed = await cloudImages.list(soon());
+
+  expect(listed.map(({ name, standing }) => [name, standing])).toEqual([
+    ["now", "current"],
+    ["next", "candidate"],
+  ]);
+  expect(listed[1]).toMatchObject({
+    ...{ family: "image", runnerVersion: "2.337.0", sizeBytes: 7 },
+    builtAt: Date.parse("2026-11-20T10:00:00Z"),
+    expiresAt: Date.parse("2026-12-20T10:00:00Z"),
+  });
+  expect(listed[0]).toMatchObject({ builtAt: Date.parse("2026-11-27T03:45:23Z"), expiresAt: undefined });
+});
+
+test("a candidate that is promoted takes the place of the current image, and other tags stay", async () => {
+  const { stub, cloudImages, next } = await fresh();
+
+  await cloudImages.promote({ family: "image", id: next.id }, soon());
+
+  expect(tagsOf(stub)).toEqual({ now: ["keep", "mayfly:image:old"], next: ["keep", "mayfly:image:current"] });
+});
+
+test("promoted twice, or back and forth, there is one current image in the end", async () => {
+  const { stub, cloudImages, now, next } = await fresh();
+
+  for (const { id } of [next, next, now, next, now])
+    await cloudImages.promote({ family: "image", id }, soon());
+
+  expect(tagsOf(stub)).toEqual({ now: ["keep", "mayfly:image:current"], next: ["keep", "mayfly:image:old"] });
+});
+
+test("new machines are made from the promoted image at once", async () => {
+  const bench = await fresh();
+  await start(bench, "a");
+
+  await bench.cloudImages.promote({ family: "image", id: bench.next.id }, soon());
+  await start(bench, "b");
+
+  expect(bench.stub.world.servers.map(({ asked }) => (asked as { imageRef: string }).imageRef)).toEqual([
+    bench.now.id,
+    bench.next.id,
+  ]);
+});
+
+test("a promotion that is cut short after any step leaves an image to start from, and the next one mends it", async () => {
+  for (const steps of [0, 1, 2]) {
+    const bench = await fresh();
+    const { stub, cloudImages, now, next } = bench;
+    const sent = (): number => stub.calls.filter((call) => call.startsWith("PATCH")).length;
+    stub.failAfter(/PATCH/, steps, { status: 500, body: { error: { message: "cut short" } } });
+
+    await expect(cloudImages.promote({ family: "image", id: next.id }, soon())).rejects.toThrow("cut short");
+    expect(sent()).toBe(steps + 1);
+    await start(bench, "a");
+    stub.recover();
+    const listed = await cloudImages.list(soon());
+    // NB: whichever is promoted then.
+    const chosen = steps === 1 ? now : next;
+    await cloudImages.promote({ family: "image", id: chosen.id }, soon());
+    await start(bench, "b");
+
+    const made = stub.world.servers.map(({ asked }) => (asked as { imageRef: string }).imageRef);
+    expect(listed.find(({ name }) => name === "next")?.standing).toBe("candidate");
+    expect(made).toEqual([steps === 0 ? now.id : next.id, chosen.id]);
+    expect(Object.values(tagsOf(stub)).filter((tags) => tags.includes("mayfly:image:current"))).toHaveLength(
+      1,
+    );
+  }
+});
+
+test("at each moment of a promotion there is an image to start from", async () => {
+  const bench = await fresh();
+  const { stub, cloudImages, next } = bench;
+  await cloudImages.promote({ family: "image", id: next.id }, soon());
+  const outcomes: unknown[] = [];
+  let letter = 97;
+  stub.watch(/PATCH/, async () => {
+    const name = `mayfly-test-image-${String.fromCharCode(letter++).repeat(8)}`;
+    const other = openDriver({ env: stub.env });
+    outcomes.push(await other.driver.start(other.orderOf(name), soon()).catch(String));
+    await other.driver.close();
+  });
+
+  await cloudImages.promote({ family: "image", id: bench.now.id }, soon());
+
+  expect(outcomes.length).toBeGreaterThan(1);
+  expect(outcomes.every((outcome) => outcome === undefined)).toBe(true);
+});
+
+test("a candidate that is turned back is old, and no longer a candidate; the current image stays", async () => {
+  const { stub, cloudImages, now, next } = await fresh();
+
+  for (let times = 0; times < 2; times += 1)
+    await cloudImages.turnBack({ family: "image", id: next.id }, soon());
+  await cloudImages.turnBack({ family: "image", id: now.id }, soon());
+
+  expect(tagsOf(stub)).toEqual({ now: ["keep", "mayfly:image:current"], next: ["keep", "mayfly:image:old"] });
+});
+
+test("an image of another family, or of somebody else, is not promoted", async () => {
+  const { stub, cloudImages } = await fresh();
+  const [other, theirs] = [
+    stubImage("other", ["mayfly:other:candidate"]),
+    aBuild("theirs", "candidate", { owner: "others" }),
+  ];
+  stub.world.images.push(other, theirs);
+
+  for (const { id } of [other, theirs])
+    await expect(cloudImages.promote({ family: "image", id }, soon())).rejects.toThrow(/no active image/);
+});

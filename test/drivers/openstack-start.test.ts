@@ -1,0 +1,311 @@
+import { randomBytes } from "node:crypto";
+import { expect, onTestFinished, test } from "vitest";
+import { machineName } from "../../src/core/name.ts";
+import { NoRoom } from "../../src/ports.ts";
+import { type DriverParts, openDriver } from "./openstack-bench.ts";
+import { openStub, type Stub } from "./openstack-stub.ts";
+import { NETWORK, stubFlavor, stubImage, stubNetwork } from "./openstack-stub-world.ts";
+
+const soon = () => AbortSignal.timeout(10_000);
+
+async function fresh(parts: Omit<DriverParts, "env"> = {}) {
+  const stub = await openStub();
+  const bench = openDriver({ env: stub.env, ...parts });
+  onTestFinished(async () => {
+    await bench.driver.close();
+    await stub.close();
+  });
+  return { stub, ...bench, name: machineName("test", "image", randomBytes(8)) };
+}
+
+/** What Nova was asked to make. */
+const asked = ({ world }: Stub): Record<string, unknown> =>
+  world.servers[0]?.asked as Record<string, unknown>;
+
+const posts = ({ calls }: Stub): string[] => calls.filter((call) => call.startsWith("POST nova"));
+
+test("an order has the image by its tag, the smallest flavour that will do, and the seed for a config drive", async () => {
+  const { stub, driver, orderOf, name } = await fresh({
+    place: { availabilityZone: "ceph", securityGroups: ["mayfly"], network: "mayfly" },
+  });
+  const order = orderOf(name, { memoryMiB: 300 });
+
+  await driver.start(order, soon());
+
+  const { user_data, ...rest } = asked(stub);
+  expect(rest).toEqual({
+    name,
+    imageRef: stub.world.images[0]?.id,
+    flavorRef: stub.world.flavors.find((flavor) => flavor.name === "m1.small")?.id,
+    networks: [{ uuid: NETWORK }],
+    security_groups: [{ name: "mayfly" }],
+    availability_zone: "ceph",
+    config_drive: true,
+    tags: ["mayfly-controller=test", "mayfly-pool=image.7f59ce8f"],
+    metadata: { mayfly_repository: "octo/spinw", mayfly_image: "image" },
+  });
+  expect(Buffer.from(String(user_data), "base64").toString()).toBe(
+    `MAYFLYSEED1\n${JSON.stringify(order.seed)}\n`,
+  );
+});
+
+test("a host with volumes boots from one of its size and type, which goes with the server", async () => {
+  const { stub, driver, orderOf, name } = await fresh({ place: { volume: { sizeGiB: 40, type: "ssd" } } });
+
+  await driver.start(orderOf(name), soon());
+
+  expect(asked(stub)).not.toHaveProperty("imageRef");
+  expect(asked(stub).block_device_mapping_v2).toEqual([
+    {
+      ...{ boot_index: 0, uuid: stub.world.images[0]?.id, source_type: "image", volume_size: 40 },
+      ...{ destination_type: "volume", volume_type: "ssd", delete_on_termination: true },
+    },
+  ]);
+});
+
+test("the only network of the project is taken, before those of others", async () => {
+  const { stub, driver, orderOf, name } = await fresh();
+  stub.world.networks.push(stubNetwork("of others", { shared: true, project_id: "others" }));
+
+  await driver.start(orderOf(name), soon());
+
+  expect(asked(stub).networks).toEqual([{ uuid: NETWORK }]);
+});
+
+test("a given cloud image is taken if it is of the family and of the owner, and else refused", async () => {
+  const { stub, driver, orderOf, name } = await fresh();
+  const candidate = stubImage("next", ["mayfly:image:candidate"]);
+  const others = stubImage("image", ["mayfly:image:candidate"], { owner: "others" });
+  stub.world.images.push(candidate, others);
+
+  await driver.start({ ...orderOf(name), cloudImage: candidate.id }, soon());
+  const refused = driver.start(
+    { ...orderOf(machineName("test", "image", randomBytes(8))), cloudImage: others.id },
+    soon(),
+  );
+
+  expect(asked(stub).imageRef).toBe(candidate.id);
+  await expect(refused).rejects.toThrow(/no active image .* of the family image/);
+});
+
+test("two current images are refused with both ids, and Nova is asked for nothing", async () => {
+  const { stub, driver, orderOf, name } = await fresh();
+  const second = stubImage("second", ["mayfly:image:current"]);
+  stub.world.images.push(second);
+
+  const refused = await driver.start(orderOf(name), soon()).catch(String);
+
+  expect(refused).toContain(second.id);
+  expect(refused).toContain(stub.world.images[0]?.id);
+  expect(posts(stub)).toEqual([]);
+});
+
+test("an image with the right tag that belongs to somebody else is none of ours", async () => {
+  const { stub, driver, orderOf, name } = await fresh();
+  stub.world.images = [stubImage("image", ["mayfly:image:current"], { owner: "others" })];
+
+  await expect(driver.start(orderOf(name), soon())).rejects.toThrow(
+    /no image with the tag mayfly:image:current/,
+  );
+});
+
+const tooSmall = [
+  ["memory", { min_ram: 2048 }, /m1\.small.* is too small for the cloud image/],
+  ["disk", { min_disk: 20 }, /m1\.small.* is too small for the cloud image/],
+  ["unpacked disk", { virtual_size: 10 * 1024 ** 3 }, /needs 0 MiB of memory and 10 GiB of disk/],
+] as const;
+
+test.each(tooSmall)(
+  "a flavour whose %s is too small for the image's minimum is refused",
+  async (_what, needs, sentence) => {
+    const { stub, driver, orderOf, name } = await fresh();
+    Object.assign(stub.world.images[0] ?? {}, needs);
+    const order = orderOf(name, { cloudImage: { family: "image", flavor: "m1.small" } });
+
+    await expect(driver.start(order, soon())).rejects.toThrow(sentence);
+
+    expect(posts(stub)).toEqual([]);
+  },
+);
+
+test("a flavour that is not named is one that fits the image's minimum, and is not disabled", async () => {
+  const { stub, driver, orderOf, name } = await fresh();
+  Object.assign(stub.world.images[0] ?? {}, { min_ram: 1000, min_disk: 30 });
+  stub.world.flavors.push({ ...stubFlavor("off", 1, 2048, 30), "OS-FLV-DISABLED:disabled": true });
+
+  await driver.start(orderOf(name), soon());
+
+  expect(asked(stub).flavorRef).toBe(stub.world.flavors.find((flavor) => flavor.name === "m1.large")?.id);
+});
+
+test("a machine with a fixed MAC address has a port of its own, which goes with it", async () => {
+  const { stub, driver, orderOf, name } = await fresh({ place: { securityGroups: ["mayfly"] } });
+  const before = stub.world.ports.length;
+
+  await driver.start(orderOf(name, { mac: "52:54:00:12:34:56" }), soon());
+  const port = stub.world.ports.at(-1);
+  const { networks } = asked(stub);
+  await driver.destroy(name, soon());
+
+  expect(networks).toEqual([{ port: port?.id }]);
+  expect(port).toMatchObject({
+    ...{ name, network_id: NETWORK, mac_address: "52:54:00:12:34:56" },
+    security_groups: [stub.world.groups[1]?.id],
+    tags: ["mayfly-controller=test", expect.stringMatching(/^mayfly-pool=image\./)],
+  });
+  expect(stub.world.ports).toHaveLength(before);
+});
+
+test("a host with a floating network gives each machine an address outside, which goes with it", async () => {
+  const { stub, driver, orderOf, name } = await fresh({ place: { floatingNetwork: "external" } });
+
+  await driver.start(orderOf(name), soon());
+  const made = [...stub.world.floatingips];
+  const port = stub.world.ports.at(-1);
+  await driver.destroy(name, soon());
+
+  const outside = stub.world.networks.find((network) => network.name === "external");
+  expect(made).toEqual([expect.objectContaining({ floating_network_id: outside?.id, port_id: port?.id })]);
+  expect(stub.world.floatingips).toEqual([]);
+});
+
+const full = [
+  [
+    "quota of instances",
+    /POST nova/,
+    403,
+    {
+      forbidden: {
+        message: "Quota exceeded for instances: Requested 1, but already used 10 of 10 instances",
+      },
+    },
+  ],
+  [
+    "quota of ports",
+    /POST neutron .*ports/,
+    409,
+    { NeutronError: { type: "OverQuota", message: "Quota exceeded for resources: ['port']." } },
+  ],
+  [
+    "addresses of the network",
+    /POST neutron .*ports/,
+    409,
+    {
+      NeutronError: {
+        type: "IpAddressGenerationFailure",
+        message: "No more IP addresses available on network x.",
+      },
+    },
+  ],
+  ["patience", /POST nova/, 429, { overLimit: { message: "This request was rate-limited." } }],
+  [
+    "patience, in older clouds",
+    /POST nova/,
+    413,
+    { overLimit: { message: "This request was rate-limited." } },
+  ],
+] as const;
+
+test.each(full)(
+  "a cloud that is short of %s has no room, in its own words",
+  async (_what, call, status, body) => {
+    const { stub, driver, orderOf, name } = await fresh();
+    stub.fail(call, { status, body, headers: { "retry-after": "30" } });
+
+    const error = await driver
+      .start(orderOf(name, { mac: "52:54:00:12:34:56" }), soon())
+      .catch((e: unknown) => e);
+
+    expect(error).toBeInstanceOf(NoRoom);
+    expect(String(error)).toContain(Object.values(body)[0]?.message);
+    expect((error as NoRoom).retryAt).toBeGreaterThan(Date.now() + 20_000);
+  },
+);
+
+test("a refusal for another reason is a failure, and a POST is never sent twice", async () => {
+  const { stub, driver, orderOf, name } = await fresh();
+  stub.fail(/POST nova/, { status: 403, body: { forbidden: { message: "Policy doesn't allow it" } } });
+  const other = machineName("test", "image", randomBytes(8));
+
+  await expect(driver.start(orderOf(name), soon())).rejects.toMatchObject({
+    name: "CloudError",
+    status: 403,
+  });
+  stub.fail(/POST nova/, { status: 503, body: "busy" });
+  await expect(driver.start(orderOf(other), soon())).rejects.toMatchObject({ status: 503 });
+
+  expect(posts(stub)).toHaveLength(2);
+});
+
+test("a port whose server never came is listed, and goes with the machine", async () => {
+  const { stub, driver, orderOf, name } = await fresh({ place: { floatingNetwork: "external" } });
+  const before = stub.world.ports.length;
+  stub.fail(/POST nova/, { status: 500, body: { computeFault: { message: "oh dear" } } });
+
+  await expect(driver.start(orderOf(name), soon())).rejects.toThrow("oh dear");
+  const listed = await driver.list(soon());
+  await driver.destroy(name, soon());
+
+  expect(listed).toMatchObject([{ name, state: "off" }]);
+  expect(await driver.list(soon())).toEqual([]);
+  expect([stub.world.ports.length, stub.world.floatingips.length]).toEqual([before, 0]);
+});
+
+test("a burst of orders asks Nova for few at a time, and looks images and flavours up once", async () => {
+  const { stub, driver, orderOf } = await fresh();
+  const names = Array.from({ length: 30 }, () => machineName("test", "image", randomBytes(8)));
+
+  await Promise.all(names.map((name) => driver.start(orderOf(name), soon())));
+
+  expect(stub.mostAtOnce(/POST nova/)).toBeLessThanOrEqual(4);
+  expect(posts(stub)).toHaveLength(30);
+  expect(stub.calls.filter((call) => /glance|flavors|networks/.test(call))).toHaveLength(3);
+});
+
+test("an order that has no turn in its time waits for room, and is not made", async () => {
+  const { stub, driver, orderOf } = await fresh();
+  stub.fail(/POST nova/, "silence", 4);
+  const names = Array.from({ length: 4 }, () => machineName("test", "image", randomBytes(8)));
+  const closing = new AbortController();
+  const stuck = names.map((name) => driver.start(orderOf(name), closing.signal).catch(() => undefined));
+  await expect.poll(() => posts(stub)).toHaveLength(4);
+
+  const late = driver.start(orderOf(machineName("test", "image", randomBytes(8))), AbortSignal.timeout(50));
+
+  await expect(late).rejects.toBeInstanceOf(NoRoom);
+  closing.abort();
+  await Promise.all(stuck);
+  expect(posts(stub)).toHaveLength(4);
+});
+
+test("an image without a cloudImage, and names that are nowhere, are refused with what to do", async () => {
+  const nowhere = { network: "nowhere", floatingNetwork: undefined };
+  const { driver, orderOf, name } = await fresh({ place: nowhere });
+  const groups = await fresh({ place: { securityGroups: ["nowhere"], floatingNetwork: "external" } });
+
+  await expect(driver.start(orderOf(name, { cloudImage: undefined }), soon())).rejects.toThrow(
+    /has no cloudImage/,
+  );
+  await expect(
+    driver.start(orderOf(name, { cloudImage: { family: "image", flavor: "m9" } }), soon()),
+  ).rejects.toThrow(/no flavour m9\. It has: m1\.small, m1\.tiny, m1\.large/);
+  await expect(driver.start(orderOf(name), soon())).rejects.toThrow(/sees no network nowhere/);
+  await expect(groups.driver.start(groups.orderOf(groups.name), soon())).rejects.toThrow(
+    /no security group nowhere/,
+  );
+});
+
+test("the token of a seed is in no error, whatever Nova repeats", async () => {
+  const { stub, driver, orderOf, logged, name } = await fresh();
+  const order = orderOf(name);
+  const repeated = Buffer.from(`MAYFLYSEED1\n${JSON.stringify(order.seed)}\n`).toString("base64");
+  const message = `Invalid input for field/attribute user_data. Value: ${repeated}. x ${order.seed.token}`;
+  stub.fail(/POST nova/, { status: 400, body: { badRequest: { message } } });
+
+  const error = await driver.start(order, soon()).catch((thrown: unknown) => thrown);
+
+  expect(String(error)).toContain("Invalid input for field/attribute user_data");
+  for (const secret of [order.seed.token, repeated.slice(20, 60)]) {
+    expect(String(error) + JSON.stringify(error) + logged()).not.toContain(secret);
+  }
+});
