@@ -23,7 +23,7 @@ fetch() {
     say "fetching $from"
     mkdir -p "${file%/*}"
     curl --fail --silent --show-error --location --retry 3 --output "$file.part" "$from" || die "cannot fetch $from"
-    compare "$file.part" "$digest"
+    (compare "$file.part" "$digest") || { rm "$file.part"; exit 1; }
     mv "$file.part" "$file"
   fi
   echo "$file"
