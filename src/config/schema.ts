@@ -33,9 +33,11 @@ const host = z.strictObject(
       .describe(
         "What makes the VMs. With `openstack` the host is a project on a cloud. `fake` runs a program instead, for trying Mayfly out.",
       ),
-    provider: oneOf(["libvirt", "virtualbox", "vmware_desktop", "parallels", "qemu"])
+    provider: oneOf(["libvirt", "virtualbox", "vmware_desktop", "parallels", "qemu", "openstack"])
       .default("libvirt")
-      .describe("Vagrant's provider."),
+      .describe(
+        "Vagrant's provider. `openstack` is the old way to a cloud; the driver of that name needs no Vagrant.",
+      ),
     hypervisor: oneOf(["kvm", "qemu"])
       .default("kvm")
       .describe("libvirt only: `qemu` is software emulation, for hosts without KVM; slow."),
@@ -113,7 +115,9 @@ const image = z.strictObject(
     hosts: list(hostName, "must be a list of host names")
       .optional()
       .describe("Where it may run, best first. Left out: on all hosts."),
-    machines: whole(1, 10_000).optional().describe("Most VMs of it at a time. Left out: what its hosts allow."),
+    machines: whole(1, 10_000)
+      .optional()
+      .describe("Most VMs of it at a time. Left out: what its hosts allow."),
     limits: z
       .strictObject(
         {
