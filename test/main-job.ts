@@ -7,20 +7,32 @@ import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import type { BuiltBox } from "./rig/box/build-box.ts";
 import { type LogEntry, SITE_LABELS, type Site, startSite } from "./rig/site.ts";
+import type { SiteCloud } from "./rig/site-catalogue.ts";
 
 const run = promisify(execFile);
 
 export type MainJobOptions = {
-  driver: "fake" | "vagrant";
+  driver: "fake" | "vagrant" | "openstack";
   limitMs: number;
   /** A box that boots, and one that never calls; for `fake` none are needed. */
   boxes?: () => Promise<{ good: BuiltBox; broken: BuiltBox }>;
+  /** For `openstack`: where the servers are made. */
+  cloud?: () => SiteCloud;
+  /** What the first job does. */
+  script?: string;
   /** Changes of the image that make its machines fail to boot. */
   brokenImage: Record<string, unknown>;
 };
 
 /** The main job on real parts, from the webhook to nothing left. The same claims for every driver. */
-export function describeMainJob({ driver, limitMs, boxes, brokenImage }: MainJobOptions): void {
+export function describeMainJob({
+  driver,
+  limitMs,
+  boxes,
+  cloud,
+  script = "echo it works",
+  brokenImage,
+}: MainJobOptions): void {
   const opened: (() => Promise<void>)[] = [];
   afterEach(async () => {
     for (const close of opened.splice(0).toReversed()) await close();
@@ -34,7 +46,7 @@ export function describeMainJob({ driver, limitMs, boxes, brokenImage }: MainJob
     const box = (await boxes?.())?.good;
     // The same tests may run in another clone at the same time, and a name is good for one controller on a machine.
     const controller = `${name}${randomBytes(2).toString("hex")}`;
-    const site = await startSite({ driver, folder, controller, box, ...more });
+    const site = await startSite({ driver, folder, controller, box, cloud: cloud?.(), ...more });
     opened.push(() => site.close());
     return site;
   }
@@ -45,7 +57,7 @@ export function describeMainJob({ driver, limitMs, boxes, brokenImage }: MainJob
     }, async () => {
       const site = await openSite("one");
 
-      const { headSha } = queue(site, ["echo it works"]);
+      const { headSha } = queue(site, [script]);
       await untilOver(site, limitMs);
 
       const [check] = site.github.checkRuns(site.repo, headSha);

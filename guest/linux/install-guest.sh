@@ -9,7 +9,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
 readonly target=/usr/local/lib/mayfly
-readonly programs=(mayfly-guest calls.sh run-runner job-started.sh self-test)
+readonly programs=(mayfly-guest seed.sh calls.sh run-runner job-started.sh self-test)
 readonly tools=(curl jq setpriv shred mkfifo)
 
 main() {

@@ -33,14 +33,16 @@ const host = z.strictObject(
       .describe(
         "What makes the VMs. With `openstack` the host is a project on a cloud. `fake` runs a program instead, for trying Mayfly out.",
       ),
-    provider: oneOf(["libvirt", "virtualbox", "vmware_desktop", "parallels", "qemu"])
+    provider: oneOf(["libvirt", "virtualbox", "vmware_desktop", "parallels", "qemu", "openstack"])
       .default("libvirt")
-      .describe("Vagrant's provider."),
+      .describe(
+        "Vagrant's provider. `openstack` is the old way to a cloud; the driver of that name needs no Vagrant.",
+      ),
     hypervisor: oneOf(["kvm", "qemu"])
       .default("kvm")
       .describe("libvirt only: `qemu` is software emulation, for hosts without KVM; slow."),
-    machines: whole(1, 1000).default(2).describe("Most VMs at a time."),
-    starting: whole(1, 1000).default(2).describe("Most VMs that boot at a time."),
+    machines: whole(1, 10_000).default(2).describe("Most VMs at a time."),
+    starting: whole(1, 10_000).default(2).describe("Most VMs that boot at a time."),
     storage: text(/^[\w.-]{1,64}$/, "must be the name of a storage pool, such as default")
       .optional()
       .describe("libvirt only: the storage pool for the disks of VMs. Left out: `default`."),
@@ -113,7 +115,9 @@ const image = z.strictObject(
     hosts: list(hostName, "must be a list of host names")
       .optional()
       .describe("Where it may run, best first. Left out: on all hosts."),
-    machines: whole(1, 1000).optional().describe("Most VMs of it at a time. Left out: what its hosts allow."),
+    machines: whole(1, 10_000)
+      .optional()
+      .describe("Most VMs of it at a time. Left out: what its hosts allow."),
     limits: z
       .strictObject(
         {
@@ -134,7 +138,7 @@ const repository = z.strictObject(
   {
     name: repoName.describe("owner/name; the GitHub App must be installed on it."),
     images: list(imageName, "must be a list of image names").describe("Images that its jobs may use."),
-    machines: whole(1, 1000)
+    machines: whole(1, 10_000)
       .optional()
       .describe("Most VMs for it at a time. Left out: what the hosts allow."),
     hot: z

@@ -211,7 +211,7 @@ export type Pool = { repo: RepoName; image: string };
 
 export type Os = "linux" | "windows" | "macos";
 
-export type Provider = "libvirt" | "virtualbox" | "vmware_desktop" | "parallels" | "qemu";
+export type Provider = "libvirt" | "virtualbox" | "vmware_desktop" | "parallels" | "qemu" | "openstack";
 
 export type Host = {
   name: string;

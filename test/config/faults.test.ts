@@ -39,13 +39,13 @@ const KEYS: FaultRow[] = [
     "a number must be a whole one",
     "machines: 4",
     "machines: 1.5",
-    "mayfly.yml:5:15: hosts[0].machines must be a whole number from 1 to 1000, not 1.5.",
+    "mayfly.yml:5:15: hosts[0].machines must be a whole number from 1 to 10000, not 1.5.",
   ],
   [
     "a number must be in its range",
     "machines: 4",
     "machines: 0",
-    "mayfly.yml:5:15: hosts[0].machines must be a whole number from 1 to 1000, not 0.",
+    "mayfly.yml:5:15: hosts[0].machines must be a whole number from 1 to 10000, not 0.",
   ],
   [
     "a size needs a unit",
@@ -75,7 +75,7 @@ const KEYS: FaultRow[] = [
     "a key without a value is empty",
     "machines: 4",
     "machines:",
-    "mayfly.yml:5:14: hosts[0].machines must be a whole number from 1 to 1000, not empty.",
+    "mayfly.yml:5:14: hosts[0].machines must be a whole number from 1 to 10000, not empty.",
   ],
   [
     "a repository is named with its owner",

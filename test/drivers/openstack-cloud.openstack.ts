@@ -163,7 +163,7 @@ test("a candidate is promoted and another one turned back, and machines are made
   expect(servers.map(({ image }) => image.id)).toEqual([good]);
 });
 
-test("two current images, and a flavour that is too small for one, are what the check says", async () => {
+test("two current images, and a flavor that is too small for one, are what the check says", async () => {
   const small = byFamily({ cloudImage: { family: FAMILY, flavor: "m1.tiny" } });
   const { driver, cloud } = await fresh({}, small);
   const second = await cloud.addImage({ name: "second", tags: [`mayfly:${FAMILY}:current`] });
@@ -181,7 +181,7 @@ test("two current images, and a flavour that is too small for one, are what the 
   const tooSmall = await driver.check(soon());
 
   expect(two).toEqual([expect.stringContaining(second)]);
-  expect(tooSmall).toEqual([expect.stringMatching(/The flavour m1\.tiny .* is too small/)]);
+  expect(tooSmall).toEqual([expect.stringMatching(/The flavor m1\.tiny .* is too small/)]);
 });
 
 test("a network of the project's own that no router joins is what the check says", async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { claimCall, reportCall } from "../../src/guest/calls.ts";
 import type { Seed } from "../../src/ports.ts";
-import { example, exampleNames, outcomes } from "./contract.ts";
+import { example, exampleNames, exampleUserData, outcomes } from "./contract.ts";
 
 /** What the controller puts into a seed: the compiler demands that this names every field. */
 const SEED: Record<keyof Seed, "string" | "number"> = {
@@ -34,6 +34,14 @@ test("the contract's seed and answers are plain JSON, as it promises", () => {
   for (const name of ["seed", "answer-jit", "answer-token"]) {
     expect(JSON.stringify(example(name)).replaceAll("\\n", "")).not.toContain("\\");
   }
+});
+
+test("the contract's user data are a mark of eleven letters and a seed, each on its line", () => {
+  const [mark, seed = "", ...rest] = exampleUserData().split("\n");
+
+  expect(mark).toBe("MAYFLYSEED1");
+  expect(Object.keys(JSON.parse(seed))).toEqual(Object.keys(SEED));
+  expect(rest).toEqual([""]);
 });
 
 test("the contract tells what each result of a job means", () => {

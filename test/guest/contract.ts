@@ -9,6 +9,13 @@ export function example(name: string): Record<string, unknown> {
   return JSON.parse(block);
 }
 
+/** The contract's user data, as Nova would give them to a VM. */
+export function exampleUserData(): string {
+  const block = /^```text user-data\n(.*?)^```/ms.exec(contract)?.[1];
+  if (block === undefined) throw new Error("guest/contract.md has no example of user data");
+  return block;
+}
+
 /** The names of all examples that begin with `prefix`. */
 export const exampleNames = (prefix: string): string[] =>
   [...contract.matchAll(/^```json (\S+)$/gm)].flatMap(([, name = ""]) =>

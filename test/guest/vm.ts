@@ -50,6 +50,7 @@ export async function newVm(): Promise<Vm> {
   await copyFile(join(LAYOUT, "bin/version.txt"), join(root, "etc/mayfly/runner-version"));
   await script(join(root, "power-off"), `echo off >>"${root}/offs"`);
   for (const command of ["curl", "jq", "setpriv"]) await watched(root, command);
+  await standInDisks(root);
 
   let guest: ChildProcess | undefined;
   let said = "";
@@ -100,6 +101,18 @@ const script = (path: string, content: string): Promise<void> =>
 async function watched(root: string, command: string): Promise<void> {
   const { stdout: real } = await execa("sh", ["-c", `command -v ${command}`]);
   await script(join(root, "watch", command), `echo "${command} $*" >>"${root}/watch/log"\nexec ${real} "$@"`);
+}
+
+/**
+ * What would change this computer is only written down. Mounting a device shows what lies in `media/<its name>`, and fails without.
+ * See: config-drive.ts.
+ */
+async function standInDisks(root: string): Promise<void> {
+  const log = (command: string) => `echo "${command} $*" >>"${root}/watch/log"`;
+  const show = `device=\${@: -2:1}; cp -r "${root}/media/\${device##*/}/." "\${@: -1}"`;
+  await script(join(root, "watch/mount"), `${log("mount")}\n${show}`);
+  await script(join(root, "watch/umount"), `${log("umount")}\nrm -r "$1/"*`);
+  await script(join(root, "watch/ip"), log("ip"));
 }
 
 /** The program's process group, and what has left it: each knows the folder by its environment. */

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -11,10 +11,22 @@ import type { BuiltBox } from "./box/build-box.ts";
 import { type EmulatedGitHub, type GitHubOptions, startGitHub } from "./github/server.ts";
 import { issuedSecrets } from "./github/world.ts";
 import { type SiteRelay, startSiteRelay } from "./relay/site-relay.ts";
+import {
+  addressesForVms,
+  catalogue,
+  LOOPBACK,
+  repositoriesOf,
+  SITE_LABELS,
+  SITE_REPO,
+  type SiteCloud,
+} from "./site-catalogue.ts";
+import { leftoversOf } from "./site-leftovers.ts";
+
+export { SITE_LABELS, SITE_REPO } from "./site-catalogue.ts";
 
 /** What a site is made with. */
 export type SiteOptions = {
-  driver: "fake" | "vagrant";
+  driver: "fake" | "vagrant" | "openstack";
   /** Everything the site writes. A site on the folder of an earlier one goes on where that one ended. */
   folder: string;
   controller: string;
@@ -24,8 +36,12 @@ export type SiteOptions = {
   machines?: number | undefined;
   /** The box of the VMs; needed for `vagrant`. */
   box?: BuiltBox | undefined;
+  /** Where the VMs are servers; needed for `openstack`. */
+  cloud?: SiteCloud | undefined;
   /** libvirt's storage pool for their disks, if not `default`. */
   storage?: string | undefined;
+  /** Whom it serves, if not SITE_REPO alone. */
+  repositories?: readonly string[] | undefined;
   /** Laid over the image of mayfly.yml. */
   image?: Record<string, unknown> | undefined;
   /** Laid over mayfly.yml. */
@@ -56,6 +72,7 @@ export type Site = {
   /** Base address of the pages. */
   web: string;
   repo: string;
+  repositories: readonly string[];
   labels: readonly string[];
   config: string;
   data: string;
@@ -77,9 +94,6 @@ export type Site = {
 };
 
 const PROJECT = resolve(import.meta.dirname, "../..");
-export const SITE_REPO = "octo/spinw";
-export const SITE_LABELS = ["self-hosted", "linux", "x64", "spinw-linux"];
-const IMAGE = "linux";
 /** What a controller logs when it runs, or waits for its App. */
 const READY = /^Mayfly is running|^there is no GitHub App yet/;
 /** How long a controller that was told to stop may take. */
@@ -88,9 +102,9 @@ const STOP_MS = 60_000;
 const run = promisify(execFile);
 
 export async function startSite(options: SiteOptions): Promise<Site> {
-  const { driver, folder } = options;
-  const host = driver === "vagrant" ? GATEWAY : "127.0.0.1";
-  const runnerHost = driver === "vagrant" ? GATEWAY : undefined;
+  const { folder } = options;
+  const { host, listen } = addressesForVms(options);
+  const runnerHost = listen === LOOPBACK ? undefined : listen;
   const data = join(folder, "data");
   const config = join(folder, "mayfly.yml");
   await mkdir(folder, { recursive: true, mode: 0o711 });
@@ -109,10 +123,14 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     callbacks,
     webhook: isPolling || options.isNew ? undefined : webhook,
   });
-  github.addRepository(SITE_REPO, { private: true, installed: !options.isNew });
+  for (const name of repositoriesOf(options)) {
+    github.addRepository(name, { private: true, installed: !options.isNew });
+  }
   await writeFile(
     config,
-    stringify(catalogue(options, { host, webPort, guestPort, data, apiUrl: github.apiUrl, url: github.url })),
+    stringify(
+      catalogue(options, { host, listen, webPort, guestPort, data, apiUrl: github.apiUrl, url: github.url }),
+    ),
   );
   const env = {
     PATH: process.env.PATH ?? "",
@@ -123,7 +141,9 @@ export async function startSite(options: SiteOptions): Promise<Site> {
       ...(isPolling ? {} : { WEBHOOK_SECRET: webhookSecret }),
       ...(relay && { RELAY_URL: relay.url }),
     }),
+    ...(options.cloud && { OS_CLIENT_CONFIG_FILE: options.cloud.file }),
   };
+  const leftovers = await leftoversOf(options, data);
   const log = join(folder, "mayfly.log");
   const controller = keepRunning({ ...options, config, env: { ...env, ...options.env }, log });
   const closeOthers = async () => {
@@ -139,6 +159,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     relay,
     web,
     repo: SITE_REPO,
+    repositories: repositoriesOf(options),
     labels: SITE_LABELS,
     config,
     data,
@@ -148,7 +169,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     holdDown: controller.holdDown,
     mayfly: async (...args) =>
       (await run(process.execPath, [CLI, "--config", config, ...args], { env, cwd: PROJECT })).stdout,
-    leftovers: () => leftovers(options, data),
+    leftovers,
     secrets: () => [github.app.privateKey, webhookSecret, ...(relay ? [relay.token] : []), ...issuedSecrets],
     close: async () => {
       await controller.stop();
@@ -164,63 +185,7 @@ const appIn = ({ app }: EmulatedGitHub) => ({
   CLIENT_SECRET: app.clientSecret,
 });
 
-/** The host's address on the VMs' network. See: vagrant/libvirt/network.xml. */
-const GATEWAY = "10.77.0.1";
 const CLI = join(PROJECT, "src/cli.ts");
-
-type Addresses = {
-  host: string;
-  webPort: number;
-  guestPort: number;
-  data: string;
-  apiUrl: string;
-  url: string;
-};
-
-function catalogue(options: SiteOptions, at: Addresses): Record<string, unknown> {
-  const { driver, machines = 2 } = options;
-  const isVagrant = driver === "vagrant";
-  const storage = options.storage === undefined ? {} : { storage: options.storage };
-  return {
-    controller: options.controller,
-    data: at.data,
-    github: { url: at.url, apiUrl: at.apiUrl },
-    ...(options.intake === "poll" ? { intake: "poll", sweep: { every: "2s" } } : {}),
-    web: { listen: `127.0.0.1:${at.webPort}`, url: `http://127.0.0.1:${at.webPort}` },
-    operators: ["octocat"],
-    guests: { listen: `${at.host}:${at.guestPort}`, url: `https://${at.host}:${at.guestPort}` },
-    hosts: [
-      isVagrant
-        ? {
-            name: "lab1",
-            driver,
-            provider: "libvirt",
-            hypervisor: "qemu",
-            machines,
-            starting: machines,
-            ...storage,
-          }
-        : { name: "lab1", driver, machines, command: [join(PROJECT, "test/rig/runner/local-guest.sh")] },
-    ],
-    images: [
-      {
-        name: IMAGE,
-        os: "linux",
-        arch: "x64",
-        labels: SITE_LABELS,
-        box: isVagrant ? options.box : { name: "process" },
-        prepared: true,
-        cpus: 1,
-        memory: "512 MiB",
-        machines: 10,
-        limits: { boot: isVagrant ? "3m" : "20s", job: "10m", idle: "0s" },
-        ...options.image,
-      },
-    ],
-    repositories: [{ name: SITE_REPO, images: [IMAGE], machines: 10 }],
-    ...options.settings,
-  };
-}
 
 type Keeper = {
   ready: Promise<void>;
@@ -325,27 +290,6 @@ function parseEntry(line: string): LogEntry | undefined {
   if (!line.startsWith("{")) return undefined;
   const entry: unknown = JSON.parse(line);
   return typeof entry === "object" && entry !== null ? { ...entry } : undefined;
-}
-
-/** Asks the system itself, not Mayfly. */
-async function leftovers(
-  { driver, controller, storage = "default" }: SiteOptions,
-  data: string,
-): Promise<string[]> {
-  const folders = await readdir(join(data, "hosts/lab1/machines")).catch(() => []);
-  const found = folders.map((name) => `folder ${name}`);
-  if (driver === "fake") return found;
-  const ours = (text: string) =>
-    text.split("\n").filter((line) => line.includes(`mayfly-${controller}-${IMAGE}-`));
-  const vms = await run("virsh", ["-c", "qemu:///system", "-q", "list", "--all", "--name"]);
-  const disks = await run("virsh", ["-c", "qemu:///system", "-q", "vol-list", storage]);
-  const processes = await run("ps", ["-eo", "args"]);
-  return [
-    ...found,
-    ...ours(vms.stdout).map((line) => `VM ${line.trim()}`),
-    ...ours(disks.stdout).map((line) => `disk ${line.trim()}`),
-    ...ours(processes.stdout).map((line) => `process ${line.trim().slice(0, 120)}`),
-  ];
 }
 
 /** NB: between this answer and its use another process might take the port; nothing else on a test machine does. */

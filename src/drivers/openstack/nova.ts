@@ -48,6 +48,7 @@ export type Nova = {
   zones: (signal: AbortSignal) => Promise<string[]>;
   /** The microversion that is spoken. Throws `SetupError` when the cloud is too old. */
   version: (signal: AbortSignal) => Promise<string>;
+  knowsVolumeTypes: (signal: AbortSignal) => Promise<boolean>;
 };
 
 export type NewServer = { body: object; secrets: readonly string[] };
@@ -57,7 +58,7 @@ const NEWEST = 93;
 /** Tags at creation. See: Nova, "REST API Version History". */
 const OLDEST = 52;
 /** The type of a volume that Nova makes. */
-export const VOLUME_TYPE = 67;
+const VOLUME_TYPE = 67;
 /** NB: an order is not given up early: whether Nova has taken it is not known then. */
 const CREATE_LIMIT_MS = 60_000;
 /** Nova gives fewer if its own limit is lower, and then says where the rest is. */
@@ -102,7 +103,8 @@ export function nova(session: Session): Nova {
 
   return {
     version,
-    servers: async (tag, signal) => (await servers(tag, signal)).filter(({ status }) => !GONE.has(status)),
+    knowsVolumeTypes: async (signal) => minorOf(await version(signal)) >= VOLUME_TYPE,
+    servers: async (tag, signal) => (await servers(tag, signal)).filter(({ status }) => status !== KEPT),
     server: async (id, signal) =>
       serverOf(ONE.parse(await ask({ method: "GET", path: `/servers/${id}` }, signal)).server),
     create: async ({ body, secrets }, signal) => {
@@ -142,8 +144,11 @@ export function unlessGone(error: unknown): undefined {
   if (!(error instanceof CloudError && error.status === 404)) throw error;
 }
 
-/** NB: a cloud may keep what was deleted for a while, in case somebody is sorry. Its owner cannot see or use it any more. */
-const GONE: ReadonlySet<string> = new Set(["DELETED", "SOFT_DELETED"]);
+/**
+ * NB: a cloud may keep what was deleted for a while, in case somebody is sorry. Its owner cannot use it any more. What is DELETED on the
+ * other hand is on its way out, and is in the quota until it is gone.
+ */
+const KEPT = "SOFT_DELETED";
 /** The server is gone, is not there yet, or its hypervisor has no console. */
 const NO_CONSOLE: readonly number[] = [404, 409, 501];
 

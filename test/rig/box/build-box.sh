@@ -1,36 +1,46 @@
 #!/usr/bin/env bash
-# Purpose: builds a Debian box for vagrant-libvirt, for tests and the demo; from Debian's packages and this repository alone.
+# Purpose: builds a Debian box for vagrant-libvirt, or an image for OpenStack, for tests and the demo; from Debian's packages and this
+#   repository alone.
 # Input: the flavour.
 #   tiny     busybox init, boots in seconds without KVM; holds the guest program and the stand-in runner (`prepared: true`)
 #   ssh      boots as tiny does, with sshd and the user vagrant in place of Mayfly's parts: what `bench:start` compares with
 #   systemd  an ordinary small Debian with sshd and the user vagrant, and nothing of Mayfly's (`prepared: false`)
-# Result: the box's path on the last line. Kept under .cache/box by a digest of all that goes into it, and built when that changes.
-# Needs root (or sudo), mmdebstrap, e2fsprogs, qemu-utils, cpio, busybox-static, vagrant. Safe to repeat.
+#   cloud    for a VM of Nova's: a small Debian made an image by images/linux, with the stand-in runner; a whole disk with a boot loader,
+#            raw; beside it .json with what upload-image.sh wants to know
+# Result: the file's path on the last line. Kept under .cache/box by a digest of all that goes into it, and built when that changes.
+# Needs root (or sudo), mmdebstrap, e2fsprogs, cpio, busybox-static; qemu-utils and vagrant for a box; grub-pc-bin, fdisk and
+# Node for an image. Safe to repeat.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 project=$(cd "$here/../../.." && pwd)
 readonly here project cache=$project/.cache/box suite=bookworm disk_size=2G
-# What the box's kernel has as modules and needs to find its disk and its network; the order matters.
+# An image is sent to Glance and on to Nova's hosts whole, holes and all. See: make_image.
+readonly image_size_mib=500 image_start_mib=1
+# What the kernel has as modules and needs to find its disk and its network; the order matters.
 readonly modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk
   failover net_failover virtio_net virtio-rng)
+# For the config drive.
+readonly cloud_modules=(scsi_common scsi_mod virtio_scsi cdrom sr_mod isofs)
+readonly kernel_line="console=ttyS0 quiet net.ifnames=0 mitigations=off tsc=unstable random.trust_cpu=on cryptomgr.notests nokaslr \
+audit=0 apparmor=0 nmi_watchdog=0 8250.nr_uarts=1"
 
 main() {
   flavour=${1:-}
-  [[ $flavour =~ ^(tiny|ssh|systemd)$ ]] || die "usage: build-box.sh tiny|ssh|systemd"
+  [[ $flavour =~ ^(tiny|ssh|systemd|cloud)$ ]] || die "usage: build-box.sh tiny|ssh|systemd|cloud"
   if ((EUID != 0)); then exec sudo --preserve-env=PATH "${BASH_SOURCE[0]}" "$@"; fi
   mkdir -p "$cache"
   exec 9>"$cache/lock"
   flock 9
-  local box
-  box=$cache/$(digest box_inputs)/$flavour.box
-  if [[ ! -s $box ]]; then
-    find "$cache" -mindepth 2 -name '*.box' -mtime +2 -delete
+  local file
+  file=$cache/$(digest box_inputs)/$flavour.$(is_image && echo raw || echo box)
+  if [[ ! -s $file ]]; then
+    find "$cache" -mindepth 2 '(' -name '*.box' -o -name '*.raw' ')' -mtime +2 -delete
     work=$(mktemp -d --tmpdir mayfly-box.XXXXXX)
     trap 'rm -rf "$work"' EXIT
-    build "$box"
+    build "$file"
   fi
-  echo "$box"
+  echo "$file"
 }
 
 die() {
@@ -42,12 +52,18 @@ say() {
   printf 'box %s: %s\n' "$flavour" "$*" >&2
 }
 
+is_image() {
+  [[ $flavour == cloud ]]
+}
+
 # --- what a box is made of ---
 
 packages() {
   echo ca-certificates curl git iproute2 jq busybox-static
-  [[ $flavour == tiny ]] || echo openssh-server sudo
-  [[ $flavour != systemd ]] || echo systemd-sysv udev
+  [[ ! $flavour =~ ^(ssh|systemd)$ ]] || echo openssh-server sudo
+  [[ ! $flavour =~ ^(systemd|cloud)$ ]] || echo systemd-sysv udev
+  # All that images/linux would install, and modprobe for the firewall.
+  [[ $flavour != cloud ]] || echo procps unzip xz-utils zstd cloud-guest-utils nftables systemd-timesyncd systemd-resolved kmod
 }
 
 root_inputs() {
@@ -59,8 +75,9 @@ root_inputs() {
 box_inputs() {
   root_inputs
   cat "${BASH_SOURCE[0]}"
-  files_of "$here/initrd" "$here/tiny" "$here/ssh" "$here/systemd"
-  [[ $flavour != tiny ]] || files_of "$project/guest" "$project/test/rig/runner/layout"
+  files_of "$here/initrd" "$here/tiny" "$here/ssh" "$here/systemd" "$here/cloud"
+  [[ ! $flavour =~ ^(tiny|cloud)$ ]] || files_of "$project/guest" "$project/test/rig/runner/layout"
+  [[ $flavour != cloud ]] || files_of "$project/images"
 }
 
 files_of() {
@@ -74,10 +91,10 @@ digest() {
 # --- building ---
 
 build() {
-  local root=$work/root tarball
+  local root=$work/root
   tarball=$cache/root-$(digest root_inputs).tar
   [[ -s $tarball ]] || make_root "$tarball"
-  mkdir "$root" "$work/box"
+  mkdir -p "$root" "$work/box" "$(dirname "$1")"
   tar -xf "$tarball" -C "$root"
   say "setting up the system"
   common_setup "$root"
@@ -85,8 +102,7 @@ build() {
   mv "$root/kernel" "$work/kernel"
   make_initrd "$work/box/initrd.gz"
   cp "$work"/kernel/boot/vmlinuz-* "$work/box/vmlinuz"
-  make_disk "$root" "$work/box/box.img"
-  pack "$1"
+  if is_image; then make_image "$root" "$1"; else make_box "$root" "$1"; fi
 }
 
 # Fetching and unpacking the packages is most of the work, and changes least: kept apart.
@@ -126,6 +142,42 @@ install_guest() {
   rm -r "$1/tmp/guest"
 }
 
+setup_cloud() {
+  local build=$1/tmp/mayfly-build
+  mkdir "$build"
+  cp -r "$project/images" "$project/guest" "$build/"
+  node "$project/test/rig/runner/build.ts" "$build/mirror" >"$work/stand-in"
+  make_it_an_image "$1"
+  rm -r "$build"
+  mask_slow_units "$1"
+  cp -r "$here/cloud/etc" "$1/"
+  chroot "$1" systemctl --quiet enable cloud-addresses.service
+  sed -i 's|^/dev/vda |/dev/vda1 |' "$1/etc/fstab"
+  add_modules "$1"
+}
+
+# NB: what the steps would install is there already, so nothing is fetched. The mounts end with the process that sees them.
+make_it_an_image() {
+  local at=/tmp/mayfly-build
+  # shellcheck disable=SC2016 # for the inner shell
+  unshare --mount bash -c 'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && exec chroot "$@"' -- "$1" /usr/bin/env --ignore-environment PATH=/usr/sbin:/usr/bin:/sbin:/bin MAYFLY_IMAGE_BUILD=yes MAYFLY_UPGRADE=no \
+    MAYFLY_SKIP=40-matlab.sh MAYFLY_RUNNER_MIRROR="file://$at/mirror" MAYFLY_RUNNER_LOCK="$at/mirror/runner.lock.json" \
+    MAYFLY_COMMIT="$(git -C "$project" rev-parse HEAD)" MAYFLY_SOURCE_SHA256="$(sha256sum <"$tarball" | cut -d ' ' -f 1)" \
+    "$at/images/linux/all.sh"
+}
+
+# The firewall needs a few; what the disk needs is in the initrd.
+add_modules() {
+  local version part
+  version=$(basename "$1"/kernel/lib/modules/*)
+  for part in net lib crypto; do
+    install -d "$1/lib/modules/$version/kernel"
+    cp -r "$1/kernel/lib/modules/$version/kernel/$part" "$1/lib/modules/$version/kernel/"
+  done
+  cp "$1/kernel/lib/modules/$version"/modules.{order,builtin,builtin.modinfo} "$1/lib/modules/$version/"
+  chroot "$1" depmod "$version"
+}
+
 setup_ssh() {
   cp -r "$here/tiny/etc" "$1/"
   cp -r "$here/ssh/etc" "$1/"
@@ -137,7 +189,11 @@ setup_systemd() {
   cp -r "$here/systemd/etc" "$1/"
   add_vagrant_user "$1"
   chroot "$1" systemctl --quiet enable systemd-networkd ssh
-  # Of no use in a VM that lives for one job, and slow without KVM.
+  mask_slow_units "$1"
+}
+
+# Of no use in a VM that lives for one job, and slow without KVM.
+mask_slow_units() {
   chroot "$1" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
     e2scrub_reap.service fstrim.timer systemd-networkd-wait-online.service systemd-update-utmp.service \
     systemd-journal-flush.service getty@tty1.service serial-getty@ttyS0.service systemd-pstore.service \
@@ -158,10 +214,12 @@ add_vagrant_user() {
 
 # An initrd by hand: busybox and the few drivers. Debian's own takes seconds without KVM.
 make_initrd() {
-  local tree=$work/initrd module path
+  local tree=$work/initrd wanted=("${modules[@]}") disk=/dev/vda module path
+  ! is_image || { wanted+=("${cloud_modules[@]}") disk=/dev/vda1; }
   mkdir -p "$tree"/{bin,dev,root}
   cp /bin/busybox "$tree/bin/busybox"
-  for module in "${modules[@]}"; do
+  echo "$disk" >"$tree/disk"
+  for module in "${wanted[@]}"; do
     path=$(find "$work/kernel/lib/modules" -name "$module.ko")
     [[ -f $path ]] || die "the kernel has no module $module"
     cp "$path" "$tree/"
@@ -171,22 +229,51 @@ make_initrd() {
   (cd "$tree" && find . | cpio --create --format=newc --quiet) | gzip -9 >"$1"
 }
 
-make_disk() {
+make_filesystem() {
   say "writing the disk"
-  truncate --size="$disk_size" "$work/disk"
-  mkfs.ext4 -q -F -m 0 -O ^has_journal,^metadata_csum -d "$1" "$work/disk"
-  qemu-img convert -O qcow2 "$work/disk" "$2"
+  truncate --size="$2" "$3"
+  mkfs.ext4 -q -F -m 0 -O ^has_journal,^metadata_csum -d "$1" "$3"
+}
+
+make_box() {
+  make_filesystem "$1" "$disk_size" "$work/disk"
+  qemu-img convert -O qcow2 "$work/disk" "$work/box/box.img"
+  pack "$2"
 }
 
 # NB: written under another name first, so that a box that is there is whole.
 pack() {
   say "packing"
-  cp "$here/Vagrantfile.box" "$work/box/Vagrantfile"
+  sed "s|@kernel_line@|$kernel_line|" "$here/Vagrantfile.box" >"$work/box/Vagrantfile"
   printf '{"provider": "libvirt", "format": "qcow2", "virtual_size": %d}\n' "${disk_size%G}" >"$work/box/metadata.json"
-  mkdir -p "$(dirname "$1")"
   tar -C "$work/box" -cf - metadata.json Vagrantfile box.img vmlinuz initrd.gz | gzip -1 >"$1.new"
   chmod 644 "$1.new"
   mv "$1.new" "$1"
+}
+
+# A boot sector, the loader's rest behind it, and one partition with kernel, initrd and the system.
+# NB: Nova's usual CD drive is of a kind that the initrd has no driver for; so the image says which to use.
+# NB: boot.img looks for the rest in the second sector, which is where it is put; so no tool has to patch it on a device.
+make_image() {
+  local image=$2.new
+  mkdir "$1/boot/mayfly"
+  cp "$work"/box/{vmlinuz,initrd.gz} "$1/boot/mayfly/"
+  make_filesystem "$1" "$((image_size_mib - image_start_mib))M" "$work/disk"
+  cat >"$work/grub.cfg" <<END
+set root=(hd0,msdos1)
+linux /boot/mayfly/vmlinuz $kernel_line
+initrd /boot/mayfly/initrd.gz
+boot
+END
+  grub-mkimage --format=i386-pc --prefix=/boot --config="$work/grub.cfg" --output="$work/loader" biosdisk part_msdos ext2 linux
+  truncate --size="${image_size_mib}M" "$image"
+  printf 'start=%dMiB, type=83, bootable\n' "$image_start_mib" | sfdisk --quiet "$image"
+  dd if=/usr/lib/grub/i386-pc/boot.img of="$image" bs=440 count=1 conv=notrunc status=none
+  dd if="$work/loader" of="$image" bs=512 seek=1 conv=notrunc status=none
+  dd if="$work/disk" of="$image" bs=1M seek="$image_start_mib" conv=notrunc,sparse status=none
+  chmod 644 "$image"
+  jq '. + {hw_cdrom_bus: "scsi", hw_scsi_model: "virtio-scsi", hw_vif_model: "virtio"}' "$1/etc/mayfly/image.json" >"$2.json"
+  mv "$image" "$2"
 }
 
 main "$@"
