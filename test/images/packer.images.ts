@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { execa } from "execa";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { entriesOf, parseFile, scriptsOf, type Template, templates } from "./hcl.ts";
+import { type Body, entriesOf, parseFile, scriptsOf, type Template, templates } from "./hcl.ts";
 import { PROJECT, sourcesOf } from "./sources.ts";
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
@@ -62,12 +62,12 @@ describe("every template", () => {
     expect(secrets.filter((body) => !("sensitive" in body))).toEqual([]);
   });
 
-  test("signs in with a password that somebody hands in", () => {
-    const literal = all.flatMap(({ sources }) =>
+  test("signs in with a password that is handed in, or made anew for each build", () => {
+    const literal = all.flatMap(({ folder, sources, locals }) =>
       [...sources].flatMap(([name, body]) =>
         entriesOf(body)
-          .filter(([key, value]) => /password$/.test(key) && !/^\$\{var\.\w+\}$/.test(String(value)))
-          .map(([key]) => `${name} ${key}`),
+          .filter(([key, value]) => /password$/.test(key) && !isHandedIn(String(value), locals))
+          .map(([key]) => `${folder}: ${name} ${key}`),
       ),
     );
 
@@ -167,6 +167,10 @@ describe("downloads", () => {
       });
   });
 });
+
+const isHandedIn = (value: string, locals: Body): boolean =>
+  /^\$\{(var\.\w+|uuidv4\(\))\}$/.test(value) ||
+  [...value.matchAll(/^\$\{local\.(\w+)\}$/g)].some(([, name = ""]) => isHandedIn(String(locals[name]), {}));
 
 /** Given by build.sh, and by nobody else. */
 const SET_BY_BUILD = ["build_password", "cd_folder", "output_folder", "target"];
