@@ -58,6 +58,8 @@ read_arguments() {
   done
   [[ $target == box || $target == cloud ]] || fault "--target is box or cloud, not '$target'"
   [[ $builder == qemu || $builder == virtualbox ]] || fault "--builder is qemu or virtualbox, not '$builder'"
+  [[ $builder == qemu || ${value[vagrant_user]} == true ]] \
+    || say "NB: on VirtualBox Mayfly hands a machine its seed by SSH, which needs -var vagrant_user=true"
   [[ $target != cloud || $builder == qemu ]] || fault "a cloud takes what qemu builds"
 }
 

@@ -20,11 +20,13 @@ function Main {
 }
 
 function Find-Faults {
-    $version = (& "$runnerFolder\bin\Runner.Listener.exe" --version) -join ''
-    if ($version -ne $lock.version) { "the runner says '$version', not $($lock.version)" }
+    # What the guest itself knows to look at: the runner's version, the rights of its user, the disk.
+    $said = & "$env:ProgramFiles\Mayfly\self-test.ps1"
+    if ($said -notlike 'MAYFLY-SELFTEST ok *') { "$said" }
+    $noted = (Get-Content -Raw "$mayfly\runner-version").Trim()
+    if ($noted -ne $lock.version) { "the runner is version $noted, not $($lock.version)" }
     if (-not (Get-LocalUser runner -ErrorAction SilentlyContinue)) { 'there is no user runner' }
-    $administrators = @(Get-LocalGroupMember -SID S-1-5-32-544 | ForEach-Object { $_.Name.Split('\')[-1] })
-    if ($administrators -contains 'runner') { 'the user runner is an administrator' }
+    if (-not (Get-ScheduledTask -TaskName 'Mayfly guest' -ErrorAction SilentlyContinue)) { 'the guest program does not start at boot' }
     $hasVagrant = [bool](Get-LocalUser vagrant -ErrorAction SilentlyContinue)
     if ($hasVagrant -and -not ($target -eq 'box' -and (Get-Setting 'MAYFLY_VAGRANT_USER') -eq 'true')) { 'the account vagrant is there' }
     if ($release -and -not (Test-Path "C:\MATLAB\$release\bin\matlab.exe")) { "there is no MATLAB $release" }

@@ -1,5 +1,5 @@
 # Purpose: step 90 of an image, the last: what makes this machine itself, and what the build left behind, is removed; then sysprep.
-# Input: MAYFLY_VAGRANT_USER. answer_files\clone\unattend.xml in C:\mayfly-build.
+# Input: MAYFLY_VAGRANT_USER; what is in answer_files\clone of C:\mayfly-build.
 # Result: a machine that is generalized and still runs, for Packer to shut it down. Throws if sysprep fails or takes too long, with what it
 #   noted. Not to be repeated: each sysprep takes one of the few rearms that a trial has.
 
@@ -14,11 +14,21 @@ function Main {
     Close-Doors
     Remove-AppsOfOneUser
     Remove-Traces
-    Copy-Item "$build\answer_files\clone\unattend.xml" "$sysprep\mayfly-unattend.xml" -Force
-    Copy-Item "$build\forget-builder.ps1" "$mayfly\forget-builder.ps1" -Force
+    Set-FirstBoot
     # Drivers, installers, and perhaps a key and a licence.
     Remove-Item $build -Recurse -Force
     Invoke-Sysprep
+}
+
+# NB: what starts at boot would start in the middle of a clone's first one, which Windows cuts short by a restart. So it waits for the end.
+function Set-FirstBoot {
+    Copy-Item "$build\answer_files\clone\unattend.xml" "$sysprep\mayfly-unattend.xml" -Force
+    Copy-Item "$build\forget-builder.ps1" "$mayfly\forget-builder.ps1" -Force
+    $scripts = "$env:SystemRoot\Setup\Scripts"
+    $null = New-Item -ItemType Directory -Force $scripts
+    Copy-Item "$build\answer_files\clone\SetupComplete.cmd" "$scripts\SetupComplete.cmd" -Force
+    $null = Disable-ScheduledTask -TaskName 'Mayfly guest'
+    if (Get-Service cloudbase-init -ErrorAction SilentlyContinue) { Set-Service cloudbase-init -StartupType Disabled }
 }
 
 # NB: the session that this runs in goes on; the doors are closed for the clones.
@@ -28,9 +38,9 @@ function Close-Doors {
         Remove-ItemProperty -Path $winlogon -Name $name -ErrorAction SilentlyContinue
     }
     Get-Service WinRM | Set-Service -StartupType Disabled
-    if ((Get-Setting 'MAYFLY_VAGRANT_USER') -eq 'true') { return }
+    # For Vagrant's account SetupComplete.cmd opens it again.
     Set-Service sshd -StartupType Disabled
-    Remove-NetFirewallRule -Name 'mayfly-build-ssh'
+    if ((Get-Setting 'MAYFLY_VAGRANT_USER') -ne 'true') { Remove-NetFirewallRule -Name 'mayfly-build-ssh' }
 }
 
 # NB: an app that one user has, and the machine has not, stops sysprep with 0x80073cf2. See: actions/runner-images 14499.

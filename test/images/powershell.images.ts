@@ -105,6 +105,17 @@ describe("the scripts of Windows' images", () => {
     expect(text).toContain("$process.WaitForExit($sysprepMinutes * 60000)");
     expect(text).toContain("IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE");
   });
+
+  // Windows restarts in the middle of a clone's first boot
+  test("let the guest program start at the end of a clone's first boot only", async () => {
+    const seal = await readSource("packer_windows/scripts/90-seal.ps1");
+    const atTheEnd = await readSource("packer_windows/answer_files/clone/SetupComplete.cmd");
+
+    expect(seal).toContain("Disable-ScheduledTask -TaskName 'Mayfly guest'");
+    expect(seal).toContain('"$scripts\\SetupComplete.cmd"');
+    expect(atTheEnd).toContain('/change /tn "Mayfly guest" /enable');
+    expect(atTheEnd).toContain('/run /tn "Mayfly guest"');
+  });
 });
 
 const ofImages = () => scripts.filter(({ file }) => file.startsWith("packer_windows/"));
