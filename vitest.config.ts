@@ -27,7 +27,7 @@ export default defineConfig({
           name: "images",
           include: ["test/**/*.images.ts"],
           testTimeout: 120_000,
-          hookTimeout: 300_000,
+          hookTimeout: 900_000,
           retry,
         },
       },

@@ -74,7 +74,7 @@ describe("every template", () => {
     expect(literal).toEqual([]);
   });
 
-  test("names scripts that are there, and may be run", async () => {
+  test("names scripts that are there", async () => {
     const scripts = all.flatMap(scriptsOf);
     const found = await Promise.all(
       scripts.map((path) => stat(join(PROJECT, path)).then((file) => file.isFile())),
