@@ -1,6 +1,9 @@
 import { dirname } from "node:path";
-import { parse } from "@cdktn/hcl2json";
 import { readSource, sourcesOf } from "./sources.ts";
+
+/** HashiCorp's own parser, compiled for Node. NB: not by its types, which bring a browser's into all of our sources. */
+const PARSER: string = "@cdktn/hcl2json";
+type Parser = { parse: (file: string, text: string) => Promise<unknown> };
 
 /** A body of HCL as JSON. Blocks of one kind are a list; what has to be computed is a text with `${…}` around it. */
 export type Body = { [name: string]: unknown };
@@ -18,7 +21,7 @@ export type Template = {
   plugins: Map<string, Body>;
 };
 
-/** The templates of this repository, one for each folder with *.pkr.hcl. NB: by HashiCorp's own parser, compiled for Node. */
+/** The templates of this repository, one for each folder with *.pkr.hcl. */
 export async function templates(): Promise<Template[]> {
   const byFolder = Map.groupBy(await sourcesOf(".pkr.hcl"), dirname);
   return Promise.all([...byFolder].map(([folder, files]) => readTemplate(folder, files)));
@@ -49,6 +52,7 @@ async function readTemplate(folder: string, files: string[]): Promise<Template> 
 }
 
 export async function parseFile(file: string): Promise<Body> {
+  const { parse } = (await import(PARSER)) as Parser;
   return (await parse(file, await readSource(file))) as Body;
 }
 
