@@ -47,7 +47,7 @@ function withoutPrefix(words: string[]): string[] {
 }
 
 const IS_COMMAND = /^(?:mayfly |npm run |script\/)/;
-const IS_PATH = /^(?:docs|guest|script|src|test|vagrant)\/[\w./-]+$/;
+const IS_PATH = /^(?:docs|guest|images|openstack|packer_windows|script|src|test|vagrant)\/[\w./-]+$/;
 
 /** What a page names that is not there: in its blocks of commands, also those that are not run, in their marks, and in the code within its sentences. */
 export function namedInVain(blocks: readonly Block[], codes: readonly string[], help: Help): string[] {
