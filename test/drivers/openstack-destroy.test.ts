@@ -37,6 +37,16 @@ test("a list of two thousand is read page by page, and each server once", async 
   expect(callsOf(stub, /servers\/detail/)).toHaveLength(3);
 });
 
+test("a server that goes between two pages makes the list begin anew, and not fail", async () => {
+  const { stub, driver } = await fresh();
+  stub.world.page = 2;
+  stub.world.servers = Array.from({ length: 5 }, () => aServer(newName()));
+  const message = "marker [00000000-0000-4000-8000-00000000002e] not found";
+  stub.fail(/marker=/, { status: 400, body: { badRequest: { code: 400, message } } });
+
+  expect(await driver.list(soon())).toHaveLength(5);
+});
+
 test("lists that are asked for together are one call, and one more for those who came during it", async () => {
   const { stub, driver, name } = await fresh();
   await driver.list(soon());
@@ -119,6 +129,8 @@ test("a server that Nova took the removal of and that stays is removed once more
   await driver.destroy(name, soon());
 
   expect(callsOf(stub, /DELETE/)).toHaveLength(2);
+  // NB: a list a second, for the quarter of a minute that Nova is given.
+  expect(callsOf(stub, /servers\/detail/).length).toBeLessThanOrEqual(18);
 });
 
 test("a server that somebody else deletes meanwhile is gone, which is success", async () => {
@@ -145,14 +157,33 @@ test("a server that somebody else deleted is not listed any more", async () => {
   expect([before.length, after]).toEqual([1, []]);
 });
 
-test("a deleted server that the cloud still keeps counts as gone", async () => {
-  const { stub, driver } = await fresh();
-  stub.world.servers = [
-    aServer(newName(), { status: "SOFT_DELETED" }),
-    aServer(newName(), { status: "DELETED" }),
-  ];
+test("a deleted server that the cloud keeps for a while counts as gone", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.servers = [aServer(name, { status: "SOFT_DELETED" })];
+
+  await driver.destroy(name, soon());
 
   expect(await driver.list(soon())).toEqual([]);
+});
+
+test("a server that is DELETED is waited for, since it is in the quota until it is gone", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.servers = [aServer(name)];
+  stub.fail(/DELETE/, { status: 204 });
+  stub.watch(/DELETE/, async () => void Object.assign(stub.world.servers[0] ?? {}, { status: "DELETED" }));
+  let isDone = false;
+
+  const destroying = driver.destroy(name, soon()).then(() => {
+    isDone = true;
+  });
+  // NB: longer than the time after which one that shows no sign is removed again.
+  await expect.poll(() => callsOf(stub, /servers\/detail/).length, { timeout: 5000 }).toBeGreaterThan(25);
+  const wasDone = isDone;
+  stub.world.servers = [];
+  await destroying;
+
+  expect([wasDone, isDone]).toEqual([false, true]);
+  expect(callsOf(stub, /DELETE/)).toHaveLength(1);
 });
 
 test("two servers of one name are both removed", async () => {
@@ -174,6 +205,22 @@ test("a server that has our name, and not our tag, is neither listed nor removed
 
   expect(listed).toEqual([]);
   expect(stub.world.servers).toEqual([theirs]);
+});
+
+test("in a cloud that ignores what a list is asked for, what belongs to others stays", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.ignoresFilters = true;
+  const theirs = aServer(name, { tags: [] });
+  stub.world.servers = [theirs, aServer(name)];
+  const port = { id: randomUUID(), description: "theirs" };
+  stub.world.ports = [port, { id: randomUUID(), description: `mayfly-controller=test ${name}` }];
+
+  const listed = await driver.list(soon());
+  await driver.destroy(name, soon());
+
+  expect(listed).toEqual([{ name, state: "up" }]);
+  expect(stub.world.servers).toEqual([theirs]);
+  expect(stub.world.ports).toEqual([port]);
 });
 
 test("a server of ours without a row is listed and removed by a driver that never ordered it", async () => {
@@ -253,6 +300,38 @@ test("a server in ERROR is broken, with Nova's own words; one that has no room s
   expect(await driver.evidence(failed, soon())).toEqual({
     "nova.log": expect.stringContaining("fault Exceeded maximum number of retries."),
   });
+});
+
+test("a fault that is not in the list is looked up, once for each server", async () => {
+  const { stub, driver } = await fresh();
+  const names = Array.from({ length: 30 }, newName);
+  stub.world.servers = names.map((name) => aServer(name, { status: "ERROR" }));
+  stub.world.faultsApart = Object.fromEntries(
+    stub.world.servers.map(({ id }) => [id, { code: 500, message: "No valid host was found. " }]),
+  );
+
+  const first = await driver.list(soon());
+  const second = await driver.list(soon());
+
+  expect(first.every(({ isNoRoom }) => isNoRoom)).toBe(true);
+  expect(second).toEqual(first);
+  const lookUps = /GET nova .*servers\/[0-9a-f-]{36}/;
+  expect(callsOf(stub, lookUps)).toHaveLength(30);
+  expect(stub.mostAtOnce(/GET nova .*servers\/<id>/)).toBeLessThanOrEqual(4);
+});
+
+test("a fault that cannot be looked up just now keeps no list back, and is looked up again", async () => {
+  const { stub, driver, name } = await fresh();
+  const server = aServer(name, { status: "ERROR" });
+  stub.world.servers = [server];
+  stub.world.faultsApart = { [server.id]: { code: 500, message: "No valid host was found. " } };
+  stub.fail(/GET nova .*servers\/[0-9a-f-]{36}/, { status: 500, body: "oh" });
+
+  const first = await driver.list(soon());
+  const second = await driver.list(soon());
+
+  expect(first).toEqual([{ name, state: "broken", text: "Nova: ERROR" }]);
+  expect(second).toMatchObject([{ name, isNoRoom: true }]);
 });
 
 test("a part of the cloud that does not answer makes the list fail, for its servers are not gone", async () => {

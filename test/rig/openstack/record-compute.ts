@@ -68,6 +68,7 @@ async function recordPages(cloud: Cloud, take: Take, parts: Parts): Promise<void
   const first = await take("list page", "GET", `/servers/detail?${BY_TAG}&limit=2`);
   const marker = (first.body as { servers: { id: string }[] }).servers.at(-1)?.id;
   await take("list last page", "GET", `/servers/detail?${BY_TAG}&limit=2&marker=${marker}`);
+  await take("list full page", "GET", `/servers/detail?${BY_TAG}&limit=3`);
   await take("list after nobody", "GET", `/servers/detail?${BY_TAG}&marker=${NOWHERE}`);
   await cloud.admin.call("compute", "POST", `/servers/${ids[0]}/action`, { body: { lock: null } });
   await take("delete locked", "DELETE", `/servers/${ids[0]}`);
@@ -89,8 +90,17 @@ async function recordRefusals(cloud: Cloud, take: Take, parts: Parts): Promise<v
   await restore();
 }
 
-/** NB: the only genuine 500s that can be had on order: another service is down. */
+/** What can be had on order by another service that is down: a server that fails on its hypervisor, and the only genuine 500s. */
 async function recordFaults(cloud: Cloud, take: Take, parts: Parts): Promise<void> {
+  const id = idOf(await cloud.demo.call("compute", "POST", "/servers", orderOf(parts, {})));
+  await settled(cloud, id);
+  await cloud.stop("placement");
+  await cloud.demo.call("compute", "DELETE", `/servers/${id}`);
+  await until(cloud, id, ({ body }) => (body as { server: { status: string } }).server.status === "ERROR");
+  await take("show failed", "GET", `/servers/${id}`);
+  await take("list failed", "GET", `/servers/detail?${BY_TAG}`);
+  await cloud.start("placement");
+  await cloud.clear();
   await cloud.stop("glance");
   await take("create without Glance", "POST", "/servers", orderOf(parts, {}));
   await cloud.start("glance");

@@ -32,6 +32,7 @@ export async function recordImages({ cloud, take }: Recorder): Promise<void> {
   await take("image", "list", "GET", `/v2/images?${query}`);
   await take("image", "list none", "GET", "/v2/images?tag=mayfly:nothing:current");
   await take("image", "list page", "GET", "/v2/images?limit=1");
+  await take("image", "list full page", "GET", `/v2/images?${query}&limit=1`);
   await take("image", "add tag", "PUT", `/v2/images/${id}/tags/mayfly:recorded:current`);
   await take("image", "remove tag", "DELETE", `/v2/images/${id}/tags/mayfly:recorded:candidate`);
   const patch = [{ op: "add", path: "/mayfly_expires_at", value: "2026-02-01T00:00:00Z" }];
