@@ -2,21 +2,11 @@ import { type Download, faultsOfDownload, isNewer, Refused } from "./locks.ts";
 import type { Outside } from "./outside.ts";
 import type { Release } from "./runner.ts";
 
-type Found = Download;
-
 /** Where the newest of a thing is found. */
-type Finder = (outside: Outside, known: Download | undefined) => Promise<Found>;
+export type Finder = (outside: Outside, known: Download | undefined) => Promise<Download>;
 
-/** What images are made from. The names are those that recipes use. */
-export const FINDERS: Readonly<Record<string, Finder>> = {
-  "virtio-win": byRedirect({
-    url: "https://fedorapeople.org/groups/virt/virtio-win/direct-downloads/stable-virtio/virtio-win.iso",
-    version: /\/virtio-win-([\d.]+)\.iso$/,
-  }),
-  "cloudbase-init": byRelease({
-    repository: "cloudbase/cloudbase-init",
-    asset: (version) => `CloudbaseInitSetup_${version.replaceAll(".", "_")}_x64.msi`,
-  }),
+/** What Linux images are made from. The names are those of the lock. */
+export const BASES: Readonly<Record<string, Finder>> = {
   "debian-12": bySums({
     index: "https://cloud.debian.org/images/cloud/bookworm/",
     folder: /href="(\d{8}-\d+)\/"/g,
@@ -37,15 +27,42 @@ export const FINDERS: Readonly<Record<string, Finder>> = {
   }),
 };
 
+/** What goes into images of Windows. NB: all that comes for Windows' own SSH is called a preview. */
+export const MEDIA: Readonly<Record<string, Finder>> = {
+  "virtio-win": byRedirect({
+    url: "https://fedorapeople.org/groups/virt/virtio-win/direct-downloads/stable-virtio/virtio-win.iso",
+    version: /\/virtio-win-([\d.]+)\.iso$/,
+  }),
+  openssh: byRelease({
+    repository: "PowerShell/Win32-OpenSSH",
+    asset: /^OpenSSH-Win64-v[\d.]+\.msi$/,
+    version: (tag) => tag.replace(/^v/, ""),
+    previews: true,
+  }),
+  git: byRelease({
+    repository: "git-for-windows/git",
+    asset: /^Git-([\d.]+)-64-bit\.exe$/,
+    version: (_tag, inName) => inName,
+  }),
+  powershell: byRelease({
+    repository: "PowerShell/PowerShell",
+    asset: /^PowerShell-([\d.]+)-win-x64\.msi$/,
+    version: (_tag, inName) => inName,
+  }),
+  "cloudbase-init": byRelease({
+    repository: "cloudbase/cloudbase-init",
+    asset: /^CloudbaseInitSetup_([\d_]+)_x64\.msi$/,
+    version: (_tag, inName) => inName.replaceAll("_", "."),
+  }),
+};
+
 /** The newest of a thing, if it is newer than what the lock has. */
 export async function newDownload(
   name: string,
+  find: Finder,
   known: Download | undefined,
   outside: Outside,
 ): Promise<Download | undefined> {
-  const find = FINDERS[name];
-  if (find === undefined)
-    throw new Refused(`nobody knows where ${name} comes from: enter it in script/update/downloads.ts`);
   const found = await find(outside, known);
   if (known !== undefined && isNewer(known.version, found.version))
     throw new Refused(`${found.version} is older than what is pinned, ${known.version}`);
@@ -86,21 +103,36 @@ function digestIn(sums: string, file: string): string | undefined {
   return line?.trim().split(" ")[0];
 }
 
-function byRelease(thing: { repository: string; asset: (version: string) => string }): Finder {
+/** A release at GitHub, which computes the digests of what is in it. `previews`: those that are no finished ones count, too. */
+function byRelease(thing: {
+  repository: string;
+  asset: RegExp;
+  version: (tag: string, inName: string) => string;
+  previews?: boolean;
+}): Finder {
   return async (outside) => {
-    const path = `/repos/${thing.repository}/releases/latest`;
-    const { tag_name, assets } = await outside.json<Release>(path);
-    const version = tag_name.replace(/^v/, "");
-    const asset = assets.find(({ name }) => name === thing.asset(version));
+    const { tag_name, assets } = await newestRelease(thing, outside);
+    const asset = assets.find(({ name }) => thing.asset.test(name));
     if (asset === undefined)
-      throw new Refused(`GitHub's release ${tag_name} of ${thing.repository} has no ${thing.asset(version)}`);
+      throw new Refused(`GitHub's release ${tag_name} of ${thing.repository} has no ${thing.asset}`);
     return {
-      version,
+      version: thing.version(tag_name, thing.asset.exec(asset.name)?.[1] ?? ""),
       url: asset.browser_download_url,
       digest: asset.digest ?? "",
       digestFrom: `GitHub's digest of the asset, ${thing.repository} ${tag_name}`,
     };
   };
+}
+
+async function newestRelease(
+  { repository, previews }: { repository: string; previews?: boolean },
+  outside: Outside,
+): Promise<Release> {
+  if (!previews) return outside.json<Release>(`/repos/${repository}/releases/latest`);
+  const releases = await outside.json<Release[]>(`/repos/${repository}/releases?per_page=10`);
+  const [newest] = releases.filter(({ draft }) => !draft);
+  if (newest === undefined) throw new Refused(`${repository} has no release`);
+  return newest;
 }
 
 /** An address that leads to the newest. NB: nobody publishes a digest of it, so it is downloaded, once for each version. */

@@ -4,8 +4,11 @@ import { join } from "node:path";
 /** guest/runner.lock.json: GitHub's runner. */
 export type RunnerLock = { version: string; archives: Record<string, { file: string; sha256: string }> };
 
-/** images/downloads.lock.json: what images are made from. */
+/** images/downloads.lock.json: what Linux images are made from. */
 export type DownloadsLock = Record<string, Download>;
+
+/** packer_windows/media.lock.json: what goes into images of Windows. */
+export type MediaLock = Record<string, { version: string; url: string; sha256: string }>;
 
 export type Download = {
   version: string;
@@ -23,6 +26,7 @@ export class Refused extends Error {
 
 export const RUNNER_LOCK = "guest/runner.lock.json";
 export const DOWNLOADS_LOCK = "images/downloads.lock.json";
+export const MEDIA_LOCK = "packer_windows/media.lock.json";
 
 /** Every system that the runner must be pinned for. */
 export const SYSTEMS = ["linux-x64", "linux-arm64", "osx-x64", "osx-arm64", "win-x64", "win-arm64"] as const;
@@ -50,6 +54,18 @@ export function faultsOfDownload(name: string, { version, url, digest, digestFro
     ...(digestFrom ? [] : [`${name} does not say who its digest is from`]),
   ];
 }
+
+/** An entry of the media's lock as a download, and back. */
+export const ofMedia = ({ sha256, ...rest }: MediaLock[string]): Download => ({
+  ...rest,
+  digest: `sha256:${sha256}`,
+  digestFrom: MEDIA_LOCK,
+});
+export const toMedia = ({ version, url, digest }: Download): MediaLock[string] => ({
+  version,
+  url,
+  sha256: digest.replace("sha256:", ""),
+});
 
 /** Whether a version comes after another: by their numbers, part by part. */
 export const isNewer = (version: string, than: string): boolean =>

@@ -1,17 +1,21 @@
 import { join } from "node:path";
 import { Command } from "commander";
 import { type Change, changesOf, checkPlace, commit, type News, titleOf } from "./commit.ts";
-import { FINDERS, newDownload } from "./downloads.ts";
+import { BASES, type Finder, MEDIA, newDownload } from "./downloads.ts";
 import {
   DOWNLOADS_LOCK,
   type DownloadsLock,
+  MEDIA_LOCK,
+  type MediaLock,
+  ofMedia,
   Refused,
   RUNNER_LOCK,
   type RunnerLock,
   readLock,
+  toMedia,
   writeLock,
 } from "./locks.ts";
-import { openOutside } from "./outside.ts";
+import { type Outside, openOutside } from "./outside.ts";
 import { newRunner } from "./runner.ts";
 
 /** `script/update-runner`. */
@@ -27,7 +31,7 @@ type Options = {
 };
 
 const RUNNER = "runner";
-const NAMES = [RUNNER, ...Object.keys(FINDERS)];
+const NAMES = [RUNNER, ...Object.keys(BASES), ...Object.keys(MEDIA)];
 
 const HELP = `
 Things: ${NAMES.join(", ")}.
@@ -71,27 +75,48 @@ if (failures.length > 0) process.exitCode = 1;
 async function update({ only, project, branch, ...rest }: Options): Promise<News[]> {
   const unknown = only.filter((name) => !NAMES.includes(name));
   if (unknown.length > 0) throw new Refused(`knows no ${unknown.join(", ")}, but ${NAMES.join(", ")}`);
-  if (rest.commit) checkPlace(project, [RUNNER_LOCK, DOWNLOADS_LOCK], branch);
+  if (rest.commit) checkPlace(project, [RUNNER_LOCK, DOWNLOADS_LOCK, MEDIA_LOCK], branch);
   const token = process.env.GITHUB_TOKEN;
   const outside = openOutside({ ...(rest.through && { through: rest.through }), ...(token && { token }) });
 
+  const news: News[] = [];
   const oldRunner = readLock<RunnerLock>(project, RUNNER_LOCK);
-  const oldDownloads = readLock<DownloadsLock>(project, DOWNLOADS_LOCK);
   const runner = only.includes(RUNNER)
     ? await attempt(RUNNER, newRunner(oldRunner, rest, outside))
     : undefined;
-  const downloads: DownloadsLock = {};
-  for (const name of only.filter((each) => each !== RUNNER)) {
-    const found = await attempt(name, newDownload(name, oldDownloads[name], outside));
-    if (found !== undefined) downloads[name] = found;
-  }
-
-  const news: News[] = [];
   if (runner !== undefined) news.push(write(project, RUNNER_LOCK, runner, [changeOf(runner)]));
-  if (Object.keys(downloads).length > 0)
-    news.push(write(project, DOWNLOADS_LOCK, { ...oldDownloads, ...downloads }, changesOf(downloads)));
+
+  const oldBases = readLock<DownloadsLock>(project, DOWNLOADS_LOCK);
+  const bases = await newOnes(BASES, only, oldBases, outside);
+  if (Object.keys(bases).length > 0)
+    news.push(write(project, DOWNLOADS_LOCK, { ...oldBases, ...bases }, changesOf(bases)));
+
+  const oldMedia = readLock<MediaLock>(project, MEDIA_LOCK);
+  const media = await newOnes(MEDIA, only, mapped(oldMedia, ofMedia), outside);
+  if (Object.keys(media).length > 0)
+    news.push(write(project, MEDIA_LOCK, { ...oldMedia, ...mapped(media, toMedia) }, changesOf(media)));
+
   if (rest.commit && news.length > 0) commit(project, news, branch);
   return news;
+}
+
+async function newOnes(
+  finders: Readonly<Record<string, Finder>>,
+  only: readonly string[],
+  lock: DownloadsLock,
+  outside: Outside,
+): Promise<DownloadsLock> {
+  const news: DownloadsLock = {};
+  for (const [name, find] of Object.entries(finders)) {
+    if (!only.includes(name)) continue;
+    const found = await attempt(name, newDownload(name, find, lock[name], outside));
+    if (found !== undefined) news[name] = found;
+  }
+  return news;
+}
+
+function mapped<From, To>(entries: Record<string, From>, change: (entry: From) => To): Record<string, To> {
+  return Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, change(entry)]));
 }
 
 function attempt<Found>(name: string, finding: Promise<Found>): Promise<Found | undefined> {

@@ -1,11 +1,22 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import lock from "../../images/downloads.lock.json" with { type: "json" };
-import { FINDERS, newDownload } from "../../script/update/downloads.ts";
-import { type DownloadsLock, faultsOfDownload, Refused } from "../../script/update/locks.ts";
+import bases from "../../images/downloads.lock.json" with { type: "json" };
+import media from "../../packer_windows/media.lock.json" with { type: "json" };
+import { BASES, MEDIA, newDownload } from "../../script/update/downloads.ts";
+import {
+  type DownloadsLock,
+  faultsOfDownload,
+  type MediaLock,
+  ofMedia,
+  Refused,
+} from "../../script/update/locks.ts";
 import { openOutside } from "../../script/update/outside.ts";
 import { openPublishers, type Publishers, sha256 } from "./publishers.ts";
 
-const pinned: DownloadsLock = lock;
+const asMedia: MediaLock = media;
+const pinned: DownloadsLock = {
+  ...bases,
+  ...Object.fromEntries(Object.entries(asMedia).map(([name, entry]) => [name, ofMedia(entry)])),
+};
 const CLOUDBASE = "api.github.com/repos/cloudbase/cloudbase-init/releases/latest";
 const VIRTIO = "fedorapeople.org/groups/virt/virtio-win/direct-downloads";
 const DEBIAN = "cloud.debian.org/images/cloud/bookworm";
@@ -17,12 +28,16 @@ async function published(pages: Record<string, string | { leadsTo: string }>) {
   return publishers;
 }
 
-const find = (name: string, publishers: Publishers) =>
-  newDownload(name, pinned[name], openOutside({ through: publishers.url }));
+async function find(name: string, publishers: Publishers) {
+  const finder = { ...BASES, ...MEDIA }[name];
+  if (finder === undefined) throw new Error(`nobody finds ${name}`);
+  return newDownload(name, finder, pinned[name], openOutside({ through: publishers.url }));
+}
 
-describe("the lock of what images are made from", () => {
-  test("has all that is looked for, and nothing that nobody looks for", () => {
-    expect(Object.keys(pinned).sort()).toEqual(Object.keys(FINDERS).sort());
+describe("the locks of what images are made from", () => {
+  test("have all that is looked for, and nothing that nobody looks for", () => {
+    expect(Object.keys(bases).sort()).toEqual(Object.keys(BASES).sort());
+    expect(Object.keys(media).sort()).toEqual(Object.keys(MEDIA).sort());
   });
 
   test.each(Object.entries(pinned))(
@@ -162,6 +177,48 @@ describe("a newer Cloudbase-Init", () => {
     const publishers = await published({ [CLOUDBASE]: release(null) });
 
     await expect(find("cloudbase-init", publishers)).rejects.toThrow("cloudbase-init has no digest");
+  });
+});
+
+describe("what else goes into Windows", () => {
+  const digest = `sha256:${"5".repeat(64)}`;
+  const asset = (name: string, tag: string) => ({
+    name,
+    browser_download_url: `https://github.com/a/${tag}/${name}`,
+    digest,
+  });
+
+  test("is found under its makers' names: a respin of Git, PowerShell, and an OpenSSH that is a preview", async () => {
+    const git = asset("Git-2.99.0.2-64-bit.exe", "v2.99.0.windows.2");
+    const powershell = asset("PowerShell-7.99.1-win-x64.msi", "v7.99.1");
+    const openssh = asset("OpenSSH-Win64-v99.0.0.0.msi", "v99.0.0.0p2-Preview");
+    const api = "api.github.com/repos";
+    const publishers = await published({
+      [`${api}/git-for-windows/git/releases/latest`]: JSON.stringify({
+        tag_name: "v2.99.0.windows.2",
+        assets: [
+          asset("Git-2.99.0.2-32-bit.exe", "x"),
+          asset("PortableGit-2.99.0.2-64-bit.7z.exe", "x"),
+          git,
+        ],
+      }),
+      [`${api}/PowerShell/PowerShell/releases/latest`]: JSON.stringify({
+        tag_name: "v7.99.1",
+        assets: [powershell],
+      }),
+      [`${api}/PowerShell/Win32-OpenSSH/releases?per_page=10`]: JSON.stringify([
+        { tag_name: "v99.9.9.9", draft: true, assets: [] },
+        { tag_name: "v99.0.0.0p2-Preview", draft: false, prerelease: true, assets: [openssh] },
+      ]),
+    });
+
+    expect(await find("git", publishers)).toMatchObject({
+      version: "2.99.0.2",
+      digest,
+      url: git.browser_download_url,
+    });
+    expect(await find("powershell", publishers)).toMatchObject({ version: "7.99.1", digest });
+    expect(await find("openssh", publishers)).toMatchObject({ version: "99.0.0.0p2-Preview", digest });
   });
 });
 

@@ -8,6 +8,8 @@ import {
   DOWNLOADS_LOCK,
   type DownloadsLock,
   faultsOfRunner,
+  MEDIA_LOCK,
+  type MediaLock,
   RUNNER_LOCK,
   type RunnerLock,
   SYSTEMS,
@@ -31,7 +33,7 @@ beforeEach(async () => {
 async function scratchClone(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "mayfly-update-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  for (const path of [RUNNER_LOCK, DOWNLOADS_LOCK]) {
+  for (const path of [RUNNER_LOCK, DOWNLOADS_LOCK, MEDIA_LOCK]) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     cpSync(join(HERE, path), join(folder, path));
   }
@@ -117,6 +119,29 @@ describe("a newer runner", () => {
 
     expect(exitCode).toBe(0);
     expect(publishers.asked.filter((path) => path.startsWith("github.com/"))).toHaveLength(SYSTEMS.length);
+  });
+});
+
+test("a newer medium of Windows is committed in the form of its own lock, with all others as they were", async () => {
+  const name = "CloudbaseInitSetup_9_9_9_x64.msi";
+  const asset = {
+    name,
+    browser_download_url: `https://github.com/9.9.9/${name}`,
+    digest: `sha256:${sha256("an msi")}`,
+  };
+  const before = read<MediaLock>(MEDIA_LOCK);
+  publishers.pages.set(
+    "api.github.com/repos/cloudbase/cloudbase-init/releases/latest",
+    JSON.stringify({ tag_name: "9.9.9", assets: [asset] }),
+  );
+
+  const { stdout } = await update("--only", "runner", "cloudbase-init");
+
+  expect(stdout).toBe("images: runner 2.999.0, cloudbase-init 9.9.9");
+  expect(await git("diff", "--name-only", "main..")).toBe(`${RUNNER_LOCK}\n${MEDIA_LOCK}`);
+  expect(read<MediaLock>(MEDIA_LOCK)).toEqual({
+    ...before,
+    "cloudbase-init": { version: "9.9.9", url: asset.browser_download_url, sha256: sha256("an msi") },
   });
 });
 
