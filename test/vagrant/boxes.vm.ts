@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { DOWNLOADS_LOCK } from "../../script/update/locks.ts";
 import { machineName } from "../../src/core/name.ts";
 import { openAuthority } from "../../src/guest/authority.ts";
 import { newRoot, openBench } from "../drivers/vagrant-vm-bench.ts";
@@ -18,13 +19,23 @@ const GATEWAY = "10.77.0.1";
 const BOOT_MS = 480_000;
 const limit = () => AbortSignal.timeout(BOOT_MS);
 
-describe("a box that debian.sh makes", () => {
+/** What is slow and changes least: Debian itself. */
+const CACHE = join(PROJECT, ".cache/boxes");
+
+describe.each([
+  ["debian.sh, from Debian's packages", "debian", byDebian],
+  ["Packer, from a stock cloud image", "packer", byPacker],
+])("a box that is made by %s", (_, maker, make) => {
   let root: string;
   let box: { name: string; file: string; sha256: string };
 
   beforeAll(async () => {
     root = await newRoot();
-    box = await makeBox(root);
+    const file = await withMirror(root, (mirror) => make(root, mirror));
+    const sha256 = createHash("sha256")
+      .update(await readFile(file))
+      .digest("hex");
+    box = { name: `mayfly/${maker}-built`, file, sha256 };
   });
 
   afterAll(() => rm(root, { recursive: true, force: true }));
@@ -75,30 +86,66 @@ describe("a box that debian.sh makes", () => {
   });
 });
 
-/** With the stand-in for GitHub's runner. The slow part, Debian itself, is kept for the next time. */
-async function makeBox(root: string) {
-  const standIn = await buildStandIn(join(root, "mirror"));
-  const archive = await readFile(join(standIn.folder, standIn.file));
-  const mirror = createHttpServer((_request, response) => void response.end(archive));
-  mirror.listen(0, "127.0.0.1");
-  await once(mirror, "listening");
+type Mirror = { port: number; lock: string };
+
+/** The stand-in for GitHub's runner, to be downloaded. */
+async function withMirror<Made>(root: string, make: (mirror: Mirror) => Promise<Made>): Promise<Made> {
+  const { folder, file, lock } = await buildStandIn(join(root, "mirror"));
+  const archive = await readFile(join(folder, file));
+  const server = createHttpServer((_request, response) => void response.end(archive));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    return await make({ port: (server.address() as AddressInfo).port, lock });
+  } finally {
+    server.close();
+  }
+}
+
+async function byDebian(root: string, { port, lock }: Mirror): Promise<string> {
   const file = join(root, "debian.box");
-  await execa(
-    join(BOXES, "debian.sh"),
-    ["--output", file, "--cache", join(PROJECT, ".cache/boxes"), "--size", "4"],
-    {
-      env: {
-        MAYFLY_UPGRADE: "no",
-        MAYFLY_RUNNER_MIRROR: `http://127.0.0.1:${(mirror.address() as AddressInfo).port}`,
-        MAYFLY_RUNNER_LOCK: standIn.lock,
-      },
+  await execa(join(BOXES, "debian.sh"), ["--output", file, "--cache", CACHE, "--size", "4"], {
+    env: {
+      MAYFLY_UPGRADE: "no",
+      MAYFLY_RUNNER_MIRROR: `http://127.0.0.1:${port}`,
+      MAYFLY_RUNNER_LOCK: lock,
     },
+  });
+  return file;
+}
+
+/** In a copy of this repository that names another base image, and by a VM of QEMU's, in which this machine is 10.0.2.2. */
+async function byPacker(root: string, { port, lock }: Mirror): Promise<string> {
+  const [file, project] = [join(root, "packed.box"), join(root, "project")];
+  const stock = await stockImage();
+  const digest = `sha256:${createHash("sha256")
+    .update(await readFile(stock))
+    .digest("hex")}`;
+  for (const part of ["images", "guest", "vagrant"])
+    await cp(join(PROJECT, part), join(project, part), { recursive: true });
+  await writeFile(
+    join(project, DOWNLOADS_LOCK),
+    JSON.stringify({ "debian-12": { url: stock, digest }, "debian-12-installer": { url: stock, digest } }),
   );
-  mirror.close();
-  const sha256 = createHash("sha256")
-    .update(await readFile(file))
-    .digest("hex");
-  return { name: "mayfly/debian-built", file, sha256 };
+  const settings = ["accelerator=tcg", "disk_gib=4", "memory_mib=1024"].flatMap((each) => ["--set", each]);
+  await execa(join(project, "vagrant/boxes/build.sh"), ["--for", "libvirt", "--output", file, ...settings], {
+    env: {
+      PACKER_CACHE_DIR: join(root, "packer"),
+      MAYFLY_UPGRADE: "no",
+      MAYFLY_RUNNER_MIRROR: `http://10.0.2.2:${port}`,
+      MAYFLY_RUNNER_LOCK: lock,
+    },
+  });
+  return file;
+}
+
+async function stockImage(): Promise<string> {
+  const maker = join(import.meta.dirname, "stock-image.sh");
+  const made = await Promise.all([readFile(maker), readFile(join(BOXES, "lib.sh"))]);
+  const key = createHash("sha256").update(Buffer.concat(made)).digest("hex").slice(0, 16);
+  const file = join(CACHE, `stock-${key}.qcow2`);
+  await execa(maker, [file]);
+  return file;
 }
 
 /** Stands where the guest listener would be. */

@@ -48,7 +48,7 @@ check() {
   output=$(realpath "$output")
   [[ $base =~ ^(debian|ubuntu)-[0-9.]+$ ]] || die "--base is debian-12 or ubuntu-24.04"
   jq --exit-status --arg base "$base" 'has($base)' "$project/images/downloads.lock.json" >/dev/null || die "images/downloads.lock.json has no $base"
-  if [[ $provider == libvirt ]]; then tools+=(qemu-system-x86_64 mkisofs); else tools+=(VBoxManage); fi
+  if [[ $provider == libvirt ]]; then tools+=(qemu-system-x86_64 qemu-img xorriso); else tools+=(VBoxManage); fi
   for tool in "${tools[@]}"; do
     command -v "$tool" >/dev/null || die "$tool is missing. Install it first"
   done
@@ -73,6 +73,7 @@ stage_steps() {
   cp "$here/vagrant-user.sh" "$work/mayfly/vagrant/boxes/"
   if [[ $provider == virtualbox ]]; then keep_vagrant_user; fi
   export MAYFLY_IMAGE_BUILD=yes MAYFLY_COMMIT=${MAYFLY_COMMIT:-$(git -C "$project" rev-parse HEAD 2>/dev/null || true)}
+  export MAYFLY_SOURCE_SHA256=${MAYFLY_SOURCE_SHA256:-$(source_digest)}
   for name in "${files[@]}"; do
     [[ -n ${!name:-} ]] || continue
     cp "${!name}" "$work/mayfly/files/$name"
@@ -81,6 +82,13 @@ stage_steps() {
   for name in $(compgen -e | grep -E '^(MAYFLY|MATLAB|MPM)_'); do
     printf 'export %s=%q\n' "$name" "${!name}"
   done >"$work/mayfly/variables"
+}
+
+# Nothing where the makers of the image give another digest.
+source_digest() {
+  local source=$base
+  [[ $provider == libvirt ]] || source=debian-12-installer
+  jq --raw-output --arg source "$source" '.[$source].digest | select(startswith("sha256:")) | ltrimstr("sha256:")' "$project/images/downloads.lock.json"
 }
 
 # There a VM gets its seed by SSH. See: ../README.md, "The seed".
