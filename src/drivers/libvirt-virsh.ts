@@ -1,7 +1,7 @@
 import type { Host } from "../core/types.ts";
 import { type Output, run } from "./exec.ts";
 
-/** Where vagrant-libvirt and virsh meet. The network is the one of vagrant/libvirt/network.xml. */
+/** Where vagrant-libvirt and virsh meet. The network is the one of vagrant/host/network.xml. */
 export const LIBVIRT = {
   uri: "qemu:///system",
   pool: "default",

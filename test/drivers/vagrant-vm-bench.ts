@@ -92,7 +92,7 @@ export async function copyBox({ file, name }: BuiltBox, folder: string): Promise
 /** The volumes of this bench's boxes that nobody else has. */
 async function removeBoxVolumes(folder: string): Promise<void> {
   const boxes = await readdir(join(folder, "vagrant/boxes")).catch(() => []);
-  for (const box of boxes.filter((name) => /-(broken|copy)$/.test(name))) {
+  for (const box of boxes.filter((name) => /-(broken|built|copy)$/.test(name))) {
     const lines = (await virsh("vol-list", "default")).split("\n");
     for (const line of lines.filter((each) => each.includes(box)))
       await virsh("vol-delete", "--pool", "default", line.trim().split(/\s+/)[0] ?? "");

@@ -5,6 +5,7 @@ import { cp, mkdir, readFile, rm, stat, truncate, writeFile } from "node:fs/prom
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { join } from "node:path";
+import { execa } from "execa";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { machineName } from "../../src/core/name.ts";
 import type { Image } from "../../src/core/types.ts";
@@ -187,7 +188,7 @@ test("a box whose system panics is up and never calls, and its console tells why
   expect(guests.hasCalled()).toBe(false);
 });
 
-test("two VMs that are ordered at once both boot", async () => {
+test("two VMs that are ordered at once both boot, and the bridge keeps them from each other", async () => {
   const { bench, options } = await fresh();
   const names = [1, 2].map(() => machineName(options.controller, "tiny", randomBytes(8)));
 
@@ -196,8 +197,16 @@ test("two VMs that are ordered at once both boot", async () => {
   for (const name of names) {
     const said = async () => (await bench.driver.evidence(name, limit()))["console.log"] ?? "";
     await expect.poll(said, waiting).toContain("mayfly:");
+    expect(await isIsolated(name)).toBe(true);
   }
 });
+
+/** Whether the VM's port of the bridge passes nothing to other such ports. See: bridge(8), `isolated`. */
+async function isIsolated(name: string): Promise<boolean> {
+  const [, device = ""] = /^ ?(\S+) +network/m.exec(await virsh("domiflist", name)) ?? [];
+  const { stdout } = await execa("bridge", ["-json", "-details", "link", "show", "dev", device]);
+  return JSON.parse(stdout)[0].isolated;
+}
 
 test("a stock box without the guest program gets it, and the runner, over SSH, and nothing of the seed stays on the host", async () => {
   const box = await buildBox("systemd", (text) => console.log(text));

@@ -1,26 +1,38 @@
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import lock from "../../guest/runner.lock.json" with { type: "json" };
+import { faultsOfRunner, type RunnerLock, SYSTEMS } from "../../script/update/locks.ts";
 
-type Lock = { version: string; archives: Record<string, { file: string; sha256: string }> };
-const lock: Lock = JSON.parse(readFileSync(new URL("../../guest/runner.lock.json", import.meta.url), "utf8"));
+const pinned: RunnerLock = lock;
 
-test.each(Object.entries(lock.archives))(
-  "the runner for %s is pinned by its file's name and SHA-256",
-  (system, archive) => {
-    const ending = system.startsWith("win") ? "zip" : "tar.gz";
+test("the runner is pinned for every system, by its file's name and SHA-256", () => {
+  expect(Object.keys(pinned.archives).sort()).toEqual([...SYSTEMS].sort());
+  expect(faultsOfRunner(pinned)).toEqual([]);
+});
 
-    expect(archive.file).toBe(`actions-runner-${system}-${lock.version}.${ending}`);
-    expect(archive.sha256).toMatch(/^[0-9a-f]{64}$/);
+test.each(SYSTEMS)(
+  "a lock whose entry for %s is missing, or has no digest, or another file, is not right",
+  (system) => {
+    const { [system]: entry, ...others } = pinned.archives;
+    const withEntry = (change: object) => ({
+      ...pinned,
+      archives: { ...others, [system]: { file: "", sha256: "", ...entry, ...change } },
+    });
+
+    expect(faultsOfRunner({ ...pinned, archives: others })).toEqual([`${system} is missing`]);
+    expect(faultsOfRunner(withEntry({ sha256: "" }))).toEqual([`${system} has no SHA-256`]);
+    expect(faultsOfRunner(withEntry({ file: "runner.zip" }))).toEqual([
+      `${system} names the file runner.zip`,
+    ]);
   },
 );
 
 test("no two runners have the same SHA-256", () => {
-  const digests = Object.values(lock.archives).map(({ sha256 }) => sha256);
+  const digests = Object.values(pinned.archives).map(({ sha256 }) => sha256);
 
   expect(new Set(digests).size).toBe(digests.length);
 });
 
 test("the pinned runner is one that GitHub still registers", () => {
   // See: github.com/orgs/community/discussions/194762: 2.329.0 is the floor since 25 September 2026.
-  expect(lock.version.localeCompare("2.329.0", "en", { numeric: true })).toBeGreaterThanOrEqual(0);
+  expect(pinned.version.localeCompare("2.329.0", "en", { numeric: true })).toBeGreaterThanOrEqual(0);
 });

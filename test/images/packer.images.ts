@@ -89,7 +89,8 @@ describe("every template", () => {
       [...sources]
         .filter(
           ([, body]) =>
-            "iso_url" in body && !/^\$\{var\.\w+\}$|^sha256:|^file:/.test(String(body.iso_checksum)),
+            "iso_url" in body &&
+            !/^\$\{(var\.\w+|local\.\w+\.digest)\}$|^sha256:|^file:/.test(String(body.iso_checksum)),
         )
         .map(([name]) => `${folder} ${name}`),
     );

@@ -23,7 +23,7 @@ export const SITE_LABELS = ["self-hosted", "linux", "x64", "spinw-linux"];
 export const SITE_IMAGE = "linux";
 
 export const LOOPBACK = "127.0.0.1";
-/** The host's address on the VMs' network. See: vagrant/libvirt/network.xml. */
+/** The host's address on the VMs' network. See: vagrant/host/network.xml. */
 const GATEWAY = "10.77.0.1";
 const STAND_IN_VM = resolve(import.meta.dirname, "runner/local-guest.sh");
 

@@ -14,9 +14,13 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 project=$(cd "$here/../../.." && pwd)
-readonly here project cache=$project/.cache/box suite=bookworm disk_size=2G
+# shellcheck source=../../../vagrant/boxes/lib.sh
+source "$project/vagrant/boxes/lib.sh"
+readonly here project cache=$project/.cache/box suite=bookworm disk_gib=2
 # An image is sent to Glance and on to Nova's hosts whole, holes and all. See: make_image.
-readonly image_size_mib=500 image_start_mib=1
+readonly image_size_mib=500
+# Faster without KVM.
+readonly quick=(-O '^has_journal,^metadata_csum')
 # What the kernel has as modules and needs to find its disk and its network; the order matters.
 readonly modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk
   failover net_failover virtio_net virtio-rng)
@@ -68,13 +72,13 @@ packages() {
 
 root_inputs() {
   echo "$suite" "$(packages)"
-  declare -f make_root
+  declare -f make_root fetch_debian
   cat "$here/fetch-kernel"
 }
 
 box_inputs() {
   root_inputs
-  cat "${BASH_SOURCE[0]}"
+  cat "${BASH_SOURCE[0]}" "$project/vagrant/boxes/lib.sh"
   files_of "$here/initrd" "$here/tiny" "$here/ssh" "$here/systemd" "$here/cloud"
   [[ ! $flavour =~ ^(tiny|cloud)$ ]] || files_of "$project/guest" "$project/test/rig/runner/layout"
   [[ $flavour != cloud ]] || files_of "$project/images"
@@ -97,7 +101,7 @@ build() {
   mkdir -p "$root" "$work/box" "$(dirname "$1")"
   tar -xf "$tarball" -C "$root"
   say "setting up the system"
-  common_setup "$root"
+  name_machine "$root" "$(is_image && echo /dev/vda1 || echo /dev/vda)"
   "setup_$flavour" "$root"
   mv "$root/kernel" "$work/kernel"
   make_initrd "$work/box/initrd.gz"
@@ -108,21 +112,7 @@ build() {
 # Fetching and unpacking the packages is most of the work, and changes least: kept apart.
 make_root() {
   say "fetching Debian $suite"
-  mmdebstrap --quiet --variant=minbase --include="$(packages | tr '\n ' ',,' | sed 's/,$//')" \
-    --aptopt='Apt::Install-Recommends "false"' \
-    --customize-hook="$here/fetch-kernel" \
-    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-    --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/info/*' \
-    "$suite" "$1.new.tar"
-  mv "$1.new.tar" "$1"
-}
-
-common_setup() {
-  echo mayfly >"$1/etc/hostname"
-  echo '127.0.0.1 localhost mayfly' >"$1/etc/hosts"
-  echo '/dev/vda / ext4 defaults,noatime 0 0' >"$1/etc/fstab"
-  : >"$1/etc/machine-id"
-  rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin
+  fetch_debian "$suite" "$1" "$(packages | tr '\n' ' ' | sed 's/ $//')" --customize-hook="$here/fetch-kernel"
 }
 
 setup_tiny() {
@@ -152,19 +142,17 @@ setup_cloud() {
   mask_slow_units "$1"
   cp -r "$here/cloud/etc" "$1/"
   chroot "$1" systemctl --quiet enable cloud-addresses.service
-  sed -i 's|^/dev/vda |/dev/vda1 |' "$1/etc/fstab"
   add_modules "$1"
 }
 
-# NB: what the steps would install is there already, so nothing is fetched. The mounts end with the process that sees them.
-make_it_an_image() {
-  local at=/tmp/mayfly-build
-  # shellcheck disable=SC2016 # for the inner shell
-  unshare --mount bash -c 'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && exec chroot "$@"' -- "$1" /usr/bin/env --ignore-environment PATH=/usr/sbin:/usr/bin:/sbin:/bin MAYFLY_IMAGE_BUILD=yes MAYFLY_UPGRADE=no \
-    MAYFLY_SKIP=40-matlab.sh MAYFLY_RUNNER_MIRROR="file://$at/mirror" MAYFLY_RUNNER_LOCK="$at/mirror/runner.lock.json" \
-    MAYFLY_COMMIT="$(git -C "$project" rev-parse HEAD)" MAYFLY_SOURCE_SHA256="$(sha256sum <"$tarball" | cut -d ' ' -f 1)" \
-    "$at/images/linux/all.sh"
-}
+# NB: what the steps would install is there already, so nothing is fetched.
+make_it_an_image() (
+  export MAYFLY_IMAGE_BUILD=yes MAYFLY_UPGRADE=no MAYFLY_SKIP=40-matlab.sh MAYFLY_COMMIT MAYFLY_SOURCE_SHA256
+  export MAYFLY_RUNNER_MIRROR=file:///tmp/mayfly-build/mirror MAYFLY_RUNNER_LOCK=/tmp/mayfly-build/mirror/runner.lock.json
+  MAYFLY_COMMIT=$(git -C "$project" rev-parse HEAD)
+  MAYFLY_SOURCE_SHA256=$(sha256sum <"$tarball" | cut -d ' ' -f 1)
+  run_inside "$1" /tmp/mayfly-build/images/linux/all.sh
+)
 
 # The firewall needs a few; what the disk needs is in the initrd.
 add_modules() {
@@ -229,48 +217,22 @@ make_initrd() {
   (cd "$tree" && find . | cpio --create --format=newc --quiet) | gzip -9 >"$1"
 }
 
-make_filesystem() {
-  say "writing the disk"
-  truncate --size="$2" "$3"
-  mkfs.ext4 -q -F -m 0 -O ^has_journal,^metadata_csum -d "$1" "$3"
-}
-
 make_box() {
-  make_filesystem "$1" "$disk_size" "$work/disk"
+  say "writing the disk"
+  make_filesystem "$1" "${disk_gib}G" "$work/disk" "${quick[@]}"
   qemu-img convert -O qcow2 "$work/disk" "$work/box/box.img"
-  pack "$2"
-}
-
-# NB: written under another name first, so that a box that is there is whole.
-pack() {
-  say "packing"
   sed "s|@kernel_line@|$kernel_line|" "$here/Vagrantfile.box" >"$work/box/Vagrantfile"
-  printf '{"provider": "libvirt", "format": "qcow2", "virtual_size": %d}\n' "${disk_size%G}" >"$work/box/metadata.json"
-  tar -C "$work/box" -cf - metadata.json Vagrantfile box.img vmlinuz initrd.gz | gzip -1 >"$1.new"
-  chmod 644 "$1.new"
-  mv "$1.new" "$1"
+  say "packing"
+  pack_box "$work/box" "$disk_gib" "$2"
 }
 
-# A boot sector, the loader's rest behind it, and one partition with kernel, initrd and the system.
 # NB: Nova's usual CD drive is of a kind that the initrd has no driver for; so the image says which to use.
-# NB: boot.img looks for the rest in the second sector, which is where it is put; so no tool has to patch it on a device.
 make_image() {
   local image=$2.new
   mkdir "$1/boot/mayfly"
   cp "$work"/box/{vmlinuz,initrd.gz} "$1/boot/mayfly/"
-  make_filesystem "$1" "$((image_size_mib - image_start_mib))M" "$work/disk"
-  cat >"$work/grub.cfg" <<END
-set root=(hd0,msdos1)
-linux /boot/mayfly/vmlinuz $kernel_line
-initrd /boot/mayfly/initrd.gz
-boot
-END
-  grub-mkimage --format=i386-pc --prefix=/boot --config="$work/grub.cfg" --output="$work/loader" biosdisk part_msdos ext2 linux
-  truncate --size="${image_size_mib}M" "$image"
-  printf 'start=%dMiB, type=83, bootable\n' "$image_start_mib" | sfdisk --quiet "$image"
-  dd if=/usr/lib/grub/i386-pc/boot.img of="$image" bs=440 count=1 conv=notrunc status=none
-  dd if="$work/loader" of="$image" bs=512 seek=1 conv=notrunc status=none
-  dd if="$work/disk" of="$image" bs=1M seek="$image_start_mib" conv=notrunc,sparse status=none
+  say "writing the disk"
+  make_disk "$1" "$image_size_mib" "$image" /boot/mayfly/vmlinuz /boot/mayfly/initrd.gz "$kernel_line" "${quick[@]}"
   chmod 644 "$image"
   jq '. + {hw_cdrom_bus: "scsi", hw_scsi_model: "virtio-scsi", hw_vif_model: "virtio"}' "$1/etc/mayfly/image.json" >"$2.json"
   mv "$image" "$2"

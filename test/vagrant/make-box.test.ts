@@ -1,0 +1,53 @@
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { execa } from "execa";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+
+const BOXES = resolve(import.meta.dirname, "../../vagrant/boxes");
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "mayfly-make-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+});
+
+/** In an environment that has no VirtualBox. */
+async function make(script: string, args: readonly string[]) {
+  const answer = await execa(join(BOXES, script), args, {
+    reject: false,
+    extendEnv: false,
+    env: { PATH: "/usr/bin:/bin", TMPDIR: folder },
+  });
+  const isMade = await stat(join(folder, "a.box")).catch(() => undefined);
+  return { ...answer, isMade: isMade !== undefined };
+}
+
+describe("refused, before anything is done, is", () => {
+  test.each([
+    ["debian.sh", [], "--output is missing"],
+    ["debian.sh", ["--output"], "--output needs a value"],
+    ["debian.sh", ["--output", "a.box", "--size", "20G"], "--size is a number of GiB, not '20G'"],
+    ["debian.sh", ["--output", "a.box", "--size", "0"], "--size is a number of GiB"],
+    ["debian.sh", ["--output", "a.box", "--siez", "4"], "knows no --siez"],
+    ["build.sh", ["--output", "a.box"], "--for is libvirt or virtualbox"],
+    ["build.sh", ["--for", "hyperv", "--output", "a.box"], "--for is libvirt or virtualbox"],
+    ["build.sh", ["--for", "libvirt"], "--output is missing"],
+    [
+      "build.sh",
+      ["--for", "libvirt", "--output", "a.box", "--base", "fedora"],
+      "--base is debian-12 or ubuntu-24.04",
+    ],
+    ["build.sh", ["--for", "libvirt", "--output", "a.box", "--base", "debian-99"], "has no debian-99"],
+    ["build.sh", ["--for", "virtualbox", "--output", "a.box"], "is missing. Install it first"],
+  ])("%s %j", async (script, args, says) => {
+    const { exitCode, stderr, isMade } = await make(
+      script,
+      args.map((arg) => arg.replace("a.box", join(folder, "a.box"))),
+    );
+
+    expect(stderr).toContain(says);
+    expect([exitCode, isMade]).toEqual([1, false]);
+  });
+});
