@@ -1,5 +1,6 @@
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { SYSTEMS, type System } from "../core/systems.ts";
 import type { Host } from "../core/types.ts";
 import { type Clock, SetupError, type StartOrder } from "../ports.ts";
 import { readTail } from "./files.ts";
@@ -94,8 +95,9 @@ async function prepare(
   const ready = await parts.boxes.ready(asked, { signal, log: folder.log });
   const box = { name: ready.name, version: ready.version };
   const bySsh = !order.image.prepared || !hypervisor.takesSeedDisk;
-  const bootstrap = bySsh ? bootstrapOf(order, folder, parts) : undefined;
-  if (bySsh) await fillUpload(folder, order.seed, join(parts.project, "guest"));
+  const system = SYSTEMS[order.image.os];
+  const bootstrap = bySsh ? bootstrapOf(system, folder, parts) : undefined;
+  if (bySsh) await fillUpload(folder, order.seed, join(parts.project, "guest"), system.folders);
   else await writeSeedDisk(folder, order.seed);
   const common = vagrantOrder(order, { box, console: folder.console, bootstrap });
   const seedDisk = bySsh ? undefined : folder.seedDisk;
@@ -108,16 +110,11 @@ async function prepare(
   return text;
 }
 
-function bootstrapOf(order: StartOrder, folder: MachineFolder, parts: BuilderParts): Bootstrap {
-  const { os, name } = order.image;
-  if (os !== "linux")
-    throw new Error(
-      `The box of image ${name} must hold the guest program (\`prepared: true\`): ${os} cannot be given it.`,
-    );
+function bootstrapOf(system: System, folder: MachineFolder, parts: BuilderParts): Bootstrap {
   return {
     folder: folder.upload,
-    to: "/tmp/mayfly",
-    script: join(parts.project, "vagrant", "bootstrap_linux.sh"),
+    to: system.upload,
+    script: join(parts.project, "vagrant", system.bootstrap),
     env: parts.runnerMirror === undefined ? {} : { MAYFLY_RUNNER_MIRROR: parts.runnerMirror },
   };
 }

@@ -192,7 +192,9 @@ describe("the seed", () => {
 });
 
 test("the program says its version", async () => {
-  const { stdout } = await execa("guest/linux/mayfly-guest", ["--version"]);
+  const { stdout } = await execa("guest/unix/mayfly-guest", ["--version"], {
+    env: { MAYFLY_SYSTEM: "guest/linux" },
+  });
 
   expect(stdout).toBe("1");
 });

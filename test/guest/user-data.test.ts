@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Drive, insertDrive, ORDERS, userDataOf } from "./config-drive.ts";
@@ -197,6 +197,7 @@ describe("an image that is to try itself", () => {
   });
 
   test("powers off although it holds no such program", async () => {
+    await rm(selfTest());
     life.vm.boot({ MAYFLY_TESTED_SECONDS: "0" });
 
     await life.vm.ended();

@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { type Os, SYSTEMS } from "../../src/core/systems.ts";
 
-const GUEST = fileURLToPath(new URL("../../guest/linux", import.meta.url));
+const GUEST = fileURLToPath(new URL("../../guest", import.meta.url));
 const LAYOUT = fileURLToPath(new URL("../rig/runner/layout", import.meta.url));
 
 /** Tests that run as root run the runner as somebody else, as in a VM. */
@@ -46,7 +47,7 @@ export async function newVm(): Promise<Vm> {
   await mkdir(join(root, "watch"));
   await cp(LAYOUT, runner, { recursive: true });
   if (isRoot) await execa("chown", ["-R", `${RUNNER_USER}:`, runner]);
-  await cp(GUEST, program, { recursive: true });
+  await copyGuest("linux", program);
   await copyFile(join(LAYOUT, "bin/version.txt"), join(root, "etc/mayfly/runner-version"));
   await script(join(root, "power-off"), `echo off >>"${root}/offs"`);
   for (const command of ["curl", "jq", "setpriv"]) await watched(root, command);
@@ -92,6 +93,11 @@ export async function newVm(): Promise<Vm> {
       await rm(root, { recursive: true, force: true });
     },
   };
+}
+
+/** As it lies when it was installed: all in one folder. */
+export async function copyGuest(os: Os, to: string): Promise<void> {
+  for (const folder of SYSTEMS[os].folders) await cp(join(GUEST, folder), to, { recursive: true });
 }
 
 const script = (path: string, content: string): Promise<void> =>
