@@ -7,6 +7,9 @@ readonly os=linux
 readonly run=$root/run/mayfly home=$root/home/runner
 readonly runner_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin runner_lang=C.UTF-8
 
+# NB: without --capath Debian's curl trusts the system's authorities beside ours.
+readonly trust=(--cacert "$run/ca.pem" --capath "$run")
+
 # Sets `now`.
 stamp() {
   TZ=UTC printf -v now '%(%FT%TZ)T' -1

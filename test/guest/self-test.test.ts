@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { copyGuest, isRoot } from "./vm.ts";
+import { copyGuest } from "./systems.ts";
+import { isRoot } from "./vm.ts";
 
 const LAYOUT = "test/rig/runner/layout";
 const RUNNER = "home/runner/actions-runner";
