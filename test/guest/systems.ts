@@ -75,7 +75,7 @@ export const MACOS: SystemRig = {
     await standIn(root, "shutdown", `echo off >>"${root}/offs"`);
     await standIn(root, "umount", 'rm -r "$1"');
     await standIn(root, "mount_virtiofs", `cp -r "${root}/shared/." "\${@: -1}"`);
-    await standIn(root, "sudo", SUDO.replace("SETPRIV", await whereIs("setpriv")));
+    await standIn(root, "sudo", SUDO);
     // The runner is started with a PATH of its own, which has this folder.
     await mkdir(join(root, "usr/local/bin"));
     for (const command of ["sudo", "stat", "launchctl"])
@@ -84,8 +84,8 @@ export const MACOS: SystemRig = {
 };
 
 /** sudo -n -E -u USER -- COMMAND … */
-const SUDO = `while [[ $1 != -- ]]; do [[ $1 != -u ]] || user=$2; shift; done; shift
-exec SETPRIV --reuid "$user" --regid "$(id -g "$user")" --init-groups -- "$@"`;
+export const SUDO = `while [[ $1 != -- ]]; do [[ $1 != -u ]] || user=$2; shift; done; shift
+exec /usr/bin/setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- "$@"`;
 
 /** As it lies when it was installed: all in one folder. */
 export async function copyGuest(os: Os, to: string): Promise<void> {
