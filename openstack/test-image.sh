@@ -88,21 +88,24 @@ turn_back() {
 }
 
 # Killed at any point, this can be done again: no image is without a tag, and one at least is current.
-# WARN: the new image gets the tag before the older one loses it. For three seconds there are two, of which the newer is meant.
+# NB: the new image gets the tag before the older one loses it. In between there are two, of which the new one says in the property
+# mayfly_replaces which it takes the place of: with the tag, in one call. See: src/drivers/openstack/image-tags.ts.
 promote() {
-  local before
-  cloud image set --property "mayfly_test=$said" "$image"
+  local before others=()
   look_up current
   for before in "${tagged[@]}"; do
-    [[ $before == "$image" ]] || cloud image set --tag "$(tag_of old)" "$before"
-  done
-  cloud image set --tag "$(tag_of current)" "$image"
-  for before in "${tagged[@]}"; do
     [[ $before != "$image" ]] || continue
+    others+=("$before")
+    # NB: the other way round, this may be the image whose place that one has taken.
+    cloud image set --tag "$(tag_of old)" --property mayfly_replaces= "$before"
+  done
+  cloud image set --tag "$(tag_of current)" --property "mayfly_replaces=${others[0]:-}" --property "mayfly_test=$said" "$image"
+  for before in "${others[@]}"; do
     cloud image unset --tag "$(tag_of current)" "$before"
     say "image $before was the current one: it is put away as old"
   done
   cloud image unset --tag "$(tag_of candidate)" "$image"
+  [[ -z ${others[0]:-} ]] || cloud image set --property mayfly_replaces= "$image"
   say "image $image is the current one of the family ${option[family]}"
   echo "$image"
 }

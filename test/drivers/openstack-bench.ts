@@ -1,5 +1,6 @@
 import { systemClock } from "../../src/clock.ts";
-import type { CloudPlace, Host, Image } from "../../src/core/types.ts";
+import type { CloudPlace } from "../../src/core/clouds.ts";
+import type { Host, Image } from "../../src/core/types.ts";
 import { openstackDriver } from "../../src/drivers/openstack/driver.ts";
 import type { Clock, Driver, StartOrder } from "../../src/ports.ts";
 import { keptLog } from "../support/log.ts";

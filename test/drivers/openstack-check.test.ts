@@ -91,21 +91,27 @@ const CASES: readonly Case[] = [
     says: /has the tag mayfly:image:current, and is not active but deactivated\. Activate it/,
   },
   {
-    title: "a flavour that is too small for the image's minimum",
+    title: "a flavor that is too small for the image's minimum",
     parts: { images: [{ cloudImage: { family: "image", flavor: "m1.tiny" } }] },
     spoil: ({ world }) => void Object.assign(world.images[0] ?? {}, { min_disk: 8 }),
-    says: /^The flavour m1\.tiny .* is too small for the cloud image .*Choose a larger one/,
+    says: /^The flavor m1\.tiny .* is too small for the cloud image .*Choose a larger one/,
   },
   {
-    title: "needs that no flavour has",
+    title: "needs that no flavor has",
     parts: { images: [{ cpus: 64 }] },
-    says: /^The cloud has no flavour for the image image: at least 64 CPUs.*Lower cpus or memory/,
+    says: /^The cloud has no flavor for the image image: at least 64 CPUs.*Lower cpus or memory/,
   },
   {
     title: "a volume that is too small for the image",
     parts: { place: { volume: { sizeGiB: 4 } } },
     spoil: ({ world }) => void Object.assign(world.images[0] ?? {}, { min_disk: 8 }),
     says: /^The volume of 4 GiB is too small.*Raise openstack\.volume\.size/,
+  },
+  {
+    title: "a type of volumes that an old Nova cannot be told",
+    parts: { place: { volume: { sizeGiB: 4, type: "ssd" } } },
+    spoil: ({ world }) => Object.assign(world, { novaVersion: "2.66" }),
+    says: /too old to be told the type of a volume\. Take away openstack\.volume\.type/,
   },
   {
     title: "a network that is not there",
@@ -162,7 +168,7 @@ const CASES: readonly Case[] = [
     says: /^The project's quota leaves too little for one machine: servers.*ask the people of the cloud/,
   },
   {
-    title: "a quota of memory that is less than a flavour's",
+    title: "a quota of memory that is less than a flavor's",
     spoil: ({ world }) => Object.assign(world.quota, { ram: 100 }),
     says: /too little for one machine: 100 of 256 MiB of memory/,
   },

@@ -37,6 +37,16 @@ test("a list of two thousand is read page by page, and each server once", async 
   expect(callsOf(stub, /servers\/detail/)).toHaveLength(3);
 });
 
+test("a server that goes between two pages makes the list begin anew, and not fail", async () => {
+  const { stub, driver } = await fresh();
+  stub.world.page = 2;
+  stub.world.servers = Array.from({ length: 5 }, () => aServer(newName()));
+  const message = "marker [00000000-0000-4000-8000-00000000002e] not found";
+  stub.fail(/marker=/, { status: 400, body: { badRequest: { code: 400, message } } });
+
+  expect(await driver.list(soon())).toHaveLength(5);
+});
+
 test("lists that are asked for together are one call, and one more for those who came during it", async () => {
   const { stub, driver, name } = await fresh();
   await driver.list(soon());
@@ -253,6 +263,38 @@ test("a server in ERROR is broken, with Nova's own words; one that has no room s
   expect(await driver.evidence(failed, soon())).toEqual({
     "nova.log": expect.stringContaining("fault Exceeded maximum number of retries."),
   });
+});
+
+test("a fault that is not in the list is looked up, once for each server", async () => {
+  const { stub, driver } = await fresh();
+  const names = Array.from({ length: 30 }, newName);
+  stub.world.servers = names.map((name) => aServer(name, { status: "ERROR" }));
+  stub.world.faultsApart = Object.fromEntries(
+    stub.world.servers.map(({ id }) => [id, { code: 500, message: "No valid host was found. " }]),
+  );
+
+  const first = await driver.list(soon());
+  const second = await driver.list(soon());
+
+  expect(first.every(({ isNoRoom }) => isNoRoom)).toBe(true);
+  expect(second).toEqual(first);
+  const lookUps = /GET nova .*servers\/[0-9a-f-]{36}/;
+  expect(callsOf(stub, lookUps)).toHaveLength(30);
+  expect(stub.mostAtOnce(/GET nova .*servers\/<id>/)).toBeLessThanOrEqual(4);
+});
+
+test("a fault that cannot be looked up just now keeps no list back, and is looked up again", async () => {
+  const { stub, driver, name } = await fresh();
+  const server = aServer(name, { status: "ERROR" });
+  stub.world.servers = [server];
+  stub.world.faultsApart = { [server.id]: { code: 500, message: "No valid host was found. " } };
+  stub.fail(/GET nova .*servers\/[0-9a-f-]{36}/, { status: 500, body: "oh" });
+
+  const first = await driver.list(soon());
+  const second = await driver.list(soon());
+
+  expect(first).toEqual([{ name, state: "broken", text: "Nova: ERROR" }]);
+  expect(second).toMatchObject([{ name, isNoRoom: true }]);
 });
 
 test("a part of the cloud that does not answer makes the list fail, for its servers are not gone", async () => {

@@ -9,6 +9,8 @@ export type Front = {
   url: string;
   /** Every call, such as `GET :8774/v2.1/servers/detail?tags=…`. */
   calls: string[];
+  /** The token of the last call. */
+  token: () => string;
   /** The next calls that match are answered so, and do not reach the cloud. */
   fail: (call: RegExp, status: number, body: unknown, times?: number) => void;
   close: () => Promise<void>;
@@ -18,6 +20,7 @@ export type Front = {
 export async function openFront(keystone: string): Promise<Front> {
   const { origin } = new URL(keystone);
   const calls: string[] = [];
+  let token = "";
   const failures: { call: RegExp; status: number; body: unknown; times: number }[] = [];
   const server = createServer((request, response) => void pass(request, response));
   server.listen(0, "127.0.0.1");
@@ -29,6 +32,7 @@ export async function openFront(keystone: string): Promise<Front> {
     const target = port === undefined ? `${origin}${request.url}` : `http://127.0.0.1:${port}${rest}`;
     const call = `${request.method} ${decodeURIComponent(target.replace(/^http:\/\/127\.0\.0\.1/, ""))}`;
     calls.push(call);
+    token = String(request.headers["x-auth-token"] ?? token);
     const failure = failures.find((each) => each.times > 0 && each.call.test(call));
     if (failure) {
       failure.times -= 1;
@@ -57,6 +61,7 @@ export async function openFront(keystone: string): Promise<Front> {
 
   return {
     ...{ url, calls },
+    token: () => token,
     fail: (call, status, body, times = 1) => void failures.push({ call, status, body, times }),
     close: async () => {
       server.closeAllConnections();

@@ -97,12 +97,14 @@ test("a promotion that is cut short after any step leaves an image to start from
     expect(sent()).toBe(steps + 1);
     await start(bench, "a");
     stub.recover();
+    const listed = await cloudImages.list(soon());
     // NB: whichever is promoted then.
     const chosen = steps === 1 ? now : next;
     await cloudImages.promote({ family: "image", id: chosen.id }, soon());
     await start(bench, "b");
 
     const made = stub.world.servers.map(({ asked }) => (asked as { imageRef: string }).imageRef);
+    expect(listed.find(({ name }) => name === "next")?.standing).toBe("candidate");
     expect(made).toEqual([steps === 0 ? now.id : next.id, chosen.id]);
     expect(Object.values(tagsOf(stub)).filter((tags) => tags.includes("mayfly:image:current"))).toHaveLength(
       1,

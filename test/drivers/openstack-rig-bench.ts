@@ -1,12 +1,9 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { execa } from "execa";
 import { parse } from "yaml";
-import { systemClock } from "../../src/clock.ts";
-import type { CloudPlace, Image } from "../../src/core/types.ts";
-import { type CloudServices, cloudServices } from "../../src/drivers/openstack/cloud.ts";
+import type { CloudPlace } from "../../src/core/clouds.ts";
+import type { Image } from "../../src/core/types.ts";
 import { controllerTag, describedName } from "../../src/drivers/openstack/names.ts";
-import type { Kind } from "../../src/drivers/openstack/neutron.ts";
+import { type Cloud, startCloud } from "../rig/openstack/cloud.ts";
 import type { Bench } from "./contract.ts";
 import { type DriverBench, openDriver } from "./openstack-bench.ts";
 import { type Front, openFront } from "./openstack-front.ts";
@@ -14,119 +11,99 @@ import { type Front, openFront } from "./openstack-front.ts";
 /** JSON can hold it: another process opens the same cloud. `env`: leads to the front, with the project's credential. */
 export type RigOptions = {
   env: Record<string, string>;
-  rig: string;
   controller: string;
   place: Partial<CloudPlace>;
+  images?: readonly Partial<Image>[] | undefined;
 };
 
-export type RigBench = Bench & {
-  front: Front;
-  orderOf: DriverBench["orderOf"];
-  /** The project's own view of the cloud, past the front. */
-  cloud: CloudServices;
+export type RigBench = Bench & DriverBench;
+
+/** A family that the bench's image is current of. */
+export const FAMILY = "contract";
+
+/** What a test process has of the rig; another process, that only orders, has none. */
+type Rig = { cloud: Cloud; front: Front };
+const rigs = new Map<string, Rig>();
+
+export const rigOf = ({ env }: Pick<RigOptions, "env">): Rig => {
+  const rig = rigs.get(env.OS_AUTH_URL ?? "");
+  if (!rig) throw new Error("the rig is in another process");
+  return rig;
 };
 
-const RIG = join(import.meta.dirname, "../rig/openstack/rig");
-/** A family that the rig's image is made current of. */
-const FAMILY = "contract";
-const soon = () => AbortSignal.timeout(60_000);
-
-const fronts = new Map<string, Front>();
-
-/** Starts the rig if it is down. */
-export async function freshHost(more: Partial<CloudPlace> = {}): Promise<RigOptions> {
-  const { stdout } = await execa(process.env.MAYFLY_RIG ?? RIG, ["up"]);
-  const rig = stdout.split("\n").at(-1) ?? "";
-  const { auth } = parse(await readFile(join(rig, "clouds.yaml"), "utf8")).clouds.lab;
+/** Starts the rig if it is down, and puts a front before it. */
+export async function freshHost(
+  place: Partial<CloudPlace> = {},
+  images?: readonly Partial<Image>[],
+): Promise<RigOptions> {
+  const cloud = await startCloud({ virt: "fake" });
+  await cloud.clear();
+  await cloud.addImage({ name: "contract", tags: [`mayfly:${FAMILY}:current`] });
+  const { auth } = parse(await readFile(cloud.cloudsFile, "utf8")).clouds.lab;
   const front = await openFront(auth.auth_url);
-  fronts.set(front.url, front);
-  const imageOwner = await tagImage(cloudOf("lab-admin", rig));
-  return {
-    env: {
-      OS_AUTH_URL: front.url,
-      OS_AUTH_TYPE: "v3applicationcredential",
-      OS_APPLICATION_CREDENTIAL_ID: auth.application_credential_id,
-      OS_APPLICATION_CREDENTIAL_SECRET: auth.application_credential_secret,
-    },
-    rig,
-    controller: `t${Math.random().toString(36).slice(2, 9)}`,
-    place: { network: "lab", imageOwner, ...more },
+  rigs.set(front.url, { cloud, front });
+  const env = {
+    OS_AUTH_URL: front.url,
+    OS_APPLICATION_CREDENTIAL_ID: auth.application_credential_id,
+    OS_APPLICATION_CREDENTIAL_SECRET: auth.application_credential_secret,
   };
+  const controller = `t${Math.random().toString(36).slice(2, 9)}`;
+  return { env, controller, place: { network: "lab", securityGroups: ["mayfly"], ...place }, images };
 }
 
-function cloudOf(cloud: string, rig: string): CloudServices {
-  const host = { openstack: { cloud, securityGroups: [], configDrive: true } };
-  const env = { OS_CLIENT_CONFIG_FILE: join(rig, "clouds.yaml") };
-  return cloudServices(host, systemClock, { env, cwd: "/nowhere", home: "/nowhere" });
-}
-
-/** Answers the project that owns the image. */
-async function tagImage({ session, glance }: CloudServices): Promise<string> {
-  const { id: owner } = await session.project(soon());
-  const [image] = (await glance.images({ owner, tags: [] }, soon())).filter(
-    ({ name }) => name === "cirros-fake",
-  );
-  const path = `/images/${image?.id}/tags/mayfly:${FAMILY}:current`;
-  await session.call("Glance", { method: "PUT", path }, soon());
-  return owner;
-}
-
-export async function openBench({ env, rig, controller, place }: RigOptions): Promise<RigBench> {
-  const images: Partial<Image>[] = [{ cloudImage: { family: FAMILY } }];
-  const { driver, orderOf, logged } = openDriver({ env, controller, place, images });
-  const cloud = cloudOf("lab", rig);
-  const front = fronts.get(env.OS_AUTH_URL ?? "") as Front;
+export async function openBench(options: RigOptions): Promise<RigBench> {
+  const { env, controller, place } = options;
+  const images = options.images ?? [{ cloudImage: { family: FAMILY } }];
+  const bench = openDriver({ env, controller, place, images });
   return {
-    ...{ driver, front, cloud, controller, logged, orderOf },
-    order: (name) => orderOf(name),
-    leftovers: (name) => leftovers(name, cloud, controller),
+    ...bench,
+    controller,
+    order: (name) => bench.orderOf(name),
+    leftovers: (name) => leftovers(name, options),
     plantVm: async (name) => {
-      const id = await plant(name, cloud, { controller, owner: place.imageOwner ?? "" });
-      return async () => (await serversOf(cloud, controller)).some((server) => server.id === id);
+      const id = await plant(name, options);
+      return async () => (await serversOf(options)).some((server) => server.id === id);
     },
-    cutOff: () => front.close(),
+    cutOff: () => rigOf(options).front.close(),
     consoleText: "FAKE CONSOLE OUTPUT",
     close: async () => {
-      await driver.close();
-      await front.close();
-      for (const { id } of await serversOf(cloud, controller)) await cloud.nova.remove(id, soon());
-      await expectGone(cloud, controller);
+      await bench.driver.close();
+      await rigOf(options).front.close();
+      await rigOf(options).cloud.clear();
     },
   };
 }
 
-const serversOf = ({ nova }: CloudServices, controller: string) =>
-  nova.servers(controllerTag(controller), soon());
+type Seen = { id: string; name: string };
 
-async function expectGone(cloud: CloudServices, controller: string): Promise<void> {
-  const end = Date.now() + 30_000;
-  while ((await serversOf(cloud, controller)).length > 0)
-    if (Date.now() > end) throw new Error(`servers of ${controller} are left in the rig`);
-}
+const serversOf = async (options: RigOptions): Promise<Seen[]> =>
+  (await rigOf(options).cloud.demo.get<{ servers: Seen[] }>("compute", "/servers")).servers;
 
 /** All that the cloud has of a machine. */
-async function leftovers(name: string, cloud: CloudServices, controller: string): Promise<string[]> {
-  const servers = (await serversOf(cloud, controller)).filter((server) => server.name === name);
-  const beside = async (kind: Kind) =>
-    (await cloud.neutron.things(kind, {}, soon())).filter(
-      ({ description }) => describedName(description, controller) === name,
-    );
-  const ports = [...(await beside("ports")), ...(await beside("floatingips"))];
-  return [...servers.map(({ id }) => `server ${id}`), ...ports.map(({ id }) => `port or address ${id}`)];
+async function leftovers(name: string, options: RigOptions): Promise<string[]> {
+  const { demo } = rigOf(options).cloud;
+  const servers = (await serversOf(options)).filter((server) => server.name === name);
+  const { ports } = await demo.get<Beside<"ports">>("network", "/v2.0/ports");
+  const { floatingips } = await demo.get<Beside<"floatingips">>("network", "/v2.0/floatingips");
+  const beside = [...ports, ...floatingips].filter(
+    ({ description }) => describedName(description, options.controller) === name,
+  );
+  return [...servers.map(({ id }) => `server ${id}`), ...beside.map(({ id }) => `port or address ${id}`)];
 }
 
+type Beside<Kind extends string> = Record<Kind, { id: string; description: string }[]>;
+
 /** NB: with the controller's own tag, so that only its name tells that it is none of ours. */
-async function plant(
-  name: string,
-  cloud: CloudServices,
-  { controller, owner }: { controller: string; owner: string },
-): Promise<string> {
-  const [image] = await cloud.glance.images({ owner, tags: [`mayfly:${FAMILY}:current`] }, soon());
-  const [network] = await cloud.neutron.networks({ name: "lab" }, soon());
-  const flavor = (await cloud.nova.flavors(soon())).find((each) => each.name === "m1.tiny");
-  const body = {
-    ...{ name, imageRef: image?.id, flavorRef: flavor?.id, networks: [{ uuid: network?.id }] },
-    tags: [controllerTag(controller)],
+async function plant(name: string, options: RigOptions): Promise<string> {
+  const { demo } = rigOf(options).cloud;
+  const { images } = await demo.get<{ images: Seen[] }>("image", `/v2/images?tag=mayfly:${FAMILY}:current`);
+  const { networks } = await demo.get<{ networks: Seen[] }>("network", "/v2.0/networks?name=lab");
+  const { flavors } = await demo.get<{ flavors: Seen[] }>("compute", "/flavors");
+  const server = {
+    ...{ name, imageRef: images[0]?.id, networks: [{ uuid: networks[0]?.id }] },
+    flavorRef: flavors.find((flavor) => flavor.name === "m1.tiny")?.id,
+    tags: [controllerTag(options.controller)],
   };
-  return await cloud.nova.create({ body, secrets: [] }, soon());
+  const { body } = await demo.call("compute", "POST", "/servers", { body: { server } });
+  return (body as { server: Seen }).server.id;
 }

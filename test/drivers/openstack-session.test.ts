@@ -105,7 +105,7 @@ test("each service's way to word a refusal is understood", async () => {
   const ways = [
     { NeutronError: { type: "OverQuota", message: "Quota exceeded for resources: ['port'].", detail: "" } },
     { badRequest: { code: 400, message: "Quota exceeded for resources: ['port']." } },
-    "<html><head><title>403 x</title></head><body><h1>Quota exceeded for resources: ['port'].</h1></body></html>",
+    "<html><head><title>403 x</title></head><body><h1>403 x</h1>\n Quota exceeded for resources: ['port'].<br /></body></html>",
   ];
 
   for (const body of ways) {

@@ -24,7 +24,7 @@ const asked = ({ world }: Stub): Record<string, unknown> =>
 
 const posts = ({ calls }: Stub): string[] => calls.filter((call) => call.startsWith("POST nova"));
 
-test("an order has the image by its tag, the smallest flavour that will do, and the seed for a config drive", async () => {
+test("an order has the image by its tag, the smallest flavor that will do, and the seed for a config drive", async () => {
   const { stub, driver, orderOf, name } = await fresh({
     place: { availabilityZone: "ceph", securityGroups: ["mayfly"], network: "mayfly" },
   });
@@ -116,7 +116,7 @@ const tooSmall = [
 ] as const;
 
 test.each(tooSmall)(
-  "a flavour whose %s is too small for the image's minimum is refused",
+  "a flavor whose %s is too small for the image's minimum is refused",
   async (_what, needs, sentence) => {
     const { stub, driver, orderOf, name } = await fresh();
     Object.assign(stub.world.images[0] ?? {}, needs);
@@ -128,7 +128,7 @@ test.each(tooSmall)(
   },
 );
 
-test("a flavour that is not named is one that fits the image's minimum, and is not disabled", async () => {
+test("a flavor that is not named is one that fits the image's minimum, and is not disabled", async () => {
   const { stub, driver, orderOf, name } = await fresh();
   Object.assign(stub.world.images[0] ?? {}, { min_ram: 1000, min_disk: 30 });
   stub.world.flavors.push({ ...stubFlavor("off", 1, 2048, 30), "OS-FLV-DISABLED:disabled": true });
@@ -251,7 +251,23 @@ test("a port whose server never came is listed, and goes with the machine", asyn
   expect([stub.world.ports.length, stub.world.floatingips.length]).toEqual([before, 0]);
 });
 
-test("a burst of orders asks Nova for few at a time, and looks images and flavours up once", async () => {
+test("a machine that is destroyed while its port is made leaves no port, and Nova is not asked for it", async () => {
+  const { stub, driver, orderOf, name } = await fresh({ place: { floatingNetwork: "external" } });
+  const before = stub.world.ports.length;
+  const destroying = Promise.withResolvers<void>();
+  stub.watch(/POST neutron .*ports$/, async () => {
+    void driver.destroy(name, soon()).then(destroying.resolve, destroying.reject);
+  });
+
+  await expect(driver.start(orderOf(name), soon())).rejects.toThrow(/destroyed while it was ordered/);
+  await destroying.promise;
+
+  expect([stub.world.ports.length, stub.world.floatingips.length]).toEqual([before, 0]);
+  expect(posts(stub)).toEqual([]);
+  expect(await driver.list(soon())).toEqual([]);
+});
+
+test("a burst of orders asks Nova for few at a time, and looks images and flavors up once", async () => {
   const { stub, driver, orderOf } = await fresh();
   const names = Array.from({ length: 30 }, () => machineName("test", "image", randomBytes(8)));
 
@@ -288,7 +304,7 @@ test("an image without a cloudImage, and names that are nowhere, are refused wit
   );
   await expect(
     driver.start(orderOf(name, { cloudImage: { family: "image", flavor: "m9" } }), soon()),
-  ).rejects.toThrow(/no flavour m9\. It has: m1\.small, m1\.tiny, m1\.large/);
+  ).rejects.toThrow(/no flavor m9\. It has: m1\.small, m1\.tiny, m1\.large/);
   await expect(driver.start(orderOf(name), soon())).rejects.toThrow(/sees no network nowhere/);
   await expect(groups.driver.start(groups.orderOf(groups.name), soon())).rejects.toThrow(
     /no security group nowhere/,

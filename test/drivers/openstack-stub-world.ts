@@ -40,6 +40,8 @@ export type World = {
   page: number;
   /** Servers of this image never get out of BUILD. */
   slowImage: string;
+  /** Faults that only the look at one server shows. */
+  faultsApart: Record<string, object>;
   /** What becomes of a server that was ordered. */
   bornAs: { status: string; fault?: { code: number; message: string } };
 };
@@ -93,6 +95,7 @@ export const newWorld = (): World => ({
   novaVersion: "2.93",
   page: 1000,
   slowImage: "slow",
+  faultsApart: {},
   bornAs: { status: "ACTIVE" },
 });
 
@@ -159,6 +162,7 @@ function novaAnswer(asked: Asked, world: World): Failure | undefined {
   const server = world.servers.find((each) => each.id === id);
   if (!server) return gone(`Instance ${id}`);
   if (action) return ok({ output: server.status === "ACTIVE" ? "Linux\nthe stub VM is up\n" : "" });
+  if (method === "GET") return ok({ server: { ...server, fault: server.fault ?? world.faultsApart[id] } });
   if (method !== "DELETE") return undefined;
   world.servers = world.servers.filter((each) => each !== server);
   return { status: 204 };
@@ -175,10 +179,23 @@ function serverPage({ query }: Asked, world: World): Failure {
 
 function createServerIn({ body }: Asked, world: World): Failure {
   const { name, tags, flavorRef, imageRef, networks, metadata } = body.server;
-  const flavor = world.flavors.find(({ id }) => id === flavorRef);
+  const {
+    id: _id,
+    name: original_name,
+    "OS-FLV-DISABLED:disabled": _off,
+    ...flavor
+  } = world.flavors.find((each) => each.id === flavorRef) ?? stubFlavor("none", 0, 0, 0);
   const id = randomUUID();
   const server: StubServer = {
-    ...{ id, name, tags, metadata, status: "BUILD", flavor, asked: body.server },
+    ...{
+      id,
+      name,
+      tags,
+      metadata,
+      status: "BUILD",
+      flavor: { ...flavor, original_name },
+      asked: body.server,
+    },
     "OS-EXT-STS:task_state": "scheduling",
     "os-extended-volumes:volumes_attached": [],
   };

@@ -52,16 +52,18 @@ describe("a candidate that is well", () => {
     expect(await readFile(join(bench.folder, "state/user-data"), "utf8")).toBe("MAYFLYSELFTEST1\n");
   });
 
-  test("is current before the older one is no longer", async () => {
+  test("is current before the older one is no longer, and says whose place it takes", async () => {
     const { bench, candidate, current } = await withCandidate(GOOD);
 
     await testImage(bench);
 
     const calls = await bench.calls();
-    const takes = calls.indexOf(`image set --tag mayfly:spinw:current ${candidate.id}`);
-    const loses = calls.indexOf(`image unset --tag mayfly:spinw:current ${current.id}`);
-    expect(takes).toBeGreaterThan(-1);
-    expect(loses).toBe(takes + 1);
+    const takes = calls.findIndex((call) => call.startsWith("image set --tag mayfly:spinw:current"));
+    expect(calls[takes]).toContain(`--property mayfly_replaces=${current.id}`);
+    expect(calls[takes]?.endsWith(candidate.id)).toBe(true);
+    expect(calls[takes + 1]).toBe(`image unset --tag mayfly:spinw:current ${current.id}`);
+    const after = (await bench.has("image")).map(({ properties }) => properties.mayfly_replaces);
+    expect(after).toEqual(["", ""]);
   });
 
   test("whose promotion was cut short is promoted by the next test", async () => {

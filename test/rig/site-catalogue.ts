@@ -35,6 +35,12 @@ export function addressesForVms({ driver, cloud }: SiteOptions): { host: string;
   return { host: address, listen };
 }
 
+export const repositoriesOf = ({ repositories = [SITE_REPO] }: SiteOptions): readonly string[] =>
+  repositories;
+
+/** More than the host takes. */
+const MOST = 10_000;
+
 type Addresses = {
   host: string;
   listen: string;
@@ -65,12 +71,12 @@ export function catalogue(options: SiteOptions, at: Addresses): Record<string, u
         ...originOf(options),
         cpus: 1,
         memory: "512 MiB",
-        machines: 10,
+        machines: MOST,
         limits: { boot: options.driver === "fake" ? "20s" : "3m", job: "10m", idle: "0s" },
         ...options.image,
       },
     ],
-    repositories: [{ name: SITE_REPO, images: [SITE_IMAGE], machines: 10 }],
+    repositories: repositoriesOf(options).map((name) => ({ name, images: [SITE_IMAGE], machines: MOST })),
     ...options.settings,
   };
 }

@@ -15,6 +15,7 @@ import {
   addressesForVms,
   catalogue,
   LOOPBACK,
+  repositoriesOf,
   SITE_LABELS,
   SITE_REPO,
   type SiteCloud,
@@ -39,6 +40,8 @@ export type SiteOptions = {
   cloud?: SiteCloud | undefined;
   /** libvirt's storage pool for their disks, if not `default`. */
   storage?: string | undefined;
+  /** Whom it serves, if not SITE_REPO alone. */
+  repositories?: readonly string[] | undefined;
   /** Laid over the image of mayfly.yml. */
   image?: Record<string, unknown> | undefined;
   /** Laid over mayfly.yml. */
@@ -69,6 +72,7 @@ export type Site = {
   /** Base address of the pages. */
   web: string;
   repo: string;
+  repositories: readonly string[];
   labels: readonly string[];
   config: string;
   data: string;
@@ -119,7 +123,9 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     callbacks,
     webhook: isPolling || options.isNew ? undefined : webhook,
   });
-  github.addRepository(SITE_REPO, { private: true, installed: !options.isNew });
+  for (const name of repositoriesOf(options)) {
+    github.addRepository(name, { private: true, installed: !options.isNew });
+  }
   await writeFile(
     config,
     stringify(
@@ -153,6 +159,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     relay,
     web,
     repo: SITE_REPO,
+    repositories: repositoriesOf(options),
     labels: SITE_LABELS,
     config,
     data,

@@ -127,7 +127,7 @@ function wordsOf(text: string): string {
   const read = FAULT.safeParse(parse(text));
   const faults = read.success ? Object.values(read.data) : [];
   const said = faults.map((fault) => (typeof fault === "string" ? fault : fault.message)).find(Boolean);
-  const plain = (said ?? text.replace(/<title>.*?<\/title>/s, " ")).replace(/<\/?\w[^>]*>/g, " ");
+  const plain = (said ?? text.replace(/<(title|h1)>.*?<\/\1>/gs, " ")).replace(/<\/?\w[^>]*>/g, " ");
   return printable(plain).replace(/\s+/g, " ").trim();
 }
 

@@ -143,9 +143,15 @@ async function checkZone({ nova, place }: CloudServices, signal: AbortSignal): P
   ];
 }
 
-async function checkVolumes({ cinder }: CloudServices, signal: AbortSignal): Promise<string[]> {
+async function checkVolumes(
+  { cinder, nova, place, session }: CloudServices,
+  signal: AbortSignal,
+): Promise<string[]> {
   await cinder.limits(signal);
-  return [];
+  if (place.volume?.type === undefined || (await nova.knowsVolumeTypes(signal))) return [];
+  return [
+    `Nova of the cloud ${session.cloudName()} is too old to be told the type of a volume. Take away openstack.volume.type in mayfly.yml; the cloud's usual type is taken then.`,
+  ];
 }
 
 /** NB: room for one machine if all of ours were gone: it is no fault that they use what there is. */

@@ -92,7 +92,7 @@ export function chooseFlavor(
       `The volume of ${volumeGiB} GiB is too small for the cloud image ${image.id}, which needs ${diskGiB} GiB. Raise openstack.volume.size.`,
     );
   }
-  // NB: from a volume the flavour's own disk is not used. Without one, few clouds let a flavour of no disk boot.
+  // NB: from a volume the flavor's own disk is not used. Without one, few clouds let a flavor of no disk boot.
   const needs = { cpus: 1, memoryMiB: image.minMemoryMiB, diskGiB: volumeGiB === undefined ? diskGiB : 0 };
   const wanted = cloudImage?.flavor;
   if (wanted !== undefined) return namedFlavor(wanted, { all, needs, image });
@@ -103,7 +103,7 @@ export function chooseFlavor(
   const [smallest] = fitting.toSorted((a, b) => a.vcpus - b.vcpus || a.ram - b.ram || a.disk - b.disk);
   if (smallest) return smallest;
   throw new SetupError(
-    `The cloud has no flavour for the image ${name}: at least ${wordsOf(least)}. Lower cpus or memory in mayfly.yml, or ask the people of the cloud for a flavour.`,
+    `The cloud has no flavor for the image ${name}: at least ${wordsOf(least)}. Lower cpus or memory in mayfly.yml, or ask the people of the cloud for a flavor.`,
   );
 }
 
@@ -125,14 +125,14 @@ function namedFlavor(
   if (!flavor) {
     const names = all.map(({ name }) => name).join(", ");
     throw new SetupError(
-      `The cloud has no flavour ${wanted}. It has: ${names}. Mend cloudImage.flavor in mayfly.yml.`,
+      `The cloud has no flavor ${wanted}. It has: ${names}. Mend cloudImage.flavor in mayfly.yml.`,
     );
   }
-  // NB: a flavour's disk of 0 stands for one as large as the image.
+  // NB: a flavor's disk of 0 stands for one as large as the image.
   const { disk } = flavor;
   if (fits({ ...flavor, disk: disk === 0 ? needs.diskGiB : disk }, needs)) return flavor;
   throw new SetupError(
-    `The flavour ${flavor.name} (${wordsOf({ cpus: flavor.vcpus, memoryMiB: flavor.ram, diskGiB: disk })}) is too small for the cloud image ${image.id}, which needs ${needs.memoryMiB} MiB of memory and ${needs.diskGiB} GiB of disk. Choose a larger one in cloudImage.flavor, or give the host a volume.`,
+    `The flavor ${flavor.name} (${wordsOf({ cpus: flavor.vcpus, memoryMiB: flavor.ram, diskGiB: disk })}) is too small for the cloud image ${image.id}, which needs ${needs.memoryMiB} MiB of memory and ${needs.diskGiB} GiB of disk. Choose a larger one in cloudImage.flavor, or give the host a volume.`,
   );
 }
 

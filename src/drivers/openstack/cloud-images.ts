@@ -1,9 +1,9 @@
-import type { CloudImageSeen } from "../../core/cloud-image.ts";
+import type { CloudImageSeen } from "../../core/clouds.ts";
 import type { Image } from "../../core/types.ts";
 import type { CloudImages } from "../../ports/cloud-images.ts";
 import type { CloudServices } from "./cloud.ts";
 import type { Glance, GlanceImage } from "./glance.ts";
-import { currentsOf, isOfFamily, REPLACES, replacedBy, type Standing, tagOf } from "./image-tags.ts";
+import { currentsOf, isOfFamily, REPLACES, type Standing, tagOf } from "./image-tags.ts";
 
 export type CloudImagesParts = {
   cloud: CloudServices;
@@ -84,14 +84,13 @@ function pick(family: string, id: string, found: readonly GlanceImage[]): Glance
   throw new Error(`the cloud has no active image ${id} with a tag of the family ${family}`);
 }
 
-const seenOf = (family: string, found: readonly GlanceImage[]): CloudImageSeen[] => {
-  const replaced = replacedBy(currentsOf(family, found));
-  return found.flatMap((image) => {
-    const standing = STANDINGS.find((each) => image.tags.includes(tagOf(family, each)));
-    if (!standing) return [];
-    return [{ family, ...factsOf(image), standing: replaced.has(image.id) ? "old" : standing }];
+/** NB: one whose promotion is not done to the end is a candidate still, so that it is promoted once more. */
+const seenOf = (family: string, found: readonly GlanceImage[]): CloudImageSeen[] =>
+  found.flatMap((image) => {
+    const tagged = STANDINGS.find((each) => image.tags.includes(tagOf(family, each)));
+    if (!tagged) return [];
+    return [{ family, ...factsOf(image), standing: image.properties[REPLACES] ? "candidate" : tagged }];
   });
-};
 
 /** See: /openstack, which writes them. */
 const factsOf = ({ id, name, sizeBytes, createdAt, properties }: GlanceImage) => ({

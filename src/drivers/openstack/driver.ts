@@ -12,6 +12,7 @@ import { cloudImagesOf } from "./cloud-images.ts";
 import type { Places } from "./clouds.ts";
 import { destroy } from "./destroy.ts";
 import { evidenceOf } from "./evidence.ts";
+import { faults } from "./faults.ts";
 import { type Ledger, ledger } from "./ledger.ts";
 import { machinesWithThings } from "./leftovers.ts";
 import { controllerTag } from "./names.ts";
@@ -43,9 +44,10 @@ export function openstackDriver(parts: DriverParts, places: Places = ownPlaces()
   const choose = choices(cloud, clock);
   const start = starter({ cloud, choices: choose, controller, clock, noteLeft: known.noteLeft });
   const servers = sharedList({
-    ask: async (signal) => ours(await cloud.nova.servers(tag, signal)),
+    ask: async (signal) => await fill(ours(await cloud.nova.servers(tag, signal)), signal),
     ...{ limitMs: LIST_LIMIT_MS, paceMs: WATCH_MS, clock, closed: closing.signal },
   });
+  const fill = faults(cloud.nova);
   let surveying: Promise<void> | undefined;
 
   /** NB: a tag is no proof: people give tags. A server without a name is in a part of the cloud that is out of order. */

@@ -12,10 +12,6 @@ export const REPLACES = "mayfly_replaces";
 export const currentsOf = (family: string, images: readonly GlanceImage[]): GlanceImage[] =>
   images.filter(({ status, tags }) => status === "active" && tags.includes(tagOf(family, "current")));
 
-/** Ids of those whose place another one takes. */
-export const replacedBy = (current: readonly GlanceImage[]): ReadonlySet<string> =>
-  new Set(current.flatMap(({ properties }) => properties[REPLACES] || []));
-
 export const isOfFamily = (family: string, { tags }: GlanceImage): boolean =>
   tags.some((tag) => tag.startsWith(`mayfly:${family}:`));
 
@@ -29,7 +25,7 @@ export function currentOf(
 ): { image: GlanceImage } | { sentence: string } {
   const tag = tagOf(family, "current");
   const current = currentsOf(family, images);
-  const replaced = replacedBy(current);
+  const replaced = new Set(current.map(({ properties }) => properties[REPLACES]));
   const [image, other] = current.filter(({ id }) => !replaced.has(id));
   if (image && !other) return { image };
   if (current.length === 0) {

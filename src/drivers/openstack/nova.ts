@@ -35,6 +35,7 @@ export type Limit = { most: number | undefined; used: number };
 export type Nova = {
   /** All servers that have the tag, in whatever state. */
   servers: (tag: string, signal: AbortSignal) => Promise<Server[]>;
+  server: (id: string, signal: AbortSignal) => Promise<Server>;
   /** NB: never tried again, since nobody knows whether Nova has taken an order whose answer was lost. */
   create: (server: NewServer, signal: AbortSignal) => Promise<string>;
   /** Asks Nova to remove a server. One that is gone is removed. */
@@ -47,6 +48,7 @@ export type Nova = {
   zones: (signal: AbortSignal) => Promise<string[]>;
   /** The microversion that is spoken. Throws `SetupError` when the cloud is too old. */
   version: (signal: AbortSignal) => Promise<string>;
+  knowsVolumeTypes: (signal: AbortSignal) => Promise<boolean>;
 };
 
 export type NewServer = { body: object; secrets: readonly string[] };
@@ -56,11 +58,12 @@ const NEWEST = 93;
 /** Tags at creation. See: Nova, "REST API Version History". */
 const OLDEST = 52;
 /** The type of a volume that Nova makes. */
-export const VOLUME_TYPE = 67;
+const VOLUME_TYPE = 67;
 /** NB: an order is not given up early: whether Nova has taken it is not known then. */
 const CREATE_LIMIT_MS = 60_000;
 /** Nova gives fewer if its own limit is lower, and then says where the rest is. */
 const PAGE = 1000;
+const LIST_TRIES = 3;
 
 export function nova(session: Session): Nova {
   let agreed: string | undefined;
@@ -76,6 +79,17 @@ export function nova(session: Session): Nova {
   }
 
   async function servers(tag: string, signal: AbortSignal): Promise<Server[]> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await readPages(tag, signal);
+      } catch (error) {
+        // NB: the last server of a page may be gone by the time the next page is asked for.
+        if (!isLostPlace(error) || attempt === LIST_TRIES) throw error;
+      }
+    }
+  }
+
+  async function readPages(tag: string, signal: AbortSignal): Promise<Server[]> {
     const found: Server[] = [];
     for (let marker: string | undefined; ; ) {
       const query = { tags: tag, limit: String(PAGE), marker };
@@ -89,7 +103,10 @@ export function nova(session: Session): Nova {
 
   return {
     version,
+    knowsVolumeTypes: async (signal) => minorOf(await version(signal)) >= VOLUME_TYPE,
     servers: async (tag, signal) => (await servers(tag, signal)).filter(({ status }) => !GONE.has(status)),
+    server: async (id, signal) =>
+      serverOf(ONE.parse(await ask({ method: "GET", path: `/servers/${id}` }, signal)).server),
     create: async ({ body, secrets }, signal) => {
       const limitMs = CREATE_LIMIT_MS;
       const request = { method: "POST" as const, path: "/servers", body: { server: body }, secrets, limitMs };
@@ -118,6 +135,9 @@ export function nova(session: Session): Nova {
     },
   };
 }
+
+const isLostPlace = (error: unknown): boolean =>
+  error instanceof CloudError && error.status === 400 && /^marker .* not found/.test(error.said);
 
 /** For a request whose thing is gone: then there is nothing to do. */
 export function unlessGone(error: unknown): undefined {
@@ -168,6 +188,7 @@ const SERVER = z.object({
     .array(z.object({ id: z.string(), delete_on_termination: z.boolean().default(false) }))
     .default([]),
 });
+const ONE = z.object({ server: SERVER });
 const SERVERS = z.object({
   servers: z.array(SERVER),
   servers_links: z.array(z.object({ rel: z.string() })).optional(),

@@ -90,6 +90,8 @@ export function session(read: () => Cloud, clock: Clock): Session {
 
 /** Leaves when the caller has to, and lets the others wait on. */
 export async function orLeave<T>(shared: Promise<T>, signal: AbortSignal): Promise<T> {
+  // NB: if all leave, nobody hears of its failure, which is no crash.
+  shared.catch(() => undefined);
   signal.throwIfAborted();
   const { promise: left, reject } = Promise.withResolvers<never>();
   const leave = () => reject(signal.reason);

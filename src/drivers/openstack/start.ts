@@ -44,11 +44,8 @@ export function starter(parts: StarterParts): Starter {
   };
 }
 
-type Signals = {
-  /** Until Nova is asked. */
-  before: AbortSignal;
-  signal: AbortSignal;
-};
+/** `before` ends what only looks. NB: what makes something is not cut short when its machine is destroyed, or else nobody knows what is there. */
+type Signals = { before: AbortSignal; signal: AbortSignal };
 
 async function orderServer(
   order: StartOrder,
@@ -60,7 +57,7 @@ async function orderServer(
   const flavor = await choices.flavor(order.image, image, before);
   const network = await choices.network(before);
   const nic = hasOwnPort(order, cloud)
-    ? { port: await makePort(order, network, parts, before) }
+    ? { port: await makePort(order, network, parts, { before, signal }) }
     : { uuid: network.id };
   before.throwIfAborted();
   const chosen = { image: image.id, flavor: flavor.id, nic };
@@ -76,20 +73,22 @@ async function makePort(
   order: StartOrder,
   network: Network,
   { cloud: { neutron, place }, choices, controller, noteLeft }: StarterParts,
-  signal: AbortSignal,
+  { before, signal }: Signals,
 ): Promise<string> {
   const { name, image } = order;
-  noteLeft(name);
+  const groups = place.securityGroups.length === 0 ? undefined : await choices.securityGroups(before);
+  const outside = place.floatingNetwork === undefined ? undefined : await choices.floatingNetwork(before);
   const description = describe(name, controller);
   const tags = tagsOf(order, controller);
-  const groups = place.securityGroups.length === 0 ? undefined : await choices.securityGroups(signal);
+  before.throwIfAborted();
+  noteLeft(name);
   const body = { network_id: network.id, name, description, mac_address: image.mac, security_groups: groups };
   const port = await neutron.create("ports", body, signal);
   await neutron.tag("ports", port, tags, signal);
-  if (place.floatingNetwork === undefined) return port;
-  const { id: floating_network_id } = await choices.floatingNetwork(signal);
-  const ip = await neutron.create("floatingips", { floating_network_id, port_id: port, description }, signal);
-  await neutron.tag("floatingips", ip, tags, signal);
+  if (!outside) return port;
+  before.throwIfAborted();
+  const address = { floating_network_id: outside.id, port_id: port, description };
+  await neutron.tag("floatingips", await neutron.create("floatingips", address, signal), tags, signal);
   return port;
 }
 

@@ -6,6 +6,8 @@ import { runnerProgram } from "../../support/github.ts";
 
 /** How long a guest boots, and its job takes. */
 export type Pace = { bootMs: number; jobMs: number };
+/** So many jobs are to run at the same time: none ends before. */
+export type GuestsParts = Pace & { together: number };
 
 /** Guests of VMs that are nothing but a row in Nova: each lives as guest/contract.md says, over HTTPS, with the seed from its user data. */
 export type Guests = {
@@ -22,10 +24,12 @@ const VERSION = "2.337.0";
 /** A call that had no answer is made again, as guest/unix/calls.sh does it. */
 const PAUSE_MS = 500;
 
-export function simulatedGuests({ bootMs, jobMs }: Pace): Guests {
+export function simulatedGuests({ bootMs, jobMs, together }: GuestsParts): Guests {
   const closing = new AbortController();
   const failures: string[] = [];
+  const allWork = Promise.withResolvers<void>();
   let booted = 0;
+  let working = 0;
   let ended = 0;
 
   async function live(seed: Seed, address: string): Promise<void> {
@@ -45,7 +49,9 @@ export function simulatedGuests({ bootMs, jobMs }: Pace): Guests {
     if (offer.status !== 200) throw new Error(`the runner was answered ${offer.status}`);
     const { jobId } = (await offer.json()) as { jobId: number };
     await call("report", { stage: "working" });
-    await pause(jobMs, closing.signal);
+    working += 1;
+    if (working >= together) allWork.resolve();
+    await Promise.all([allWork.promise, pause(jobMs, closing.signal)]);
     await runner.call("POST", `/jobs/${jobId}/complete`, { result: "Succeeded" });
     await call("report", { stage: "ended", exitCode: 100, ranJob: true, text: "the job succeeded" });
   }

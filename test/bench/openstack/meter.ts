@@ -10,8 +10,8 @@ export type Meter = {
   /** The address of Keystone, through the meter. */
   authUrl: string;
   calls: Metered[];
-  /** The most calls that were under way at once: of all, and of those of one kind. */
-  peak: (kind?: string) => number;
+  /** The most calls that were under way at once: of `all`, and of those of each kind. */
+  peaks: () => Record<string, number>;
   close(): Promise<void>;
 };
 
@@ -51,7 +51,7 @@ export async function startMeter(authUrl: string, watch: Watch): Promise<Meter> 
   return {
     authUrl: through(authUrl, here),
     calls,
-    peak: counts.peak,
+    peaks: counts.peaks,
     close: () =>
       new Promise((done) => {
         server.close(() => done());
@@ -63,7 +63,7 @@ export async function startMeter(authUrl: string, watch: Watch): Promise<Meter> 
 function counter() {
   const open = new Map<string, number>();
   const peaks = new Map<string, number>();
-  const ALL = "";
+  const ALL = "all";
   const change = (kind: string, by: number) => {
     const now = (open.get(kind) ?? 0) + by;
     open.set(kind, now);
@@ -76,7 +76,7 @@ function counter() {
         for (const each of [ALL, kind]) change(each, -1);
       };
     },
-    peak: (kind = ALL) => peaks.get(kind) ?? 0,
+    peaks: () => Object.fromEntries(peaks),
   };
 }
 
@@ -88,14 +88,13 @@ function split(url: string): { port: number; path: string } {
 const through = (text: string, here: string): string =>
   text.replaceAll(/http:\/\/127\.0\.0\.1:(\d+)/g, (_all, port) => `${here}/${port}`);
 
-/** `/v2.1/servers/4a…/action?x=y` is `/servers/…/action`. */
-export function kindOf(path: string): string {
-  const [plain = ""] = path.split("?");
-  return (
-    plain
-      .replace(/^\/(identity\/|compute\/|image\/|networking\/)?v\d(\.\d)?(?=\/|$)/, "")
-      .replaceAll(/\/[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f-]{18,}(?=\/|$)/g, "/…") || "/"
-  );
+/** `/v2.1/servers/4a…/action?x=y` is `/servers/…/action`. A page that is not a list's first has a kind of its own. */
+function kindOf(path: string): string {
+  const [plain = "", query = ""] = path.split("?");
+  const kind = plain
+    .replace(/^\/(identity\/|compute\/|image\/|network\/)?v\d(\.\d)?(?=\/|$)/, "")
+    .replaceAll(/\/[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f-]{18,}(?=\/|$)/g, "/…");
+  return `${kind || "/"}${query.includes("marker=") ? " (next page)" : ""}`;
 }
 
 type Passing = { incoming: IncomingMessage; port: number; path: string };
@@ -132,7 +131,7 @@ function tell(kind: string, { status, body, asked }: Reply, { onOrdered, onUp }:
     const { id } = (JSON.parse(body.toString()) as { server: { id: string } }).server;
     onOrdered(id, Buffer.from(user_data, "base64").toString());
   }
-  if (kind === "GET /servers/detail" && status === 200) {
+  if (kind.startsWith("GET /servers/detail") && status === 200) {
     const { servers = [] } = JSON.parse(body.toString()) as Listed;
     for (const { id, status: state } of servers) if (state === "ACTIVE") onUp(id);
   }

@@ -1,8 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { execa } from "execa";
+import { join } from "node:path";
 import { parse } from "yaml";
-import { cloudAdmin } from "../../rig/cloud-admin.ts";
+import { startCloud } from "../../rig/openstack/cloud.ts";
+import { startReplay } from "../../rig/openstack/replay.ts";
+import { addImage, serversOf } from "../../rig/openstack/replay-world.ts";
+import { thingsOf } from "../../rig/openstack/things.ts";
 import { cpuSecondsOf, ofSessions } from "./cpu.ts";
 
 /** A cloud to measure at. */
@@ -18,35 +20,46 @@ export type Sky = {
   close: () => Promise<void>;
 };
 
-const RIG = resolve(import.meta.dirname, "../../rig/openstack/rig");
 const FAMILY = "bench";
+const TAGS = [`mayfly:${FAMILY}:current`];
+const PLACE = { network: "lab", family: FAMILY, flavor: "m1.small" };
 
 /** The rig, with Nova's pretended hypervisor. */
 export async function genuineSky(tell: (text: string) => void): Promise<Sky> {
-  const rig = execa({ lines: true, env: { VIRT: "fake" } })(RIG, ["up"]);
-  for await (const line of rig.iterable({ from: "stderr" })) tell(line);
-  const folder = (await rig).stdout.at(-1) ?? "";
-  const file = join(folder, "clouds.yaml");
-  const { clouds } = parse(await readFile(file, "utf8"));
-  const inCloud = execa({ env: { OS_CLIENT_CONFIG_FILE: file, OS_CLOUD: "lab" } });
-  const { stdout: image } = await inCloud("openstack", imageOf(join(folder, "clouds.yaml")));
-  const sessions = await leadersIn(join(folder, "pid"));
+  const cloud = await startCloud({ virt: "fake" }, tell);
+  const { clouds } = parse(await readFile(cloud.cloudsFile, "utf8"));
+  const image = await cloud.addImage({ name: FAMILY, tags: TAGS });
+  const sessions = await leadersIn(join(cloud.folder, "pid"));
   return {
+    ...PLACE,
     entry: clouds.lab,
-    network: "lab",
-    family: FAMILY,
-    flavor: "m1.small",
-    things: (await cloudAdmin(file)).things,
+    things: () => thingsOf(cloud.admin),
     cpuSeconds: () => cpuSecondsOf(ofSessions(sessions)),
-    close: async () => void (await inCloud("openstack", ["image", "delete", image])),
+    close: async () => void (await cloud.demo.call("image", "DELETE", `/v2/images/${image}`)),
   };
 }
 
-/** NB: what is in it does not matter, for nothing boots from it. */
-const imageOf = (anyFile: string): string[] => [
-  ...["image", "create", "--disk-format", "raw", "--container-format", "bare", "--file", anyFile],
-  ...["--tag", `mayfly:${FAMILY}:current`, "-f", "value", "-c", "id", "bench"],
-];
+/** A cloud that is played in this process from recorded replies: each server is up after two seconds, as the rig's, and takes half a one to go. */
+export async function playedSky(): Promise<Sky> {
+  const { world, env, close } = await startReplay({ world: { buildMs: 2000, deleteMs: 500 } });
+  addImage(world, { name: FAMILY, tags: TAGS });
+  const auth = {
+    auth_url: env.OS_AUTH_URL ?? "",
+    application_credential_id: env.OS_APPLICATION_CREDENTIAL_ID,
+    application_credential_secret: env.OS_APPLICATION_CREDENTIAL_SECRET,
+  };
+  return {
+    ...PLACE,
+    entry: { auth_type: env.OS_AUTH_TYPE, auth },
+    things: async () => [
+      ...serversOf(world).map(({ id }) => `server ${id}`),
+      ...Array.from(world.ports.keys(), (id) => `port ${id}`),
+      ...Array.from(world.floatingips.keys(), (id) => `floating IP ${id}`),
+    ],
+    cpuSeconds: () => undefined,
+    close,
+  };
+}
 
 /** See: rig/openstack/processes.sh. */
 async function leadersIn(folder: string): Promise<Set<number>> {

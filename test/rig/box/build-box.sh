@@ -5,17 +5,18 @@
 #   tiny     busybox init, boots in seconds without KVM; holds the guest program and the stand-in runner (`prepared: true`)
 #   ssh      boots as tiny does, with sshd and the user vagrant in place of Mayfly's parts: what `bench:start` compares with
 #   systemd  an ordinary small Debian with sshd and the user vagrant, and nothing of Mayfly's (`prepared: false`)
-#   cloud    as tiny, for a VM of Nova's: a whole disk with a boot loader, raw; beside it .json with what upload-image.sh wants to know
+#   cloud    for a VM of Nova's: a small Debian made an image by images/linux, with the stand-in runner; a whole disk with a boot loader,
+#            raw; beside it .json with what upload-image.sh wants to know
 # Result: the file's path on the last line. Kept under .cache/box by a digest of all that goes into it, and built when that changes.
-# Needs root (or sudo), mmdebstrap, e2fsprogs, cpio, busybox-static; qemu-utils and vagrant for a box, grub-pc-bin and fdisk for an image.
-# Safe to repeat.
+# Needs root (or sudo), mmdebstrap, e2fsprogs, cpio, busybox-static; qemu-utils and vagrant for a box; grub-pc-bin, fdisk and
+# Node for an image. Safe to repeat.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 project=$(cd "$here/../../.." && pwd)
 readonly here project cache=$project/.cache/box suite=bookworm disk_size=2G
 # An image is sent to Glance and on to Nova's hosts whole, holes and all. See: make_image.
-readonly image_size_mib=400 image_start_mib=1
+readonly image_size_mib=500 image_start_mib=1
 # What the kernel has as modules and needs to find its disk and its network; the order matters.
 readonly modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk
   failover net_failover virtio_net virtio-rng)
@@ -55,16 +56,14 @@ is_image() {
   [[ $flavour == cloud ]]
 }
 
-is_prepared() {
-  [[ $flavour =~ ^(tiny|cloud)$ ]]
-}
-
 # --- what a box is made of ---
 
 packages() {
   echo ca-certificates curl git iproute2 jq busybox-static
-  is_prepared || echo openssh-server sudo
-  [[ $flavour != systemd ]] || echo systemd-sysv udev
+  [[ ! $flavour =~ ^(ssh|systemd)$ ]] || echo openssh-server sudo
+  [[ ! $flavour =~ ^(systemd|cloud)$ ]] || echo systemd-sysv udev
+  # All that images/linux would install, and modprobe for the firewall.
+  [[ $flavour != cloud ]] || echo procps unzip xz-utils zstd cloud-guest-utils nftables systemd-timesyncd systemd-resolved kmod
 }
 
 root_inputs() {
@@ -77,7 +76,8 @@ box_inputs() {
   root_inputs
   cat "${BASH_SOURCE[0]}"
   files_of "$here/initrd" "$here/tiny" "$here/ssh" "$here/systemd" "$here/cloud"
-  ! is_prepared || files_of "$project/guest" "$project/test/rig/runner/layout"
+  [[ ! $flavour =~ ^(tiny|cloud)$ ]] || files_of "$project/guest" "$project/test/rig/runner/layout"
+  [[ $flavour != cloud ]] || files_of "$project/images"
 }
 
 files_of() {
@@ -143,9 +143,39 @@ install_guest() {
 }
 
 setup_cloud() {
-  setup_tiny "$1"
+  local build=$1/tmp/mayfly-build
+  mkdir "$build"
+  cp -r "$project/images" "$project/guest" "$build/"
+  node "$project/test/rig/runner/build.ts" "$build/mirror" >"$work/stand-in"
+  make_it_an_image "$1"
+  rm -r "$build"
+  mask_slow_units "$1"
   cp -r "$here/cloud/etc" "$1/"
+  chroot "$1" systemctl --quiet enable cloud-addresses.service
   sed -i 's|^/dev/vda |/dev/vda1 |' "$1/etc/fstab"
+  add_modules "$1"
+}
+
+# NB: what the steps would install is there already, so nothing is fetched. The mounts end with the process that sees them.
+make_it_an_image() {
+  local at=/tmp/mayfly-build
+  # shellcheck disable=SC2016 # for the inner shell
+  unshare --mount bash -c 'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && exec chroot "$@"' -- "$1" /usr/bin/env --ignore-environment PATH=/usr/sbin:/usr/bin:/sbin:/bin MAYFLY_IMAGE_BUILD=yes MAYFLY_UPGRADE=no \
+    MAYFLY_SKIP=40-matlab.sh MAYFLY_RUNNER_MIRROR="file://$at/mirror" MAYFLY_RUNNER_LOCK="$at/mirror/runner.lock.json" \
+    MAYFLY_COMMIT="$(git -C "$project" rev-parse HEAD)" MAYFLY_SOURCE_SHA256="$(sha256sum <"$tarball" | cut -d ' ' -f 1)" \
+    "$at/images/linux/all.sh"
+}
+
+# The firewall needs a few; what the disk needs is in the initrd.
+add_modules() {
+  local version part
+  version=$(basename "$1"/kernel/lib/modules/*)
+  for part in net lib crypto; do
+    install -d "$1/lib/modules/$version/kernel"
+    cp -r "$1/kernel/lib/modules/$version/kernel/$part" "$1/lib/modules/$version/kernel/"
+  done
+  cp "$1/kernel/lib/modules/$version"/modules.{order,builtin,builtin.modinfo} "$1/lib/modules/$version/"
+  chroot "$1" depmod "$version"
 }
 
 setup_ssh() {
@@ -159,7 +189,11 @@ setup_systemd() {
   cp -r "$here/systemd/etc" "$1/"
   add_vagrant_user "$1"
   chroot "$1" systemctl --quiet enable systemd-networkd ssh
-  # Of no use in a VM that lives for one job, and slow without KVM.
+  mask_slow_units "$1"
+}
+
+# Of no use in a VM that lives for one job, and slow without KVM.
+mask_slow_units() {
   chroot "$1" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
     e2scrub_reap.service fstrim.timer systemd-networkd-wait-online.service systemd-update-utmp.service \
     systemd-journal-flush.service getty@tty1.service serial-getty@ttyS0.service systemd-pstore.service \
@@ -218,6 +252,7 @@ pack() {
 }
 
 # A boot sector, the loader's rest behind it, and one partition with kernel, initrd and the system.
+# NB: Nova's usual CD drive is of a kind that the initrd has no driver for; so the image says which to use.
 # NB: boot.img looks for the rest in the second sector, which is where it is put; so no tool has to patch it on a device.
 make_image() {
   local image=$2.new
@@ -237,16 +272,8 @@ END
   dd if="$work/loader" of="$image" bs=512 seek=1 conv=notrunc status=none
   dd if="$work/disk" of="$image" bs=1M seek="$image_start_mib" conv=notrunc,sparse status=none
   chmod 644 "$image"
-  describe_image "$1" >"$2.json"
+  jq '. + {hw_cdrom_bus: "scsi", hw_scsi_model: "virtio-scsi", hw_vif_model: "virtio"}' "$1/etc/mayfly/image.json" >"$2.json"
   mv "$image" "$2"
-}
-
-# Properties of the image. NB: Nova's usual CD drive is of a kind that the kernel has no driver for here.
-describe_image() {
-  jq --null-input --rawfile version "$1/etc/mayfly/runner-version" --arg source "$(sha256sum <"$tarball" | cut -d ' ' -f 1)" \
-    --arg built "$(date --utc '+%FT%TZ')" --arg commit "$(git -C "$project" rev-parse HEAD)" '{
-      mayfly_os: "linux", mayfly_runner_version: ($version | rtrimstr("\n")), mayfly_built_at: $built,
-      mayfly_source_sha256: $source, mayfly_commit: $commit, hw_cdrom_bus: "scsi", hw_scsi_model: "virtio-scsi", hw_vif_model: "virtio"}'
 }
 
 main "$@"

@@ -13,6 +13,8 @@ export type Api = {
   projectId: string;
   userId: string;
   token: string;
+  /** Where each service is, by its type. */
+  catalogue: Readonly<Record<string, string>>;
   /** Answers whatever the service says; nothing but silence is thrown. `path` begins behind the catalogue's address. */
   call: (service: Service, method: string, path: string, more?: More) => Promise<Reply>;
   /** As `call`, for a call that has to succeed. */
@@ -42,27 +44,33 @@ const TOKEN = z.object({
 });
 
 export async function signIn(cloudsFile: string, name: CloudName): Promise<Api> {
-  const { clouds } = CLOUDS.parse(parse(await readFile(cloudsFile, "utf8")));
-  const auth = clouds[name]?.auth ?? {};
+  const auth = await readAuth(cloudsFile, name);
   const answer = await send(`${auth.auth_url}/auth/tokens`, "POST", { body: { auth: requestOf(auth) } });
   if (answer.status !== 201) throw new Error(`Keystone refused ${name}: ${JSON.stringify(answer.body)}`);
   const { user, project, catalog } = TOKEN.parse(answer.body).token;
   const token = answer.headers.get("x-subject-token") ?? "";
 
+  const publicOf = (endpoints: { interface: string; url: string }[]) =>
+    endpoints.find((each) => each.interface === "public")?.url ?? "";
+  const catalogue = Object.fromEntries(catalog.map(({ type, endpoints }) => [type, publicOf(endpoints)]));
   const call: Api["call"] = (service, method, path, { body, headers } = {}) => {
-    const endpoints = catalog.find(({ type }) => type === service)?.endpoints;
-    const url = endpoints?.find((each) => each.interface === "public")?.url;
     const own = { "x-auth-token": token, "openstack-api-version": MICROVERSION };
-    return send(`${url}${path}`, method, { body, headers: { ...own, ...headers } });
+    return send(`${catalogue[service]}${path}`, method, { body, headers: { ...own, ...headers } });
   };
   return {
-    ...{ projectId: project.id, userId: user.id, token, call },
+    ...{ projectId: project.id, userId: user.id, token, catalogue, call },
     get: async <Body>(service: Service, path: string) => {
       const { status, body } = await call(service, "GET", path);
       if (status !== 200) throw new Error(`GET ${path} of ${service}: ${status} ${JSON.stringify(body)}`);
       return body as Body;
     },
   };
+}
+
+/** The part of clouds.yaml that says who we are. */
+export async function readAuth(cloudsFile: string, name: CloudName): Promise<Record<string, string>> {
+  const { clouds } = CLOUDS.parse(parse(await readFile(cloudsFile, "utf8")));
+  return clouds[name]?.auth ?? {};
 }
 
 /** What Keystone wants to see: an application credential, or a password and the project that it is for. */

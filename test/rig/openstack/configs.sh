@@ -30,9 +30,11 @@ SETTINGS
 }
 
 # How a service has the tokens of its callers looked at. NB: admin has the role `service` for it. See: seed.py.
+# $1: the service's type. NB: without it whoever has access rules is refused.
 checking_tokens() {
   cat <<SETTINGS
 [keystone_authtoken]
+service_type = $1
 www_authenticate_uri = http://127.0.0.1:$keystone_port
 service_token_roles = service
 service_token_roles_required = true
@@ -94,7 +96,7 @@ filesystem_store_datadir = $folder/state/glance/tasks
 flavor = keystone
 [oslo_concurrency]
 lock_path = $folder/state/glance
-$(checking_tokens)
+$(checking_tokens image)
 SETTINGS
 }
 
@@ -106,7 +108,7 @@ log_file = $folder/log/placement.log
 auth_strategy = keystone
 [placement_database]
 $(database placement)
-$(checking_tokens)
+$(checking_tokens placement)
 SETTINGS
 }
 
@@ -149,7 +151,7 @@ enable_security_group = true
 firewall_driver = noop
 [nova]
 $(signing_in)
-$(checking_tokens)
+$(checking_tokens network)
 SETTINGS
 }
 
@@ -206,7 +208,7 @@ $(signing_in)
 $(signing_in)
 [placement]
 $(signing_in)
-$(checking_tokens)
+$(checking_tokens compute)
 SETTINGS
 }
 
