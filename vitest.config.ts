@@ -1,7 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * Four projects: `unit` needs nothing but Node, `vm` boots real virtual machines, `browser` needs Chromium, `openstack` a genuine cloud.
+ * Five projects: `unit` needs nothing but Node, `vm` boots real virtual machines, `browser` needs Chromium, `openstack` a genuine cloud,
+ * `images` needs root, Packer, Vagrant and what builds the root of a Debian.
  * NB: many tests run real processes against real time limits, on machines of two cores. In CI one that fails is run once more, and
  * the report says so (`retry x1`); at a desk it fails at once.
  */
@@ -18,6 +19,15 @@ export default defineConfig({
           testTimeout: 900_000,
           hookTimeout: 900_000,
           fileParallelism: false,
+          retry,
+        },
+      },
+      {
+        test: {
+          name: "images",
+          include: ["test/**/*.images.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
           retry,
         },
       },

@@ -1,0 +1,85 @@
+# Purpose: step 85 of an image: whether it is what it shall be, and what it says of itself.
+# Input: MAYFLY_TARGET, MAYFLY_IMAGE_NAME, MAYFLY_COMMIT, MAYFLY_SOURCE_SHA256, MAYFLY_EVALUATION_DAYS, MAYFLY_VAGRANT_USER, MATLAB_RELEASE.
+# Result: image.json and expiry.json in C:\mayfly-build\out, which Packer fetches; .setup_info beside the runner. Says all that is wrong at
+#   once, and then stops the build. Safe to repeat: the time is the last one's.
+
+. C:\mayfly-build\lib.ps1
+
+$release = Get-Setting 'MATLAB_RELEASE'
+$target = Get-Setting 'MAYFLY_TARGET'
+$evaluationDays = [int](Get-Setting 'MAYFLY_EVALUATION_DAYS')
+$lock = Get-Content -Raw "$build\guest\runner.lock.json" | ConvertFrom-Json
+
+function Main {
+    $faults = @(Find-Faults)
+    if ($faults.Count) { throw "the image is not right: $($faults -join '; ')" }
+    $null = New-Item -ItemType Directory -Force $out
+    Write-Facts
+    Write-Expiry
+    Say 'is right'
+}
+
+function Find-Faults {
+    $version = (& "$runnerFolder\bin\Runner.Listener.exe" --version) -join ''
+    if ($version -ne $lock.version) { "the runner says '$version', not $($lock.version)" }
+    if (-not (Get-LocalUser runner -ErrorAction SilentlyContinue)) { 'there is no user runner' }
+    $administrators = @(Get-LocalGroupMember -SID S-1-5-32-544 | ForEach-Object { $_.Name.Split('\')[-1] })
+    if ($administrators -contains 'runner') { 'the user runner is an administrator' }
+    $hasVagrant = [bool](Get-LocalUser vagrant -ErrorAction SilentlyContinue)
+    if ($hasVagrant -and -not ($target -eq 'box' -and (Get-Setting 'MAYFLY_VAGRANT_USER') -eq 'true')) { 'the account vagrant is there' }
+    if ($release -and -not (Test-Path "C:\MATLAB\$release\bin\matlab.exe")) { "there is no MATLAB $release" }
+    foreach ($program in 'git', 'pwsh') {
+        if (-not (Get-Command $program -ErrorAction SilentlyContinue)) { "$program is not on the PATH" }
+    }
+    $hasCloudbase = [bool](Get-Service cloudbase-init -ErrorAction SilentlyContinue)
+    if ($hasCloudbase -ne ($target -eq 'cloud')) { "Cloudbase-Init: $hasCloudbase, for a $target" }
+    # A clone may find its disk on either of them.
+    if ((Get-CimInstance Win32_ComputerSystem).Manufacturer -eq 'QEMU') {
+        foreach ($driver in 'vioscsi', 'viostor', 'netkvm') {
+            if (-not (Test-Path "$env:SystemRoot\System32\drivers\$driver.sys")) { "there is no driver $driver" }
+        }
+    }
+}
+
+# The names are those of the cloud's properties. See: openstack/README.md, "Properties".
+function Write-Facts {
+    $facts = [ordered]@{
+        mayfly_runner_version = $lock.version
+        mayfly_built_at       = Get-Stamp (Get-Date)
+        mayfly_os             = Get-Setting 'MAYFLY_IMAGE_NAME'
+        mayfly_source_sha256  = Get-Setting 'MAYFLY_SOURCE_SHA256'
+    }
+    if (Get-Setting 'MAYFLY_COMMIT') { $facts.mayfly_commit = Get-Setting 'MAYFLY_COMMIT' }
+    if ($release) { $facts.mayfly_matlab_release = $release }
+    if ($evaluationDays) { $facts.mayfly_expires_at = Get-Stamp (Get-Date).AddDays($evaluationDays) }
+    Write-Text "$out\image.json" ($facts | ConvertTo-Json -Compress)
+    Copy-Item "$out\image.json" "$mayfly\image.json" -Force
+    # See: actions/runner, `.setup_info`: a list of groups, shown at the head of each job's log.
+    $detail = ($facts.GetEnumerator() | ForEach-Object { "$($_.Key -replace '^mayfly_', ''): $($_.Value)" }) -join "`n"
+    Write-Text "$runnerFolder\.setup_info" "[$(@{ group = 'Mayfly image'; detail = $detail } | ConvertTo-Json -Compress)]"
+}
+
+# Of a trial: until when, and how often it may be begun anew. See: docs/images.md, "The trial clock".
+function Write-Expiry {
+    $product = Get-CimInstance SoftwareLicensingProduct -Filter "PartialProductKey IS NOT NULL AND ApplicationID = '55c92734-d682-4d71-983e-d6ec3f16059f'" |
+        Select-Object -First 1
+    $expiry = [ordered]@{
+        edition        = (Get-ItemProperty 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion').EditionID
+        license        = if ($product) { $product.Description } else { 'unknown' }
+        builtAt        = Get-Stamp (Get-Date)
+        evaluationDays = $evaluationDays
+        rearmsLeft     = (Get-CimInstance SoftwareLicensingService).RemainingWindowsReArmCount
+    }
+    if ($evaluationDays) { $expiry.expiresAt = Get-Stamp (Get-Date).AddDays($evaluationDays) }
+    $isTrial = $expiry.edition -like '*Eval*' -or "$($expiry.license)" -like '*EVAL*'
+    if ($isTrial -and -not $evaluationDays) { throw "this is a trial edition ($($expiry.edition)): set evaluation_days" }
+    if ($isTrial -and $expiry.rearmsLeft -lt 1) { throw 'this trial has no rearm left, so a clone could not begin it anew. Build from the medium' }
+    Write-Text "$out\expiry.json" ($expiry | ConvertTo-Json -Compress)
+}
+
+function Get-Stamp([DateTime]$Time) {
+    $Time.ToUniversalTime().ToString('yyyy-MM-ddTHH:mm:ssZ', [Globalization.CultureInfo]::InvariantCulture)
+}
+
+Main
+exit 0

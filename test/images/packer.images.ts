@@ -1,0 +1,265 @@
+import { cp, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { execa } from "execa";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { entriesOf, parseFile, scriptsOf, type Template, templates } from "./hcl.ts";
+import { PROJECT, sourcesOf } from "./sources.ts";
+
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+const SECRET = /password|secret|token|key$/;
+
+let all: Template[];
+beforeAll(async () => {
+  all = await templates();
+});
+
+describe("Packer itself, as old as Debian has it", () => {
+  // NB: Debian's Packer refuses `required_plugins` even when it only looks at the syntax, so they are in a file of their own.
+  test("understands the syntax of every template", async () => {
+    const said = await Promise.all(
+      all.map(async ({ folder, files }) => validate(await copyOf(folder, files), ["-syntax-only"])),
+    );
+
+    expect(said).toEqual(all.map(() => "Syntax-only check passed. Everything looks okay."));
+  });
+
+  test("finds nothing wrong with the template of Windows, but for what is newer than it", async () => {
+    const folder = await reducedWindows();
+
+    // NB: it says nothing when all is well
+    expect(await validate(folder, AS_OPTIONS)).toBe("");
+  });
+
+  test("would find a field that is misspelt", async () => {
+    const folder = await reducedWindows((text) => text.replace("disk_discard", "disk_diskard"));
+
+    expect(await validate(folder, AS_OPTIONS)).toContain(
+      'An argument named "disk_diskard" is not expected here.',
+    );
+  });
+});
+
+describe("every template", () => {
+  test("asks for plug-ins of one version each", () => {
+    const loose = all.flatMap(({ plugins }) =>
+      [...plugins].filter(([, { version }]) => !/^= \d+\.\d+\.\d+$/.test(String(version))),
+    );
+
+    expect(all.filter(({ plugins }) => plugins.size === 0).map(({ folder }) => folder)).toEqual([]);
+    expect(loose).toEqual([]);
+  });
+
+  test("has no secret in it: variables that hold one have no value, and are hidden from logs", () => {
+    const secrets = all.flatMap(({ folder, variables }) =>
+      [...variables].filter(([name]) => SECRET.test(name)).map(([name, body]) => ({ folder, name, ...body })),
+    );
+
+    expect(secrets.map(({ name }) => name)).toContain("build_password");
+    expect(
+      secrets.filter((body) => "default" in body && body.default !== "" && body.default !== null),
+    ).toEqual([]);
+    expect(secrets.filter((body) => !("sensitive" in body))).toEqual([]);
+  });
+
+  test("signs in with a password that somebody hands in", () => {
+    const literal = all.flatMap(({ sources }) =>
+      [...sources].flatMap(([name, body]) =>
+        entriesOf(body)
+          .filter(([key, value]) => /password$/.test(key) && !/^\$\{var\.\w+\}$/.test(String(value)))
+          .map(([key]) => `${name} ${key}`),
+      ),
+    );
+
+    expect(literal).toEqual([]);
+  });
+
+  test("names scripts that are there, and may be run", async () => {
+    const scripts = all.flatMap(scriptsOf);
+    const found = await Promise.all(
+      scripts.map((path) => stat(join(PROJECT, path)).then((file) => file.isFile())),
+    );
+
+    expect(scripts.length).toBeGreaterThan(5);
+    expect(found).toEqual(scripts.map(() => true));
+  });
+
+  test("takes no medium without a digest", () => {
+    const open = all.flatMap(({ folder, sources }) =>
+      [...sources]
+        .filter(
+          ([, body]) =>
+            "iso_url" in body && !/^\$\{var\.\w+\}$|^sha256:|^file:/.test(String(body.iso_checksum)),
+        )
+        .map(([name]) => `${folder} ${name}`),
+    );
+
+    expect(open).toEqual([]);
+  });
+
+  test("has a variable for each one that it uses, and uses each one that it has", async () => {
+    const wrong = await Promise.all(all.map(strayVariables));
+
+    expect(wrong.flat()).toEqual([]);
+  });
+});
+
+describe("the template of Windows", () => {
+  test("runs its scripts in the order of their numbers, and seals last of all", async () => {
+    const windows = templateOf("packer_windows");
+    const numbers = scriptsOf(windows).map((path) => Number(basename(path).slice(0, 2)));
+    const { stdout } = await execa("packer", ["inspect", ...AS_OPTIONS, await reducedWindows()]);
+    const kinds = /provisioners:\n\n([\s\S]*?)\n\n/
+      .exec(stdout)?.[1]
+      ?.split("\n")
+      .map((line) => line.trim());
+
+    expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+    expect(scriptsOf(windows).at(-1)).toBe("packer_windows/scripts/90-seal.ps1");
+    expect(kinds?.at(-1)).toBe("powershell");
+  });
+
+  test("runs every numbered script, here or at the first logon", async () => {
+    const windows = templateOf("packer_windows");
+    const logon = await readFile(join(PROJECT, "packer_windows/scripts/00-first-logon.ps1"), "utf8");
+    const numbered = (await sourcesOf(".ps1")).filter((path) =>
+      /^packer_windows\/scripts\/[1-9]\d-/.test(path),
+    );
+    const called = [
+      ...scriptsOf(windows).map((path) => basename(path)),
+      ...(logon.match(/\d\d-[\w-]+\.ps1/g) ?? []),
+    ];
+
+    expect(numbered.map((path) => basename(path)).filter((name) => !called.includes(name))).toEqual([]);
+  });
+
+  test.each(["server2022", "server2025", "windows11", "windows10", "licensed.example"])(
+    "has in %s.pkrvars.hcl all that it needs, and nothing it does not know",
+    async (name) => {
+      const { variables } = templateOf("packer_windows");
+      const values = await parseFile(`packer_windows/${name}.pkrvars.hcl`);
+      const needed = [...variables].filter(([, body]) => !("default" in body)).map(([key]) => key);
+      const missing = needed.filter((key) => !(key in values) && !SET_BY_BUILD.includes(key));
+
+      expect(missing).toEqual([]);
+      expect(Object.keys(values).filter((key) => !variables.has(key))).toEqual([]);
+      expect(values.iso_checksum).toMatch(DIGEST);
+    },
+  );
+
+  test("says in the variables of Windows 10 that nobody mends it any more", async () => {
+    const values = await parseFile("packer_windows/windows10.pkrvars.hcl");
+
+    expect(values.end_of_life).toBe("2025-10-14");
+  });
+});
+
+describe("downloads", () => {
+  test("of Windows' images have a digest each", async () => {
+    const lock = JSON.parse(await readFile(join(PROJECT, "packer_windows/media.lock.json"), "utf8"));
+
+    expect(Object.keys(lock)).toEqual(["virtio-win", "openssh", "git", "powershell", "cloudbase-init"]);
+    for (const entry of Object.values(lock))
+      expect(entry).toEqual({
+        version: expect.stringMatching(/^\d/),
+        url: expect.stringMatching(/^https:\/\/\S+$/),
+        sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      });
+  });
+});
+
+/** Given by build.sh, and by nobody else. */
+const SET_BY_BUILD = ["build_password", "cd_folder", "output_folder", "target"];
+
+const VALUES = {
+  ...{
+    name: "windows",
+    system: "server",
+    iso_url: "file:///dev/null",
+    image_index: "2",
+    evaluation_days: "180",
+  },
+  ...{ iso_checksum: `sha256:${"a".repeat(64)}`, drivers: "2k22", virtualbox_os: "Windows2022_64" },
+  ...{
+    target: "box",
+    cd_folder: "scripts",
+    build_password: "not-a-password",
+    output_folder: "out",
+    matlab_iso: "/srv/matlab.iso",
+  },
+};
+
+const AS_OPTIONS = Object.entries(VALUES).map(([name, value]) => `-var=${name}=${value}`);
+
+const templateOf = (folder: string): Template => {
+  const found = all.find((template) => template.folder === folder);
+  if (!found) throw new Error(`there is no template in ${folder}`);
+  return found;
+};
+
+/** What Packer says of a folder, in one line where all is well. */
+async function validate(folder: string, options: readonly string[]): Promise<string> {
+  const { all: said } = await execa("packer", ["validate", ...options, "."], {
+    ...{ cwd: folder, reject: false, all: true, env: { CHECKPOINT_DISABLE: "1" } },
+  });
+  return said.trim();
+}
+
+/** A template without the file that Debian's Packer cannot read. */
+async function copyOf(folder: string, files: readonly string[]): Promise<string> {
+  const to = await mkdtemp(join(tmpdir(), "mayfly-packer-"));
+  onTestFinished(() => rm(to, { recursive: true }));
+  for (const file of files)
+    if (basename(file) !== "plugins.pkr.hcl") await cp(join(PROJECT, file), join(to, basename(file)));
+  await cp(join(PROJECT, folder, "scripts"), join(to, "scripts"), { recursive: true }).catch(ifNone);
+  return to;
+}
+
+const ifNone = (error: NodeJS.ErrnoException): void => {
+  if (error.code !== "ENOENT") throw error;
+};
+
+/**
+ * The template of Windows without what came after Packer 1.6.6: fields, functions, and a provisioner that is a plug-in.
+ * See: the field lists of packer-plugin-qemu and packer-plugin-virtualbox (config.hcl2spec.go, builder.hcl2spec.go), which have them.
+ */
+async function reducedWindows(change = (text: string) => text): Promise<string> {
+  const folder = await copyOf("packer_windows", templateOf("packer_windows").files);
+  const text = await readFile(join(folder, "windows.pkr.hcl"), "utf8");
+  const reduced = text
+    .replace(/templatefile\([\s\S]*?\}\)/, '"an answer file"')
+    .replace(/trimprefix\((.*?), "sha256:"\)/, "$1")
+    .replace(/ {2}provisioner "windows-update" \{[\s\S]*?\n {2}\}\n/, "")
+    .replaceAll(NEWER, "");
+  await writeFile(join(folder, "windows.pkr.hcl"), change(reduced));
+  const variables = await readFile(join(folder, "variables.pkr.hcl"), "utf8");
+  await writeFile(
+    join(folder, "variables.pkr.hcl"),
+    variables.replace(/can\(regex\(.*, (var\.\w+)\)\)/, 'substr($1, 0, 7) == "sha256:"'),
+  );
+  return folder;
+}
+
+const NEWER =
+  /^ +(efi_\w+|vtpm|cd_content|sockets|cores|threads|firmware|rtc_time_base|nic_type|gfx_\w+) += .*\n/gm;
+
+async function strayVariables({ folder, files, variables }: Template): Promise<string[]> {
+  const texts = await Promise.all(files.map((file) => readFile(join(PROJECT, file), "utf8")));
+  const helpers = await Promise.all(
+    (await sourcesOf(".sh"))
+      .filter((file) => file.startsWith(`${folder}/`))
+      .map((file) => readFile(join(PROJECT, file), "utf8")),
+  );
+  const used = new Set(
+    texts.flatMap((text) => [...text.matchAll(/\bvar\.(\w+)/g)].map(([, name]) => String(name))),
+  );
+  const byScripts = new Set(
+    helpers.flatMap((text) => [...text.matchAll(/\bvalue\[(\w+)\]/g)].map(([, name]) => String(name))),
+  );
+  return [
+    ...[...used].filter((name) => !variables.has(name)).map((name) => `${folder}: var.${name} is none`),
+    ...[...variables.keys()]
+      .filter((name) => !used.has(name) && !byScripts.has(name))
+      .map((name) => `${folder}: nobody uses ${name}`),
+  ];
+}
