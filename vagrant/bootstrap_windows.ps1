@@ -1,10 +1,8 @@
-<#
-Makes a VM of any Windows box Mayfly's: installs the guest program and GitHub's runner where the box has them not, puts the seed in its place,
-and starts the guest program.
-Input: C:\tmp\mayfly with seed.json, runner.lock.json and the folder windows\ of the repository's guest\; MAYFLY_RUNNER_MIRROR if the runner
-is not to come from GitHub. Run by Vagrant as an administrator. Result: the guest program runs; the last line says so, and
-src/drivers/vagrant-build.ts looks for it. Safe to repeat until then.
-#>
+# Purpose: makes a VM of any Windows box Mayfly's: installs the guest program and GitHub's runner where the box has them not, puts the seed in its place,
+# and starts the guest program.
+# Input: C:\tmp\mayfly with seed.json, runner.lock.json and the folder windows\ of the repository's guest\; MAYFLY_RUNNER_MIRROR if the runner
+# is not to come from GitHub. Run by Vagrant as an administrator. Result: the guest program runs; the last line says so, and
+# src/drivers/vagrant-build.ts looks for it. Safe to repeat until then.
 Set-StrictMode -Version 3.0
 $ErrorActionPreference = 'Stop'
 

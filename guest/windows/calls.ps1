@@ -1,4 +1,4 @@
-# Part of mayfly-guest.ps1: what it tells the controller. See: ../contract.md, "The calls".
+# Purpose: part of mayfly-guest.ps1: what it tells the controller. See: ../contract.md, "The calls".
 
 $tailBytes = @{ Runner = 40000; Guest = 16000 }
 

@@ -1,4 +1,4 @@
-# Part of mayfly-guest.ps1: one HTTPS call, trusted by the seed's certificate authority alone. See: ../contract.md, "The calls".
+# Purpose: part of mayfly-guest.ps1: one HTTPS call, trusted by the seed's certificate authority alone. See: ../contract.md, "The calls".
 #
 # NB: 5.1 and 7 have no HTTP client in common that takes an authority of one's own: HttpWebRequest asks a callback of the whole process, which
 # 7 passes over; HttpClient asks one on a thread where PowerShell cannot run. A TLS stream is the same in both, goes through no proxy,
@@ -14,7 +14,7 @@ function Invoke-Call([string] $path, [string] $body, [string] $type, [int] $limi
         Send-Request $tls $uri $body $type
         return Read-Answer $tls
     } catch {
-        [IO.File]::AppendAllText($places.GuestLog, "call ${path}: $(Protect-Text $_.Exception.GetBaseException().Message)`n")
+        [IO.File]::AppendAllText($places.GuestLog, "call ${path}: $(Protect-Text ($_.Exception.GetBaseException().Message))`n")
         return @{ Status = 0; Body = '' }
     } finally {
         if ($null -ne $client) { $client.Close() }

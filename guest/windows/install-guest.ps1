@@ -1,8 +1,6 @@
-<#
-Installs the guest program and its tasks on this machine: in an image while it is built, or over WinRM or SSH in a VM of another.
-Input: the files beside this script. Result: C:\Program Files\Mayfly, C:\ProgramData\Mayfly, the user `runner`, and the task 'Mayfly guest',
-which starts with the next boot. Safe to repeat. Needs an administrator. Runs in Windows PowerShell 5.1 and PowerShell 7.
-#>
+# Purpose: installs the guest program and its tasks on this machine: in an image while it is built, or over WinRM or SSH in a VM of another.
+# Input: the files beside this script. Result: C:\Program Files\Mayfly, C:\ProgramData\Mayfly, the user `runner`, and the task 'Mayfly guest',
+# which starts with the next boot. Safe to repeat. Needs an administrator. Runs in Windows PowerShell 5.1 and PowerShell 7.
 [CmdletBinding()]
 param()
 

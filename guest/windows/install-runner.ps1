@@ -1,9 +1,7 @@
-<#
-Installs GitHub's runner, as pinned by version and SHA-256 in runner.lock.json, for the user `runner`, whom install-guest.ps1 makes.
-Input: MAYFLY_RUNNER_MIRROR, an address to download from in place of GitHub's (https, http or file; the file's name is added to it);
-MAYFLY_RUNNER_LOCK, another lock file. Result: C:\actions-runner, warmed up, and its version in C:\ProgramData\Mayfly\runner-version.
-Safe to repeat. Needs an administrator. Runs in Windows PowerShell 5.1 and PowerShell 7.
-#>
+# Purpose: installs GitHub's runner, as pinned by version and SHA-256 in runner.lock.json, for the user `runner`, whom install-guest.ps1 makes.
+# Input: MAYFLY_RUNNER_MIRROR, an address to download from in place of GitHub's (https, http or file; the file's name is added to it);
+# MAYFLY_RUNNER_LOCK, another lock file. Result: C:\actions-runner, warmed up, and its version in C:\ProgramData\Mayfly\runner-version.
+# Safe to repeat. Needs an administrator. Runs in Windows PowerShell 5.1 and PowerShell 7.
 [CmdletBinding()]
 param()
 

@@ -1,14 +1,12 @@
-<#
-The guest of a Mayfly machine with Windows: asks the controller for work, runs GitHub's runner once, says how it ended, powers the VM off.
-Input: the seed. Result: a VM that is off. Not to be repeated: the seed is put away when it is read.
-What it keeps to: ../contract.md. Runs in Windows PowerShell 5.1 and PowerShell 7, as SYSTEM.
-NB: this file and its parts are ASCII: 5.1 takes a file without a mark for one in the system's old code page.
-
-For tests, which run it as an ordinary process:
-  MAYFLY_SYSTEM           the folder of system.ps1, if it is another
-  MAYFLY_REFUSED_SECONDS  how long to ask again after a 401
-  MAYFLY_SEED_SECONDS     how long to look for the seed
-#>
+# Purpose: the guest of a Mayfly machine with Windows: asks the controller for work, runs GitHub's runner once, says how it ended, powers the VM off.
+# Input: the seed. Result: a VM that is off. Not to be repeated: the seed is put away when it is read.
+# What it keeps to: ../contract.md. Runs in Windows PowerShell 5.1 and PowerShell 7, as SYSTEM.
+# NB: this file and its parts are ASCII: 5.1 takes a file without a mark for one in the system's old code page.
+#
+# For tests, which run it as an ordinary process:
+#   MAYFLY_SYSTEM           the folder of system.ps1, if it is another
+#   MAYFLY_REFUSED_SECONDS  how long to ask again after a 401
+#   MAYFLY_SEED_SECONDS     how long to look for the seed
 [CmdletBinding()]
 param([switch] $Version)
 

@@ -1,4 +1,4 @@
-# Part of mayfly-guest.ps1: runs GitHub's runner once, as its user, and tells how it ended.
+# Purpose: part of mayfly-guest.ps1: runs GitHub's runner once, as its user, and tells how it ended.
 # See: ../contract.md, "How the runner is run" and "Outcomes".
 
 $startedSeconds = 5

@@ -1,4 +1,4 @@
-# Part of mayfly-guest.ps1: finds the seed, reads it, and puts it away. See: ../contract.md, "The seed".
+# Purpose: part of mayfly-guest.ps1: finds the seed, reads it, and puts it away. See: ../contract.md, "The seed".
 
 $seedLine = 'MAYFLYSEED1'
 $testLine = 'MAYFLYSELFTEST1'

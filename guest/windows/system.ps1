@@ -1,4 +1,4 @@
-# Part of mayfly-guest.ps1: what only Windows can do. Tests put another file in its place, with the same names.
+# Purpose: part of mayfly-guest.ps1: what only Windows can do. Tests put another file in its place, with the same names.
 
 $data = Join-Path $env:ProgramData 'Mayfly'
 $runFolder = Join-Path $data 'run'
