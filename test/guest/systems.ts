@@ -83,6 +83,35 @@ export const MACOS: SystemRig = {
   },
 };
 
+/**
+ * In PowerShell 7, which Debian has not: MAYFLY_PWSH names one. What only Windows can do is done by test/rig/windows/system.ps1.
+ * NB: no process of this program's makes calls to the controller, so there is nothing to watch but what runs the runner.
+ */
+export const PWSH = process.env.MAYFLY_PWSH ?? "";
+
+export const WINDOWS: SystemRig = {
+  os: "windows",
+  program: "Program Files/Mayfly/mayfly-guest.ps1",
+  runner: "actions-runner",
+  run: "ProgramData/Mayfly/run",
+  seedFile: "ProgramData/Mayfly/seed.json",
+  versionFile: "ProgramData/Mayfly/runner-version",
+  listener: "bin/Runner.Listener",
+  proof: "Start-AsRunner ",
+  command: (root) => [PWSH, "-NoProfile", "-NonInteractive", "-File", join(root, WINDOWS.program)],
+  path: (root) => `${root}/watch:${process.env.PATH}`,
+  environment: {
+    HOME: "/tmp",
+    POWERSHELL_TELEMETRY_OPTOUT: "1",
+    MAYFLY_SEED_SECONDS: "2",
+    MAYFLY_SYSTEM: fileURLToPath(new URL("../rig/windows", import.meta.url)),
+  },
+  standIns: async (root) => {
+    await mkdir(join(root, "hook"));
+    await cp(join(GUEST, "unix/job-started.sh"), join(root, "hook/job-started.sh"));
+  },
+};
+
 /** sudo -n -E -u USER -- COMMAND … */
 export const SUDO = `while [[ $1 != -- ]]; do [[ $1 != -u ]] || user=$2; shift; done; shift
 exec /usr/bin/setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- "$@"`;
