@@ -9,7 +9,7 @@ $ErrorActionPreference = 'Stop'
 
 $target = Join-Path $env:ProgramFiles 'Mayfly'
 $data = Join-Path $env:ProgramData 'Mayfly'
-$programs = 'mayfly-guest.ps1', 'system.ps1', 'https.ps1', 'calls.ps1', 'seed.ps1', 'runner.ps1', 'job-started.ps1', 'life-limit.ps1', 'run-as.cs'
+$programs = 'mayfly-guest.ps1', 'system.ps1', 'https.ps1', 'calls.ps1', 'seed.ps1', 'runner.ps1', 'job-started.ps1', 'life-limit.ps1', 'self-test.ps1', 'run-as.cs'
 $windowsPowerShell = Join-Path $env:SystemRoot 'System32\WindowsPowerShell\v1.0\powershell.exe'
 $system = 'S-1-5-18'
 $administrators = 'S-1-5-32-544'

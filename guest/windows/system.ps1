@@ -89,6 +89,19 @@ function Copy-RunnerLog {
 
 # --- the end ---
 
+# On the serial port, whose output Nova keeps as the server's console.
+function Write-Console([string] $line) {
+    Write-Said $line
+    try {
+        $port = [IO.Ports.SerialPort]::new('COM1', 115200)
+        $port.Open()
+        $port.WriteLine($line)
+        $port.Close()
+    } catch {
+        Write-Said "there is no console: $($_.Exception.Message)"
+    }
+}
+
 # Powers off when the machine's life is over, whatever becomes of this program.
 # NB: a task that sleeps, and none that is due at a time: Windows sets the clock of a fresh VM a while after it has started.
 function Start-LifeLimit([int] $seconds) {

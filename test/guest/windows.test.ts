@@ -78,7 +78,7 @@ describe("what the scripts call", () => {
   });
 
   const isProgram = (name: string): boolean =>
-    PROGRAMS.includes(name) || /^(\$windowsPowerShell$|\(Join-Path |"\$(folder|from)\\|\$)/.test(name);
+    PROGRAMS.includes(name) || /^(\$windowsPowerShell$|\(Join-Path |"\$(folder|from|runner)\\|\$)/.test(name);
 
   test("takes the parameters that it is given", () => {
     const wrong = scripts.flatMap((script) =>

@@ -84,6 +84,10 @@ function Copy-RunnerLog {
     (Start-AsRunner '/usr/bin/tail' "-c 24000 '_diag/$($newest.Name)'" @{}).WaitForExit()
 }
 
+function Write-Console([string] $line) {
+    Write-Said $line
+}
+
 function Start-LifeLimit([int] $seconds) {
     Start-Process -FilePath '/usr/bin/setsid' -ArgumentList "/bin/sh -c `"sleep $seconds; $env:MAYFLY_POWEROFF`""
 }
