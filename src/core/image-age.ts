@@ -56,4 +56,13 @@ export function ageWords(image: CloudImageSeen, host: string, now: number): stri
   return sentences;
 }
 
+/** The same of a box. Nothing is known of its age but when it ends. */
+export function boxWords(name: string, expiresAt: number | undefined, now: number): string | undefined {
+  const { daysLeft } = ageOf({ expiresAt }, now);
+  if (daysLeft === undefined || daysLeft >= ENDING_DAYS) return undefined;
+  return daysLeft < 0
+    ? `${name} has ended, so no machine is made from it. Build it anew (docs/images.md).`
+    : `${name} ends in ${plural(daysLeft, "day")}. Build it anew (docs/images.md).`;
+}
+
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;

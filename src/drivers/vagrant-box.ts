@@ -3,7 +3,10 @@ import { createReadStream } from "node:fs";
 import { access, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
+import type { Logger } from "pino";
 import type { Box, Provider } from "../core/types.ts";
+import type { Clock } from "../ports.ts";
+import { expiryGuard } from "./box-expiry.ts";
 import { run } from "./exec.ts";
 import { slots } from "./slots.ts";
 
@@ -11,7 +14,7 @@ import { slots } from "./slots.ts";
 export type ReadyBox = { name: string; version: string | undefined; folder: string };
 
 export type Boxes = {
-  /** Makes sure that Vagrant has the box. Throws with what to do if it cannot. */
+  /** Makes sure that Vagrant has the box, and that it has not ended. Throws with what to do if it cannot. */
   ready: (box: Box, options: { signal: AbortSignal; log: string }) => Promise<ReadyBox>;
 };
 
@@ -24,17 +27,23 @@ export function boxes(parts: {
   vagrantHome: string;
   provider: Provider;
   env: Readonly<Record<string, string>>;
+  clock: Clock;
+  log: Logger;
 }): Boxes {
   const lock = slots(1);
   const digests = digester();
+  const guard = expiryGuard(parts);
 
   return {
     ready: async (box, options) => {
       const leave = await lock.take(options.signal);
       try {
-        return box.file === undefined
-          ? await fromCatalogue(box, parts, options)
-          : await fromFile({ ...box, file: box.file }, digests, parts, options);
+        const ready =
+          box.file === undefined
+            ? await fromCatalogue(box, parts, options)
+            : await fromFile({ ...box, file: box.file }, digests, parts, options);
+        await guard(box, ready.folder);
+        return ready;
       } finally {
         leave();
       }

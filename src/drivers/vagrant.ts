@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseName } from "../core/name.ts";
 import type { MachineName } from "../core/types.ts";
 import type { Driver } from "../ports.ts";
+import { endingBoxes } from "./box-expiry.ts";
 import { printable } from "./exec.ts";
 import { readTail } from "./files.ts";
 import { hypervisorOf } from "./hypervisors.ts";
@@ -59,6 +60,7 @@ export function vagrantDriver(parts: DriverParts): Driver {
     check: async (signal) => [
       ...(await checkVagrant(host, env, signal)),
       ...(await hypervisor.check(signal)),
+      ...(await endingBoxes(parts.images, clock.now())),
     ],
 
     evidence: (name) => evidenceOf(machines.of(name)),
@@ -102,7 +104,7 @@ function workshop(parts: DriverParts) {
   });
   const build = builder({
     ...{ host, hypervisor, vagrants, clock, project, runnerMirror: parts.runnerMirror },
-    boxes: boxes({ vagrantHome, provider: host.provider, env }),
+    boxes: boxes({ vagrantHome, provider: host.provider, env, clock, log }),
   });
   return { env, machines, hypervisor, vagrants, work: builds({ machines, build, log, ring: parts.ring }) };
 }

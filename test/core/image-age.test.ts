@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { CloudImageSeen } from "../../src/core/clouds.ts";
-import { ageOf, ageWords } from "../../src/core/image-age.ts";
+import { ageOf, ageWords, boxWords } from "../../src/core/image-age.ts";
 import { ago, hours, NOW } from "../support/build.ts";
 
 const days = (count: number): number => hours(24 * count);
@@ -40,4 +40,13 @@ describe("the age of a cloud image", () => {
       "The current cloud image of plain on stfc has ended, so no machine is made from it. Build it anew (openstack/README.md).",
     ]);
   });
+});
+
+test("of a box is known when it ends, and nothing else", () => {
+  expect(boxWords("The box of windows", undefined, NOW)).toBeUndefined();
+  expect(boxWords("The box of windows", NOW + days(14), NOW)).toBeUndefined();
+  expect(boxWords("The box of windows", NOW + days(1), NOW)).toBe(
+    "The box of windows ends in 1 day. Build it anew (docs/images.md).",
+  );
+  expect(boxWords("The box of windows", ago(1), NOW)).toContain("has ended, so no machine is made from it");
 });

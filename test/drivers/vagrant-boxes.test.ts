@@ -1,5 +1,6 @@
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { execa } from "execa";
 import { expect, test } from "vitest";
 import type { VagrantBench } from "./vagrant-bench.ts";
 import { calls, expectSeen, fresh, SOON_MS, startOf } from "./vagrant-hand.ts";
@@ -26,6 +27,20 @@ test("a box file with another digest than the catalogue's is refused, and never 
     text: expect.stringMatching(/has the SHA-256 [0-9a-f]{64}, and the catalogue wants 0{64}/),
   });
   expect(await calls(bench, "box add")).toEqual([]);
+});
+
+test("a box whose time is over makes a broken VM that says so", async () => {
+  const { bench, options } = await fresh();
+  const file = join(options.root, "stub.box");
+  await writeFile(join(options.root, "expiry.json"), '{"expiresAt":"2026-01-01T00:00:00Z"}');
+  await execa("tar", ["--create", "--gzip", "--directory", options.root, "--file", file, "expiry.json"]);
+
+  const name = await startOf(bench, "stub");
+
+  await expectSeen(bench, name, {
+    state: "broken",
+    text: expect.stringContaining("The box mayfly/stub has ended, so no machine is made from it."),
+  });
 });
 
 test("the disks of a host lie in the storage pool that it names", async () => {

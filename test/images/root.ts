@@ -8,7 +8,7 @@ import { buildStandIn } from "../rig/runner/build.ts";
 const PROJECT = resolve(import.meta.dirname, "../..");
 const SUITE = "bookworm";
 /** What stock images have, besides the least that Debian starts with. */
-const STOCK = "systemd-sysv,sudo,openssh-server,udev,dbus,ca-certificates,e2fsprogs";
+const STOCK = "systemd-sysv,sudo,openssh-server,udev,dbus,ca-certificates,e2fsprogs,cloud-init";
 
 export type Root = Awaited<ReturnType<typeof openRoot>>;
 
