@@ -310,7 +310,7 @@ describe("the tasks", () => {
 
   test("have all of their files installed", () => {
     const installed = text().match(/^\$programs = (.*)$/m)?.[1] ?? "";
-    const files = readdirSync(FOLDER).filter((name) => !name.startsWith("install-"));
+    const files = readdirSync(FOLDER).filter((name) => !/^install-|^README/.test(name));
 
     expect(files.filter((name) => !installed.includes(`'${name}'`))).toEqual([]);
   });
