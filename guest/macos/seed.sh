@@ -32,10 +32,14 @@ read_place() {
   IFS= read -r -d '' seed_text <"$seed" || true # a file has no NUL byte to end it
 }
 
-# NB: a folder that was taken out can be brought back by anybody, so what counts is that the file is gone from it.
+# NB: a folder that was taken out can be brought back by anybody, and it is shared to read only. So its host removes the file before there is
+# a job: all the guest can do is to put it out of sight.
 put_seed_away() {
-  wipe "$seed" || say "the seed at $seed could not be wiped: the job can read it"
-  [[ -z $share_in_use ]] || umount "$share_in_use" 2>/dev/null || say "the folder $share_in_use could not be taken out"
+  if [[ -n $share_in_use ]]; then
+    umount "$share_in_use" 2>/dev/null || say "the folder $share_in_use could not be taken out"
+  else
+    wipe "$seed" || say "the seed at $seed could not be wiped: the job can read it"
+  fi
 }
 
 wipe() {

@@ -45,6 +45,10 @@ const GNU: readonly [name: string, pattern: RegExp][] = [
     /(?:^|[\s(|&])(?:install|chown|chmod|cp|mkdir|mktemp|rm|grep|dd|tail|head|cut|sort|touch|readlink|id|uname|date|sed) (?:-\w+ )*--\w/,
   ],
   ["dd's conv=fsync and status=", /\bdd\b.*(?:status=|fsync)/],
+  [
+    "a repetition above 255, which BSD's patterns have not",
+    /\{(?:\d+,)?(?:25[6-9]|2[6-9]\d|[3-9]\d\d|\d{4,})\}/,
+  ],
   ["grep -P", /\bgrep -\w*P/],
 ];
 
@@ -112,6 +116,7 @@ describe("the rules", () => {
     "date -d now",
     "sed -i s/a/b/ file",
     "timeout 5 true",
+    "[[ $text =~ ^[a-z]{1,256}$ ]]",
   ])("find %s", (line) => {
     expect(found([line], GNU)).not.toEqual([]);
   });
