@@ -24,7 +24,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/image.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 
 readonly snapshot_seconds=${MAYFLY_UPLOAD_SECONDS:-7200} user_data_bytes=49151
-readonly variables='^(MAYFLY_(PACKAGES|UPGRADE|NTP|RUNNER_MIRROR|COMMIT|SOURCE_SHA256|EXPIRES_AT|NETWORK|CLOUD_INIT|SSH|ALLOW_SUDO|KEEP_USERS|SKIP)|MATLAB_(RELEASE|PRODUCTS|MPM_OPTIONS|ISO|ISO_SHA256|LICENSE_SERVER|KEEP_LICENSE|PROVE|PACKAGES)|MPM_(URL|SHA256))$'
+readonly variables='^(MAYFLY_(PACKAGES|UPGRADE|NTP|RUNNER_MIRROR|COMMIT|SOURCE_SHA256|EXPIRES_AT|NETWORK|CLOUD_INIT|ASK_METADATA|SSH|ALLOW_SUDO|KEEP_USERS|SKIP)|MATLAB_(RELEASE|PRODUCTS|MPM_OPTIONS|ISO|ISO_SHA256|LICENSE_SERVER|KEEP_LICENSE|PROVE|PACKAGES)|MPM_(URL|SHA256))$'
 readonly files=(MATLAB_INPUT_FILE MATLAB_LICENSE_FILE MAYFLY_RUNNER_LOCK)
 
 main() {
@@ -50,20 +50,22 @@ main() {
 
 # --- what the server is told to do ---
 
-# A script for cloud-init, which also unpacks it.
+# A script for cloud-init. NB: plain text, for the command reads it as such; so only the archive in it is packed.
 make_user_data() {
   local bytes
   mkdir -p "$work/mayfly/files"
-  cp -r "$project/images" "$project/guest" "$work/mayfly/"
+  mkdir "$work/mayfly/images" "$work/mayfly/guest"
+  cp -r "$project/images/linux" "$work/mayfly/images/"
+  cp -r "$project/guest/linux" "$project/guest/runner.lock.json" "$work/mayfly/guest/"
   {
     write_variables
     cat "$project/openstack/build-in-vm.sh"
   } >"$work/mayfly/build"
   {
     printf '%s\n' '#!/bin/bash' 'umask 077' 'mkdir /tmp/mayfly' 'base64 --decode <<"END" | tar --extract --gzip --directory /tmp/mayfly'
-    tar --create --gzip --owner=0 --group=0 --directory "$work/mayfly" . | base64
+    tar --create --owner=0 --group=0 --directory "$work/mayfly" . | gzip -9 | base64
     printf '%s\n' END 'exec bash /tmp/mayfly/build'
-  } | gzip -9 >"$work/user-data"
+  } >"$work/user-data"
   bytes=$(stat --format=%s "$work/user-data")
   ((bytes <= user_data_bytes)) || die "the steps and files have $bytes bytes, and user data can have $user_data_bytes. A shorter licence's file may help"
 }

@@ -42,6 +42,7 @@ become_candidate() {
   cloud image set --tag "$(tag_of candidate)" "$image"
   is_candidate=yes
   for other in "${tagged[@]}"; do
+    [[ $other != "$image" ]] || continue
     say "image $other was the candidate before: it is put away as old"
     move_tag "$other" candidate old
   done

@@ -10,7 +10,8 @@ readonly project
 readonly poll_seconds=${MAYFLY_POLL_SECONDS:-5}
 # How long one call may take; an upload sets its own limit.
 call_seconds=120
-readonly not_there='^(no |could not find|.*could not be found|.*not found)'
+# How the command says it: "No Image found for …", "Error while executing command: No SecurityGroup found for …", "No server with a name …".
+readonly not_there='(^|: )no [a-z ]+ (found for|with a name or id of) |could not be found'
 declare -A option=()
 rest=() tagged=() owner=''
 

@@ -7,6 +7,7 @@ import { trialKey } from "./core/trials.ts";
 import type { Catalogue, MachineName, Patience } from "./core/types.ts";
 import type { Effect, Plan, World } from "./core/world.ts";
 import type { Observer } from "./observe.ts";
+import { ordering } from "./ordering.ts";
 import { type Clock, GitHubUnavailable, type Ring, type Store } from "./ports.ts";
 import { publishing } from "./publishing.ts";
 
@@ -53,6 +54,7 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
   /** By machine or job, and by what is to be done: that GitHub limits us must not keep a VM from being destroyed. */
   const resting = new Map<string, Map<Effect["do"], { until: number; tries: number }>>();
   const publishes = publishing(store);
+  const orders = ordering(store);
   const settle = settler(parts.catalogue);
 
   const world = (): World => ({
@@ -110,16 +112,27 @@ export function reconciler(parts: ReconcilerParts): Reconciler {
     const rest = resting.get(subjectOf(effect))?.get(effect.do);
     if (rest && rest.until > clock.now()) return rest.until;
     if (underWay.has(key)) return Number.POSITIVE_INFINITY;
-    const mayAt = effect.do === "publish" ? publishes.mayBeginAt(effect, clock.now()) : 0;
+    const mayAt = mayBeginAt(effect);
     if (mayAt > clock.now()) return mayAt;
     underWay.set(key, carryOut(effect, key));
     return Number.POSITIVE_INFINITY;
   }
 
+  /** NB: the end of an effect rings the bell, so those that wait for one are looked at then. */
+  function mayBeginAt(effect: Effect): number {
+    if (effect.do === "publish") return publishes.mayBeginAt(effect, clock.now());
+    return effect.do === "start" ? orders.mayBeginAt(effect.machine) : 0;
+  }
+
+  function noteBegun(effect: Effect): (() => void) | undefined {
+    if (effect.do === "publish") return publishes.begin(effect);
+    return effect.do === "start" ? orders.begin(effect.machine) : undefined;
+  }
+
   async function carryOut(effect: Effect, key: string): Promise<void> {
     const startedAt = clock.now();
     const about = aboutOf(effect);
-    const ended = effect.do === "publish" ? publishes.begin(effect) : undefined;
+    const ended = noteBegun(effect);
     try {
       const answer = await parts.act(effect);
       if (answer === "not-yet") return rest(effect, undefined);

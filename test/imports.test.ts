@@ -27,8 +27,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "everything">> = {
   observe: [...SHARED, "asked", "host-room", "image-warnings", "source"],
   usual: SHARED,
   act: [...SHARED, "observe", "token", "usual"],
+  ordering: SHARED,
   publishing: SHARED,
-  reconcile: [...SHARED, "observe", "act", "publishing"],
+  reconcile: [...SHARED, "observe", "act", "ordering", "publishing"],
 
   // what is asked of a webhook, whatever way it comes
   webhook: SHARED,

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Purpose: step 70 of an image: what happens at boot, and what no longer does. A VM of Mayfly's lives for one job, so each second counts.
 # Input: MAYFLY_NETWORK=keep, to leave the network as the base image has it, in place of DHCP by systemd-networkd; MAYFLY_CLOUD_INIT=keep,
-#   to leave cloud-init on, which then looks at config drives only (for clouds without DHCP); MAYFLY_SSH=keep. See: lib.sh.
+#   to leave cloud-init on, which then looks at config drives only (for clouds without DHCP); MAYFLY_SSH=keep; MAYFLY_ASK_METADATA=yes, for
+#   clouds without config drives, where the guest asks the metadata service. See: lib.sh.
 # Result: units enabled and masked. Safe to repeat. The running network is left as it is.
 set -euo pipefail
 
@@ -19,6 +20,7 @@ readonly cloud_units=(cloud-init-local.service cloud-init.service cloud-init-mai
 
 main() {
   check_machine
+  find_user_data
   has_systemd || { say "no systemd here: the base image starts what it starts"; return; }
   mask "${unwanted[@]}"
   if [[ ${MAYFLY_SSH:-} != keep ]]; then close_ssh; fi
@@ -27,6 +29,12 @@ main() {
   install --directory /usr/local/lib/mayfly
   install --mode=0755 "$steps/units/grow-root" /usr/local/lib/mayfly/
   install_unit mayfly-grow.service
+}
+
+# See: ../../guest/contract.md, "The seed".
+find_user_data() {
+  rm -f /etc/mayfly/metadata
+  [[ ${MAYFLY_ASK_METADATA:-} != yes ]] || install -D --mode=0644 /dev/null /etc/mayfly/metadata
 }
 
 # NB: disabled first, for its other name, sshd.service, is a link in the way of masking.

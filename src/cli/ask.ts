@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { readDataFolder } from "../config.ts";
 import type { WhyAnswer } from "../control/answer.ts";
 import { askController, CommandFailed } from "../control/client.ts";
-import type { Overview } from "../control/overview.ts";
+import type { HostView, Overview } from "../control/overview.ts";
 import { span } from "../core/markdown.ts";
 import type { RelayHealth } from "../ports.ts";
 import { indent, safe, table } from "./text.ts";
@@ -70,7 +70,7 @@ function overviewText({ at, hosts, pools, machines, jobs, ...outside }: Overview
     section(
       "HOST",
       ["MACHINES", "STATE"],
-      hosts.map((host) => [host.name, `${host.machines} of ${host.limit}`, hostWords(host)]),
+      hosts.map((host) => [host.name, `${host.machines} of ${host.limit}`, hostWords(host, at)]),
       "",
     ),
     section(
@@ -148,7 +148,9 @@ function relayWords({ relay, ...health }: RelayHealth, now: number): string {
   ].join(", ");
 }
 
-function hostWords({ isReachable, isDrained }: Overview["hosts"][number]): string {
+function hostWords({ isReachable, isDrained, refusal }: HostView, at: number): string {
+  if (refusal && isReachable && !isDrained)
+    return `no room (${refusal.text}), next try in ${span(Math.max(0, refusal.until - at))}`;
   if (!isReachable) return isDrained ? "drained, cannot be reached" : "cannot be reached";
   return isDrained ? "drained" : "ready";
 }

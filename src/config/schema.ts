@@ -34,9 +34,11 @@ const host = z.strictObject(
       .describe(
         "What makes the VMs. With `openstack` the host is a project on a cloud. `fake` runs a program instead, for trying Mayfly out.",
       ),
-    provider: oneOf(["libvirt", "virtualbox", "vmware_desktop", "parallels", "qemu"])
+    provider: oneOf(["libvirt", "virtualbox", "vmware_desktop", "parallels", "qemu", "openstack"])
       .default("libvirt")
-      .describe("Vagrant's provider."),
+      .describe(
+        "Vagrant's provider. `openstack` is the old way to a cloud; the driver of that name needs no Vagrant.",
+      ),
     hypervisor: oneOf(["kvm", "qemu"])
       .default("kvm")
       .describe("libvirt only: `qemu` is software emulation, for hosts without KVM; slow."),

@@ -1,5 +1,6 @@
 import { type Phase, phaseOf } from "../core/explain.ts";
 import { poolKey } from "../core/facts.ts";
+import type { RoomRefusal } from "../core/host-room.ts";
 import { likelyWaits, usualBoots } from "../core/likely.ts";
 import { storiesOf } from "../core/plan.ts";
 import { groupDemand, matcher } from "../core/pools.ts";
@@ -45,10 +46,13 @@ export const outsideOf = ({ relay, standing, setAside }: OutsideParts): Outside 
 export type HostView = {
   name: string;
   machines: number;
+  /** Most at a time, by the catalogue or by the host's own quota. */
   limit: number;
   /** The driver could be asked at the last look. */
   isReachable: boolean;
   isDrained: boolean;
+  /** It had no room for the last order, and gets none until then. */
+  refusal?: Pick<RoomRefusal, "until" | "text"> | undefined;
 };
 
 /** `coming`: machines on their way or ready; `working`: handed a registration, or at work. */
@@ -114,14 +118,19 @@ function ofCatalogue(standing: Standing, { catalogue }: World): Standing {
   return { ...standing, repositories: names.filter((name) => installed.has(name.toLowerCase())) };
 }
 
-function hostViews({ catalogue, reachable, state }: World, machines: readonly Machine[]): HostView[] {
-  return catalogue.hosts.map(({ name, machines: limit }) => ({
-    name,
-    machines: machines.filter(({ host, destroyedAt }) => host === name && destroyedAt === undefined).length,
-    limit,
-    isReachable: reachable.has(name),
-    isDrained: state.drained.has(name),
-  }));
+function hostViews(world: World, machines: readonly Machine[]): HostView[] {
+  const { catalogue, reachable, hostRoom, state, now } = world;
+  return catalogue.hosts.map(({ name, machines: limit }) => {
+    const { capacity, refusal } = hostRoom.get(name) ?? {};
+    return {
+      name,
+      machines: machines.filter(({ host, destroyedAt }) => host === name && destroyedAt === undefined).length,
+      limit: Math.min(limit, capacity?.machines ?? limit),
+      isReachable: reachable.has(name),
+      isDrained: state.drained.has(name),
+      refusal: refusal && refusal.until > now ? { until: refusal.until, text: refusal.text } : undefined,
+    };
+  });
 }
 
 /** Pools that have a machine, a job that waits, or machines to keep hot. */

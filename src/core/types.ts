@@ -210,7 +210,7 @@ export type Stranger = {
 /** A group of interchangeable machines: the same repository and image, hence the same labels. */
 export type Pool = { repo: RepoName; image: string };
 
-export type Provider = "libvirt" | "virtualbox" | "vmware_desktop" | "parallels" | "qemu";
+export type Provider = "libvirt" | "virtualbox" | "vmware_desktop" | "parallels" | "qemu" | "openstack";
 
 export type Host = {
   name: string;

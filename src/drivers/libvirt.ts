@@ -28,7 +28,7 @@ export function libvirt(parts: HypervisorParts): Hypervisor {
   const base = baseVolumes(pool, clock);
 
   return {
-    takesSeedDisk: true,
+    seedBy: "disk",
     endsBuildsWith: "SIGKILL",
     survey: async (signal) => (await survey(controller, pool, signal)).found,
     prepare: async (preparation, signal) => {

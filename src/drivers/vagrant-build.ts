@@ -2,13 +2,20 @@ import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SYSTEMS, type System } from "../core/systems.ts";
 import type { Host } from "../core/types.ts";
-import { type Clock, SetupError, type StartOrder } from "../ports.ts";
+import { type Clock, type Seed, SetupError, type StartOrder } from "../ports.ts";
 import { readTail } from "./files.ts";
 import { slots } from "./slots.ts";
 import type { Boxes } from "./vagrant-box.ts";
 import { type Child, type Ending, GRACE_MS, signalGroup } from "./vagrant-child.ts";
-import { dropSeed, fillUpload, type MachineFolder, writeRun, writeSeedDisk } from "./vagrant-folder.ts";
-import type { Hypervisor } from "./vagrant-hypervisor.ts";
+import {
+  dropSeed,
+  fillUpload,
+  type MachineFolder,
+  writeRun,
+  writeSeedDisk,
+  writeUserData,
+} from "./vagrant-folder.ts";
+import type { Hypervisor, SeedWay } from "./vagrant-hypervisor.ts";
 import { type Bootstrap, vagrantOrder } from "./vagrant-order.ts";
 import { failure } from "./vagrant-said.ts";
 import type { Waiting, WaitingVagrants } from "./vagrant-waiting.ts";
@@ -94,15 +101,15 @@ async function prepare(
   if (!asked) throw new SetupError(`The image ${order.image.name} has no box, which ${host.name} needs.`);
   const ready = await parts.boxes.ready(asked, { signal, log: folder.log });
   const box = { name: ready.name, version: ready.version };
-  const bySsh = !order.image.prepared || !hypervisor.takesSeedDisk;
+  const way = order.image.prepared ? hypervisor.seedBy : "ssh";
   const system = SYSTEMS[order.image.os];
-  const bootstrap = bySsh ? bootstrapOf(system, folder, parts) : undefined;
-  if (bySsh) await fillUpload(folder, order.seed, join(parts.project, "guest"), system.folders);
-  else await writeSeedDisk(folder, order.seed);
+  const bootstrap = way === "ssh" ? bootstrapOf(order, system, folder, parts) : undefined;
+  await WRITE_SEED[way](folder, order.seed, join(parts.project, "guest"), system.folders);
   const common = vagrantOrder(order, { box, console: folder.console, bootstrap });
-  const seedDisk = bySsh ? undefined : folder.seedDisk;
+  const seedDisk = way === "disk" ? folder.seedDisk : undefined;
+  const userData = way === "user data" ? folder.userData : undefined;
   const settings = await hypervisor.prepare(
-    { order: common, boxFolder: ready.folder, seedDisk, log: folder.log },
+    { order: common, boxFolder: ready.folder, seedDisk, userData, log: folder.log },
     signal,
   );
   const text = JSON.stringify({ ...common, [host.provider]: settings });
@@ -110,7 +117,29 @@ async function prepare(
   return text;
 }
 
-function bootstrapOf(system: System, folder: MachineFolder, parts: BuilderParts): Bootstrap {
+type SeedWriter = (
+  folder: MachineFolder,
+  seed: Seed,
+  guest: string,
+  programs: readonly string[],
+) => Promise<void>;
+
+const WRITE_SEED: Record<SeedWay, SeedWriter> = {
+  disk: writeSeedDisk,
+  "user data": writeUserData,
+  ssh: fillUpload,
+};
+
+function bootstrapOf(
+  { image }: StartOrder,
+  system: System,
+  folder: MachineFolder,
+  parts: BuilderParts,
+): Bootstrap {
+  if (parts.hypervisor.seedBy === "user data")
+    throw new Error(
+      `The box of image ${image.name} must hold the guest program (\`prepared: true\`): a VM on a cloud cannot be given it.`,
+    );
   return {
     folder: folder.upload,
     to: system.upload,

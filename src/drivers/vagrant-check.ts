@@ -9,6 +9,7 @@ const PLUGINS: Partial<Record<Provider, string>> = {
   vmware_desktop: "vagrant-vmware-desktop",
   parallels: "vagrant-parallels",
   qemu: "vagrant-qemu",
+  openstack: "vagrant-openstack-provider",
 };
 
 /** What Vagrant lacks on this host, in sentences that name the cure. */

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { MachineName } from "../core/types.ts";
 import type { Seed } from "../ports.ts";
 import { ifThere } from "./files.ts";
+import { seedText } from "./seed.ts";
 import type { ChildRecord } from "./vagrant-child.ts";
 import { seedDisk } from "./vagrant-order.ts";
 
@@ -22,6 +23,7 @@ export type MachineFolder = {
   console: string;
   log: string;
   seedDisk: string;
+  userData: string;
   upload: string;
 };
 
@@ -43,6 +45,7 @@ export function machineFolders(root: string): MachineFolders {
       console: join(path, "console.log"),
       log: join(path, "vagrant.log"),
       seedDisk: join(path, "seed.img"),
+      userData: join(path, "user-data"),
       upload: join(path, "upload"),
     };
   };
@@ -73,6 +76,9 @@ export const readEnd = (folder: MachineFolder): Promise<EndRecord | undefined> =
 export const writeSeedDisk = (folder: MachineFolder, seed: Seed): Promise<void> =>
   writeFile(folder.seedDisk, seedDisk(seed), { mode: 0o600 });
 
+export const writeUserData = (folder: MachineFolder, seed: Seed): Promise<void> =>
+  writeFile(folder.userData, seedText(seed), { mode: 0o600 });
+
 /** Gathers what is copied into a VM over SSH: the seed, the guest program and the runner's version. */
 export async function fillUpload(
   folder: MachineFolder,
@@ -90,7 +96,7 @@ export async function fillUpload(
 /** The seed has done its work: no copy of it stays with us. */
 export async function dropSeed(folder: MachineFolder): Promise<void> {
   await rm(folder.upload, { recursive: true, force: true });
-  await rm(folder.seedDisk, { force: true });
+  for (const file of [folder.seedDisk, folder.userData]) await rm(file, { force: true });
 }
 
 async function readRecord<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {

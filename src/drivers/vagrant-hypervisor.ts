@@ -18,6 +18,8 @@ export type HypervisorParts = {
   clock: Clock;
 };
 
+export type SeedWay = "disk" | "user data" | "ssh";
+
 /** What is there of a machine: a VM, or only a disk that a VM left behind. */
 export type Found = Omit<VmSeen, "name"> & { kind: "vm" | "disk" };
 
@@ -28,8 +30,10 @@ export type Preparation = {
   order: VagrantOrder;
   /** Folder of the unpacked box. */
   boxFolder: string;
-  /** Image of the seed disk. None: the seed goes over SSH. It is deleted once it is in the hypervisor's hands. */
+  /** Image of the seed disk, if the seed goes on one. It is deleted once it is in the hypervisor's hands. */
   seedDisk: string | undefined;
+  /** File of the user data, if the seed goes in them. It is deleted when `vagrant up` has ended. */
+  userData: string | undefined;
   /** Where the output of commands is kept. */
   log: string;
 };
@@ -39,8 +43,8 @@ export type Preparation = {
  * and not what became of it.
  */
 export type Hypervisor = {
-  /** A VM can have a seed disk. */
-  takesSeedDisk: boolean;
+  /** How a VM of a prepared box gets its seed. One of another box gets it over SSH; where there are user data, there is no such box. */
+  seedBy: SeedWay;
   /** All that is there of our machines, in any state. Throws if it could not ask. */
   survey(signal: AbortSignal): Promise<Map<MachineName, Found>>;
   /** Readies all that `vagrant up` takes as given, and answers what the order says about the provider. */

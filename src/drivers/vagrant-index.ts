@@ -26,7 +26,7 @@ export function vagrantIndex(parts: HypervisorParts): Hypervisor {
   const statuses = statusKeeper(parts);
 
   return {
-    takesSeedDisk: false,
+    seedBy: "ssh",
     endsBuildsWith: "SIGINT",
     survey: async (signal) => {
       const found = new Map<MachineName, Found>();
@@ -126,8 +126,10 @@ const vagrant = (
 const STATES: ReadonlyMap<string, Found["state"]> = new Map(
   Object.entries<Found["state"]>({
     preparing: "building",
+    build: "building",
     starting: "building",
     running: "up",
+    active: "up",
     stopped: "off",
     poweroff: "off",
     not_running: "off",
@@ -135,6 +137,7 @@ const STATES: ReadonlyMap<string, Found["state"]> = new Map(
     suspended: "broken",
     saved: "broken",
     aborted: "broken",
+    error: "broken",
   }),
 );
 

@@ -16,6 +16,7 @@ import { checkVagrant } from "./vagrant-check.ts";
 import { endStray, isAlive } from "./vagrant-child.ts";
 import { type MachineFolder, machineFolders, readEnd, readRun } from "./vagrant-folder.ts";
 import { merge, type Story } from "./vagrant-look.ts";
+import { cloudVariables } from "./vagrant-openstack.ts";
 import { readable } from "./vagrant-said.ts";
 import { waitingVagrants } from "./vagrant-waiting.ts";
 
@@ -92,7 +93,10 @@ function workshop(parts: DriverParts) {
   const vagrantHome = join(folder, "vagrant");
   // NB: others may pass through, for QEMU's own user reads kernels that lie in a box's folder.
   mkdirSync(vagrantHome, { recursive: true, mode: 0o711 });
-  const env = { VAGRANT_HOME: vagrantHome, VAGRANT_CWD: vagrantHome, VAGRANT_CHECKPOINT_DISABLE: "1" };
+  const env = {
+    ...{ VAGRANT_HOME: vagrantHome, VAGRANT_CWD: vagrantHome, VAGRANT_CHECKPOINT_DISABLE: "1" },
+    ...cloudVariables(host.provider, process.env),
+  };
   const paths = { vagrantHome, machines: join(folder, "machines"), vagrantfile: join(project, "vagrant") };
   const machines = machineFolders(paths.machines);
   const hypervisor = hypervisorOf({ host, controller, clock, env, ...paths });

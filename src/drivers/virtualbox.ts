@@ -9,7 +9,7 @@ const LIMIT_MS = 60_000;
 export function virtualbox({ controller, vagrantHome }: HypervisorParts): Hypervisor {
   return {
     // NB: a box may have any kind of disk controller, or none that is free: the seed goes over SSH.
-    takesSeedDisk: false,
+    seedBy: "ssh",
     // NB: killed while it imports a box, Vagrant leaves a VM under a name of VirtualBox's own choice.
     endsBuildsWith: "SIGINT",
     survey: (signal) => survey(controller, signal),

@@ -2,6 +2,7 @@ import { html } from "hono/html";
 import { factWords } from "../control/answer.ts";
 import type { HostView, Overview } from "../control/overview.ts";
 import { ALL, type Fact } from "../core/facts.ts";
+import type { Capacity } from "../core/host-room.ts";
 import { span } from "../core/markdown.ts";
 import { type Load, nothingTaken, take } from "../core/pools.ts";
 import type { Host } from "../core/types.ts";
@@ -12,7 +13,7 @@ import { badge, button, carefulButton, type Html, moment, section, table } from 
 const MOST_FACTS = 10;
 
 /** Each host with its room, for operators. */
-export function hostSection({ hosts }: Overview, { catalogue, state }: World): Html {
+export function hostSection({ hosts }: Overview, { catalogue, state, hostRoom }: World): Html {
   const taken = nothingTaken();
   for (const machine of state.machines.values())
     if (machine.destroyedAt === undefined) take({ taken, catalogue }, machine);
@@ -28,7 +29,10 @@ export function hostSection({ hosts }: Overview, { catalogue, state }: World): H
     return [
       view.name,
       meter(view),
-      roomWords(host, taken.onHost.get(view.name)),
+      roomWords(
+        { ...host, ...smaller(host, hostRoom.get(view.name)?.capacity) },
+        taken.onHost.get(view.name),
+      ),
       hostState(view),
       drainButton(view),
     ];
@@ -83,18 +87,35 @@ function pauseButton(path: string, name: string, isPaused: boolean): Html {
 const meter = ({ name, machines, limit }: HostView): Html => html`<span class="meter">${machines} of ${limit}
   <progress value="${machines}" max="${limit}" aria-label="Machines on ${name}"></progress></span>`;
 
-function roomWords(host: Host | undefined, load: Load = { machines: 0, cpus: 0, memoryMiB: 0 }): string {
-  const cpus = host?.cpus === undefined ? [] : [`${host.cpus - load.cpus} of ${host.cpus} CPUs`];
+/** NB: a cloud's quota counts beside what the catalogue says. */
+function smaller(host: Host | undefined, capacity: Capacity = {}): Pick<Capacity, "cpus" | "memoryMiB"> {
+  const least = (...limits: (number | undefined)[]) => {
+    const known = limits.filter((limit) => limit !== undefined);
+    return known.length === 0 ? undefined : Math.min(...known);
+  };
+  return {
+    cpus: least(host?.cpus, capacity.cpus),
+    memoryMiB: least(host?.memoryMiB, capacity.memoryMiB),
+  };
+}
+
+function roomWords(
+  host: Pick<Capacity, "cpus" | "memoryMiB">,
+  load: Load = { machines: 0, cpus: 0, memoryMiB: 0 },
+): string {
+  const cpus = host.cpus === undefined ? [] : [`${host.cpus - load.cpus} of ${host.cpus} CPUs`];
   const gib = (mib: number) => Math.round(mib / 102.4) / 10;
   const memory =
-    host?.memoryMiB === undefined
+    host.memoryMiB === undefined
       ? []
       : [`${gib(host.memoryMiB - load.memoryMiB)} of ${gib(host.memoryMiB)} GiB`];
   const free = [...cpus, ...memory];
   return free.length === 0 ? "not counted" : `${free.join(", ")} free`;
 }
 
-function hostState({ isReachable, isDrained }: HostView): Html {
+function hostState({ isReachable, isDrained, refusal }: HostView): Html {
+  if (refusal && isReachable && !isDrained)
+    return html`${badge("no room", "waiting")} <span class="quiet">${refusal.text}</span>`;
   return html`${isReachable ? "" : badge("cannot be reached", "bad")}
   ${isDrained ? badge("drained", "waiting") : ""}
   ${isReachable && !isDrained ? badge("ready", "good") : ""}`;

@@ -129,6 +129,8 @@ test("a server that Nova took the removal of and that stays is removed once more
   await driver.destroy(name, soon());
 
   expect(callsOf(stub, /DELETE/)).toHaveLength(2);
+  // NB: a list a second, for the quarter of a minute that Nova is given.
+  expect(callsOf(stub, /servers\/detail/).length).toBeLessThanOrEqual(18);
 });
 
 test("a server that somebody else deletes meanwhile is gone, which is success", async () => {
@@ -155,14 +157,33 @@ test("a server that somebody else deleted is not listed any more", async () => {
   expect([before.length, after]).toEqual([1, []]);
 });
 
-test("a deleted server that the cloud still keeps counts as gone", async () => {
-  const { stub, driver } = await fresh();
-  stub.world.servers = [
-    aServer(newName(), { status: "SOFT_DELETED" }),
-    aServer(newName(), { status: "DELETED" }),
-  ];
+test("a deleted server that the cloud keeps for a while counts as gone", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.servers = [aServer(name, { status: "SOFT_DELETED" })];
+
+  await driver.destroy(name, soon());
 
   expect(await driver.list(soon())).toEqual([]);
+});
+
+test("a server that is DELETED is waited for, since it is in the quota until it is gone", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.servers = [aServer(name)];
+  stub.fail(/DELETE/, { status: 204 });
+  stub.watch(/DELETE/, async () => void Object.assign(stub.world.servers[0] ?? {}, { status: "DELETED" }));
+  let isDone = false;
+
+  const destroying = driver.destroy(name, soon()).then(() => {
+    isDone = true;
+  });
+  // NB: longer than the time after which one that shows no sign is removed again.
+  await expect.poll(() => callsOf(stub, /servers\/detail/).length, { timeout: 5000 }).toBeGreaterThan(25);
+  const wasDone = isDone;
+  stub.world.servers = [];
+  await destroying;
+
+  expect([wasDone, isDone]).toEqual([false, true]);
+  expect(callsOf(stub, /DELETE/)).toHaveLength(1);
 });
 
 test("two servers of one name are both removed", async () => {
@@ -184,6 +205,22 @@ test("a server that has our name, and not our tag, is neither listed nor removed
 
   expect(listed).toEqual([]);
   expect(stub.world.servers).toEqual([theirs]);
+});
+
+test("in a cloud that ignores what a list is asked for, what belongs to others stays", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.ignoresFilters = true;
+  const theirs = aServer(name, { tags: [] });
+  stub.world.servers = [theirs, aServer(name)];
+  const port = { id: randomUUID(), description: "theirs" };
+  stub.world.ports = [port, { id: randomUUID(), description: `mayfly-controller=test ${name}` }];
+
+  const listed = await driver.list(soon());
+  await driver.destroy(name, soon());
+
+  expect(listed).toEqual([{ name, state: "up" }]);
+  expect(stub.world.servers).toEqual([theirs]);
+  expect(stub.world.ports).toEqual([port]);
 });
 
 test("a server of ours without a row is listed and removed by a driver that never ordered it", async () => {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { expect, onTestFinished, test } from "vitest";
 import { machineName } from "../../src/core/name.ts";
 import { NoRoom } from "../../src/ports.ts";
+import { fastClock } from "../support/clock.ts";
 import { type DriverParts, openDriver } from "./openstack-bench.ts";
 import { openStub, type Stub } from "./openstack-stub.ts";
 import { NETWORK, stubFlavor, stubImage, stubNetwork } from "./openstack-stub-world.ts";
@@ -241,6 +242,7 @@ test("a port whose server never came is listed, and goes with the machine", asyn
   const { stub, driver, orderOf, name } = await fresh({ place: { floatingNetwork: "external" } });
   const before = stub.world.ports.length;
   stub.fail(/POST nova/, { status: 500, body: { computeFault: { message: "oh dear" } } });
+  await driver.list(soon());
 
   await expect(driver.start(orderOf(name), soon())).rejects.toThrow("oh dear");
   const listed = await driver.list(soon());
@@ -265,6 +267,29 @@ test("a machine that is destroyed while its port is made leaves no port, and Nov
   expect([stub.world.ports.length, stub.world.floatingips.length]).toEqual([before, 0]);
   expect(posts(stub)).toEqual([]);
   expect(await driver.list(soon())).toEqual([]);
+});
+
+test("what an order was made of is looked up again after a refusal: it may be gone", async () => {
+  const { stub, driver, orderOf, name } = await fresh();
+  const message = "Can not find requested image";
+  stub.fail(/POST nova/, { status: 400, body: { badRequest: { message } } });
+  await expect(driver.start(orderOf(name), soon())).rejects.toThrow(message);
+  const next = stubImage("next", ["mayfly:image:current"]);
+  stub.world.images = [next];
+
+  await driver.start(orderOf(machineName("test", "image", randomBytes(8))), soon());
+
+  expect(asked(stub).imageRef).toBe(next.id);
+});
+
+test("a server that Nova does not list yet is being made, for a while", async () => {
+  const { stub, driver, orderOf, name } = await fresh({ clock: fastClock(50) });
+  await driver.start(orderOf(name), soon());
+  stub.world.servers = [];
+
+  expect(await driver.list(soon())).toEqual([{ name, state: "building" }]);
+
+  await expect.poll(() => driver.list(soon())).toEqual([]);
 });
 
 test("a burst of orders asks Nova for few at a time, and looks images and flavors up once", async () => {

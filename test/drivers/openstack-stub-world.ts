@@ -40,6 +40,8 @@ export type World = {
   page: number;
   /** Servers of this image never get out of BUILD. */
   slowImage: string;
+  /** Filters of lists are taken and ignored, as older clouds do. */
+  ignoresFilters: boolean;
   /** Faults that only the look at one server shows. */
   faultsApart: Record<string, object>;
   /** What becomes of a server that was ordered. */
@@ -95,6 +97,7 @@ export const newWorld = (): World => ({
   novaVersion: "2.93",
   page: 1000,
   slowImage: "slow",
+  ignoresFilters: false,
   faultsApart: {},
   bornAs: { status: "ACTIVE" },
 });
@@ -170,7 +173,9 @@ function novaAnswer(asked: Asked, world: World): Failure | undefined {
 
 function serverPage({ query }: Asked, world: World): Failure {
   const tags = query.get("tags")?.split(",") ?? [];
-  const all = world.servers.filter((server) => tags.every((tag) => server.tags.includes(tag)));
+  const all = world.servers.filter(
+    (server) => world.ignoresFilters || tags.every((tag) => server.tags.includes(tag)),
+  );
   const from = all.findIndex(({ id }) => id === query.get("marker")) + 1;
   const servers = all.slice(from, from + Math.min(world.page, Number(query.get("limit"))));
   const isLast = from + servers.length >= all.length;
@@ -244,7 +249,10 @@ function neutronAnswer({ method, path, query, body }: Asked, world: World): Fail
     });
   const key = kind === "security-groups" ? "groups" : kind;
   const rows = world[key as "ports"];
-  if (method === "GET") return ok({ [kind.replace("-", "_")]: rows.filter((row) => matches(row, query)) });
+  if (method === "GET")
+    return ok({
+      [kind.replace("-", "_")]: rows.filter((row) => world.ignoresFilters || matches(row, query)),
+    });
   if (method === "PUT" && sub === "tags") {
     for (const row of rows) if (row.id === id) row.tags = body.tags;
     return ok(body);

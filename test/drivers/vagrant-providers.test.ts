@@ -1,7 +1,8 @@
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { OS_NAMES, SYSTEMS } from "../../src/core/systems.ts";
+import { cloudVariables } from "../../src/drivers/vagrant-openstack.ts";
 import type { Clock } from "../../src/ports.ts";
 import { fakeClock } from "../support/clock.ts";
 import { calls, expectMade, expectSeen, fresh, newName, seen, soon, startOf } from "./vagrant-hand.ts";
@@ -152,5 +153,95 @@ describe("providers that only Vagrant knows", () => {
     for (let look = 0; look < 3; look += 1) await expectSeen(bench, name, { state: "up" });
 
     expect((await calls(bench, "status")).length).toBe(before);
+  });
+});
+
+describe("openstack through Vagrant's plug-in, the old way", () => {
+  const CLOUD = {
+    OS_AUTH_URL: "https://cloud.example.org:5000/v3",
+    OS_USERNAME: "spinw",
+    OS_PASSWORD: "hunter2",
+    OS_PROJECT_NAME: "SpinW_CI",
+  };
+
+  /** The driver takes the cloud's variables from our own environment. */
+  async function onOpenstack(variables: Record<string, string> = CLOUD) {
+    for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    return await fresh({ host: { provider: "openstack" } });
+  }
+
+  test("a VM is up with its seed as user data, and destroyed it leaves nothing", async () => {
+    const { bench } = await onOpenstack();
+    const name = await startOf(bench, "stub", { prepared: true });
+    await expectMade(bench, name);
+    const [mark, seed] = (await readFile(join(bench.state, "user-data"), "utf8")).split("\n");
+    const kept = await readdir(join(bench.folder, "machines", name));
+    const order = await readFile(join(bench.folder, "machines", name, "order.json"), "utf8");
+
+    await bench.driver.destroy(name, soon());
+
+    expect(mark).toBe("MAYFLYSEED1");
+    expect(JSON.parse(seed ?? "")).toMatchObject({ machine: name, token: `token-of-${name}` });
+    expect(kept).not.toContain("user-data");
+    expect(order).not.toContain("token-of");
+    expect(await readdir(join(bench.state, "other"))).toEqual([]);
+    expect(await bench.leftovers(name)).toEqual([]);
+  });
+
+  test("Vagrant gets what it signs in with", async () => {
+    const { bench } = await onOpenstack();
+    await expectMade(bench, await startOf(bench, "stub", { prepared: true }));
+
+    const given = (await readFile(join(bench.state, "cloud-env"), "utf8")).trim().split("\n").sort();
+
+    expect(given).toEqual(
+      Object.entries(CLOUD)
+        .map(([name, value]) => `${name}=${value}`)
+        .sort(),
+    );
+  });
+
+  test("other providers' Vagrants get nothing of it", () => {
+    expect(cloudVariables("qemu", CLOUD)).toEqual({});
+    expect(cloudVariables("openstack", { ...CLOUD, PATH: "/bin" })).toEqual(CLOUD);
+  });
+
+  test("a box that does not hold the guest program is refused: nobody could bring it there", async () => {
+    const { bench } = await onOpenstack();
+
+    const name = await startOf(bench, "stub", { prepared: false });
+
+    await expectSeen(bench, name, {
+      state: "broken",
+      text: expect.stringContaining("a VM on a cloud cannot be given it"),
+    });
+  });
+
+  test.each([
+    ["active", "up"],
+    ["build", "building"],
+    ["error", "broken"],
+    ["shutoff", "off"],
+  ])("%s is %s", async (word, state) => {
+    const clock = fakeClock();
+    for (const [name, value] of Object.entries(CLOUD)) vi.stubEnv(name, value);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const { bench } = await fresh({ host: { provider: "openstack" }, clock });
+    const name = await startOf(bench, "stub", { prepared: true });
+    await expectMade(bench, name);
+    await writeFile(join(bench.state, "other", name), word);
+    await clock.advance(20_000);
+
+    expect(await seen(bench, name)).toMatchObject({ state });
+  });
+
+  test("it is said that the plug-in is not there, and what else is missing", async () => {
+    const { bench } = await onOpenstack({ OS_AUTH_URL: "https://cloud.example.org:5000/v3" });
+
+    const faults = await bench.driver.check(soon());
+
+    expect(faults.join()).toContain("Vagrant has no plug-in vagrant-openstack-provider");
+    expect(faults.join()).toContain("OS_USERNAME, OS_PASSWORD, OS_PROJECT_NAME");
   });
 });

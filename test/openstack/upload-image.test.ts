@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { type Bench, openBench } from "./bench.ts";
 
@@ -75,6 +77,41 @@ describe("an upload", () => {
 
     expect(exitCode).toBe(130);
     expect(await bench.has("image")).toEqual([]);
+  });
+
+  test("is converted to raw before, if asked for, and compared as that", async () => {
+    const { bench } = await withImage();
+    const file = join(bench.folder, "linux.qcow2");
+    await execa("qemu-img", ["create", "-q", "-f", "qcow2", file, "1M"]);
+    await writeFile(`${file}.json`, JSON.stringify(FACTS));
+
+    const { exitCode, stderr } = await bench.run("upload-image.sh", [
+      "--family",
+      "spinw",
+      "--convert",
+      "raw",
+      file,
+    ]);
+
+    expect(exitCode, stderr).toBe(0);
+    const digest = createHash("sha512")
+      .update(Buffer.alloc(1024 * 1024))
+      .digest("hex");
+    expect(await bench.has("image")).toMatchObject([
+      { disk_format: "raw", properties: { os_hash_value: digest } },
+    ]);
+  });
+
+  test("of another kind of image is refused", async () => {
+    const { bench } = await withImage();
+    const file = join(bench.folder, "linux.vmdk");
+    await execa("qemu-img", ["create", "-q", "-f", "vmdk", file, "1M"]);
+    await writeFile(`${file}.json`, JSON.stringify(FACTS));
+
+    const { exitCode, stderr } = await bench.run("upload-image.sh", ["--family", "spinw", file]);
+
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("only raw and qcow2 are uploaded");
   });
 
   test("takes the place of an older candidate, which is put away", async () => {

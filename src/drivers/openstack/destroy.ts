@@ -20,8 +20,10 @@ export type DestroyParts = {
   clock: Clock;
 };
 
-/** A server that is still there so long after Nova has taken its removal is removed once more. */
+/** A server of which Nova has taken the removal, and that shows no sign of it for so long, is removed once more; */
 const AGAIN_MS = 15_000;
+/** also one that is said to be on its way: its hypervisor may have been restarted meanwhile. */
+const STUCK_MS = 60_000;
 /** A volume is let go a moment after its server. */
 const VOLUME_MS = 1000;
 
@@ -50,9 +52,11 @@ async function removeServers(
   for (;;) {
     const ours = listed.filter((server) => server.name === name);
     if (ours.length === 0) return;
-    for (const { id, volumes } of ours) {
+    for (const server of ours) {
+      const { id, volumes } = server;
       if (volumes.length > 0) known.noteLeft(name, volumes);
-      if (clock.now() - (takenAt.get(id) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS) continue;
+      const waitMs = isLeaving(server) ? STUCK_MS : AGAIN_MS;
+      if (clock.now() - (takenAt.get(id) ?? Number.NEGATIVE_INFINITY) < waitMs) continue;
       const leave = await removals.take(signal);
       await trouble
         .bear(nova.remove(id, signal).then(() => void takenAt.set(id, clock.now())))
@@ -61,6 +65,8 @@ async function removeServers(
     listed = await servers.watched(signal).catch(trouble.tell);
   }
 }
+
+const isLeaving = ({ status, task }: Server): boolean => status === "DELETED" || task === "deleting";
 
 /** Nova removes it itself, if all goes well. */
 async function removeVolume(

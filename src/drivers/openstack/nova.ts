@@ -104,7 +104,7 @@ export function nova(session: Session): Nova {
   return {
     version,
     knowsVolumeTypes: async (signal) => minorOf(await version(signal)) >= VOLUME_TYPE,
-    servers: async (tag, signal) => (await servers(tag, signal)).filter(({ status }) => !GONE.has(status)),
+    servers: async (tag, signal) => (await servers(tag, signal)).filter(({ status }) => status !== KEPT),
     server: async (id, signal) =>
       serverOf(ONE.parse(await ask({ method: "GET", path: `/servers/${id}` }, signal)).server),
     create: async ({ body, secrets }, signal) => {
@@ -144,8 +144,11 @@ export function unlessGone(error: unknown): undefined {
   if (!(error instanceof CloudError && error.status === 404)) throw error;
 }
 
-/** NB: a cloud may keep what was deleted for a while, in case somebody is sorry. Its owner cannot see or use it any more. */
-const GONE: ReadonlySet<string> = new Set(["DELETED", "SOFT_DELETED"]);
+/**
+ * NB: a cloud may keep what was deleted for a while, in case somebody is sorry. Its owner cannot use it any more. What is DELETED on the
+ * other hand is on its way out, and is in the quota until it is gone.
+ */
+const KEPT = "SOFT_DELETED";
 /** The server is gone, is not there yet, or its hypervisor has no console. */
 const NO_CONSOLE: readonly number[] = [404, 409, 501];
 

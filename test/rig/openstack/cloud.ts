@@ -31,7 +31,9 @@ export type Cloud = {
   thaw: (service: CloudService) => Promise<void>;
 };
 
-export type Quota = Partial<Record<"instances" | "cores" | "ram" | "floatingip" | "port", number>>;
+export type Quota = Partial<
+  Record<"instances" | "cores" | "ram" | "floatingip" | "port" | "security_group_rule", number>
+>;
 
 export type NewImage = {
   name: string;

@@ -1,0 +1,118 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { expect, onTestFinished, test } from "vitest";
+import { type Bench, openBench } from "./bench.ts";
+
+const FACTS = {
+  mayfly_runner_version: "2.337.0",
+  mayfly_built_at: "2026-11-27T03:00:00Z",
+  mayfly_os: "debian-12",
+};
+
+const VARIABLES = {
+  MAYFLY_FAMILY: "spinw",
+  MAYFLY_BASE_IMAGE: "debian-12",
+  MAYFLY_FLAVOR: "m1.small",
+  MAYFLY_NETWORK: "mayfly",
+};
+
+/** A cloud whose servers build an image, and test themselves, with three old images and a current one. */
+async function ready() {
+  const bench = await openBench();
+  for (const tag of ["old", "old", "old", "current"]) await bench.put({ tags: [`mayfly:spinw:${tag}`] });
+  await bench.tell(
+    "console",
+    `MAYFLY-BUILD ok ${JSON.stringify(FACTS)}\nMAYFLY-SELFTEST ok runner=2.337.0 guest=1`,
+  );
+  await bench.tell("status", "SHUTOFF");
+  return bench;
+}
+
+const rebuild = (bench: Bench, more: Record<string, string> = {}) =>
+  bench.run("rebuild.sh", [], { env: { ...VARIABLES, TMPDIR: bench.folder, ...more } });
+
+const standing = async (bench: Bench) =>
+  (await bench.has("image"))
+    .sort((a, b) => a.created_at.localeCompare(b.created_at))
+    .map(({ tags }) => tags.map((tag) => tag.replace("mayfly:spinw:", "")).join());
+
+test("a rebuild makes a candidate, and leaves two old images", async () => {
+  const bench = await ready();
+
+  const { exitCode, stderr } = await rebuild(bench);
+
+  expect(exitCode, stderr).toBe(0);
+  expect(await standing(bench)).toEqual(["old", "old", "current", "candidate"]);
+});
+
+test("a rebuild that is to test its image makes it current", async () => {
+  const bench = await ready();
+
+  await rebuild(bench, { MAYFLY_PROMOTE: "test", MAYFLY_KEEP: "1" });
+
+  expect(await standing(bench)).toEqual(["old", "current"]);
+});
+
+test("the image is told when it ends", async () => {
+  const bench = await ready();
+
+  await rebuild(bench, { MAYFLY_DAYS: "10" });
+
+  const script = await readFile(join(bench.folder, "state/user-data"), "utf8");
+  const archive = Buffer.from(/<<"END"[^\n]*\n([\s\S]*?)\nEND\n/.exec(script)?.[1] ?? "", "base64");
+  const { stdout } = await execa("tar", ["-xzO", "./build"], { input: archive });
+  const [, ends = ""] = /MAYFLY_EXPIRES_AT=(\S+)/.exec(stdout) ?? [];
+  const days = (Date.parse(ends) - Date.now()) / 86_400_000;
+  expect(days).toBeGreaterThan(9.9);
+  expect(days).toBeLessThan(10.1);
+});
+
+test("old images stay when the new one was not built", async () => {
+  const bench = await ready();
+  await bench.tell("console", "MAYFLY-BUILD failed: no space left");
+
+  const { exitCode } = await rebuild(bench);
+
+  expect(exitCode).toBe(1);
+  expect(await standing(bench)).toEqual(["old", "old", "old", "current"]);
+});
+
+test("a new image that could be built counts, though an old one could not be deleted", async () => {
+  const bench = await ready();
+  const [oldest] = await bench.has("image");
+  await bench.tell("keep", oldest?.id ?? "");
+
+  const { exitCode, stderr } = await rebuild(bench);
+
+  expect(exitCode).toBe(0);
+  expect(stderr).toContain("not all old images are gone");
+});
+
+test("a second rebuild at the same time does nothing", async () => {
+  const bench = await ready();
+  const lock = join(bench.folder, `mayfly-rebuild-${process.getuid?.()}.lock`);
+  const holder = spawn("flock", [lock, "sh", "-c", "echo held; exec sleep 60"], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  onTestFinished(() => void holder.kill());
+  await once(holder.stdout, "data");
+
+  const { exitCode, stderr } = await rebuild(bench);
+
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain("another rebuild is under way");
+  expect(await bench.calls()).toEqual([]);
+});
+
+test("what is not set is said before anything is done", async () => {
+  const bench = await ready();
+
+  const { exitCode, stderr } = await rebuild(bench, { MAYFLY_NETWORK: "" });
+
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain("MAYFLY_NETWORK is not set");
+  expect(await bench.calls()).toEqual([]);
+});
