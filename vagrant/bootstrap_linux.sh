@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Purpose: makes a VM of any Debian or Ubuntu box Mayfly's: installs the guest program and GitHub's runner where the box has them
 # not, puts the seed in its place, and starts the guest program.
-# Input: /tmp/mayfly with seed.json, runner.lock.json and linux/ (the repository's guest/linux); MAYFLY_RUNNER_MIRROR if the runner
-# is not to come from GitHub. Run by Vagrant as root. Result: the guest program runs; the last line says so, and
+# Input: /tmp/mayfly with seed.json, runner.lock.json and the folders unix/ and linux/ of the repository's guest/; MAYFLY_RUNNER_MIRROR if
+# the runner is not to come from GitHub. Run by Vagrant as root. Result: the guest program runs; the last line says so, and
 # src/drivers/vagrant-build.ts looks for it. Safe to repeat until then.
 set -euo pipefail
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 #
 # Installs the guest program and its service on this machine: in a box while it is built, or over SSH in a VM of a stock box.
-# Input: the files beside this script. Result: /usr/local/lib/mayfly, the user `runner`, and the service, enabled and not started.
+# Input: the files beside this script, and those of ../unix. Result: /usr/local/lib/mayfly, the user `runner`, and the service, enabled and not started.
 # Safe to repeat. Needs root.
 
 set -euo pipefail
@@ -9,7 +9,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
 readonly target=/usr/local/lib/mayfly
-readonly programs=(mayfly-guest seed.sh calls.sh run-runner job-started.sh self-test)
+readonly programs=(../unix/{mayfly-guest,calls.sh,run-runner,job-started.sh} system.sh seed.sh self-test)
 readonly tools=(curl jq setpriv shred mkfifo)
 
 main() {
@@ -59,7 +59,7 @@ prove() {
   for tool in "${tools[@]}"; do
     command -v "$tool" >/dev/null || die "$tool is missing"
   done
-  [[ $("$target/mayfly-guest" --version) == $("$here/mayfly-guest" --version) ]] || die "the program does not run"
+  [[ $("$target/mayfly-guest" --version) == $(MAYFLY_SYSTEM=$here "$here/../unix/mayfly-guest" --version) ]] || die "the program does not run"
   [[ -d $(getent passwd runner | cut -d: -f6) ]] || die "the user runner has no home"
   say "the guest program is installed"
 }

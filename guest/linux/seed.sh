@@ -1,9 +1,8 @@
 # shellcheck shell=bash disable=SC2154,SC2034
 # (disabled: variables that come from, or go to, the program that reads this file)
 #
-# Part of mayfly-guest: finds and reads the seed. Needs `root`, and `run`, the folder in memory. See: ../contract.md, "The seed".
+# Part of mayfly-guest: finds the seed, and puts it away when it was read. Needs `root`, and `run`, the folder in memory. See: ../contract.md, "The seed".
 
-readonly seed_line=MAYFLYSEED1 test_line=MAYFLYSELFTEST1
 readonly metadata_v4=169.254.169.254 metadata_v6=fe80::a9fe:a9fe
 user_data='' looked_at=' '
 
@@ -86,29 +85,12 @@ ask_metadata() {
   seed=metadata
 }
 
-# --- reading it ---
+# --- putting it away ---
 
 # NB: user data can not be wiped, only put out of the job's reach.
-read_seed() {
-  local ca=''
+put_seed_away() {
   if [[ -n $user_data ]]; then hide_user_data; else wipe "$seed" || say "the seed at $seed could not be wiped"; fi
-  field machine "$seed_text" machine
-  field url "$seed_text" url
-  field token "$seed_text" token
-  field life_seconds "$seed_text" lifeSeconds
-  field ca "$seed_text" ca
-  seed_text='' user_data=''
-  [[ $machine =~ ^[A-Za-z0-9-]{1,63}$ ]] || refuse_seed machine
-  [[ $url =~ ^https://[^/[:space:]]+$ ]] || refuse_seed url
-  [[ $token =~ ^[A-Za-z0-9_.~-]{16,200}$ ]] || refuse_seed token
-  [[ $life_seconds =~ ^[1-9][0-9]{0,7}$ ]] || refuse_seed lifeSeconds
-  [[ $ca == *CERTIFICATE* ]] || refuse_seed ca
-  printf '%s\n' "$ca" >"$run/ca.pem"
-}
-
-refuse_seed() {
-  token='' # there is nobody to tell
-  fail "the seed's $1 is not as it must be"
+  user_data=''
 }
 
 # NB: a disk keeps its size and is only overwritten; a file is removed as well.

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { GENERIC_LABELS } from "../core/labels.ts";
+import { contradiction, GENERIC_LABELS } from "../core/labels.ts";
 import { list } from "../core/markdown.ts";
+import { SYSTEMS } from "../core/systems.ts";
 import type { Entries, Entry, Right } from "./entries.ts";
 import { type Finding, repeated, unknownName } from "./finding.ts";
 import type { HostEntry, ImageEntry } from "./schema.ts";
@@ -30,13 +31,19 @@ export function imageFindings(
 
 type Named = Right<ImageEntry> & { title: string };
 
-function labelFindings({ labels, title }: Named, path: Path): Finding[] {
+function labelFindings({ labels, os, arch, title }: Named, path: Path): Finding[] {
   if (!labels) return [];
   const lower = labels.map((label) => label.toLowerCase());
   const findings: Finding[] = [];
   if (lower.every((label) => GENERIC_LABELS.has(label))) {
     const sentence = `The image ${title} has general labels only (${list(labels)}). Add one of its own, such as the project's name: a job that asks for general labels only is not for Mayfly.`;
     findings.push([[...path, "labels"], sentence]);
+  }
+  const wrong = os && arch && contradiction({ os, arch, labels });
+  if (os && wrong !== undefined) {
+    const kind = `${SYSTEMS[os].title} on ${arch}`;
+    const sentence = `The image ${title} is ${kind}, and has the label ${wrong}, which GitHub gives to other machines. Take the label away, or mend os or arch.`;
+    findings.push([[...path, "labels", labels.indexOf(wrong)], sentence]);
   }
   const twice = repeated(lower);
   if (twice) {

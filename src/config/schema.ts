@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CONTROLLER_PATTERN } from "../core/name.ts";
+import { ARCHITECTURES, OS_NAMES } from "../core/systems.ts";
 import { LOG_LEVELS } from "../log.ts";
 import { cloudImage, openstack } from "./schema-cloud.ts";
 import {
@@ -90,8 +91,8 @@ const box = z.strictObject(
 const image = z.strictObject(
   {
     name: imageName.describe("Your name for the image; part of the names of its VMs and runners."),
-    os: oneOf(["linux", "windows", "macos"]),
-    arch: oneOf(["x64", "arm64"]).default("x64"),
+    os: oneOf(OS_NAMES),
+    arch: oneOf(ARCHITECTURES).default("x64"),
     labels: list(label, "must be a list of labels")
       .max(100, { error: "must have at most 100 labels" })
       .describe("What a job may ask for in runs-on. At least one that no other runner of yours has."),

@@ -1,3 +1,4 @@
+import { ARCHITECTURE_LABELS, SYSTEMS } from "./systems.ts";
 import type { Catalogue, Host, Image, RepoName, Repository } from "./types.ts";
 
 /**
@@ -17,13 +18,25 @@ export type Match =
 /** Labels that every self-hosted runner may bear. A job that asks for nothing else is not for us in particular. */
 export const GENERIC_LABELS: ReadonlySet<string> = new Set([
   "self-hosted",
-  "linux",
-  "windows",
-  "macos",
-  "x64",
-  "arm64",
+  ...Object.values(SYSTEMS).map(({ label }) => label.toLowerCase()),
+  ...Object.values(ARCHITECTURE_LABELS).map((label) => label.toLowerCase()),
   "arm",
 ]);
+
+/**
+ * A label that GitHub's own runner never gives itself on a machine of this system and architecture. A job that asks for it would be led
+ * to the wrong kind of machine.
+ */
+export function contradiction({
+  os,
+  arch,
+  labels,
+}: Pick<Image, "os" | "arch" | "labels">): string | undefined {
+  const own = ["self-hosted", SYSTEMS[os].label.toLowerCase(), ARCHITECTURE_LABELS[arch].toLowerCase()];
+  return labels.find(
+    (label) => GENERIC_LABELS.has(label.toLowerCase()) && !own.includes(label.toLowerCase()),
+  );
+}
 
 /** GitHub's own machines. See: docs.github.com, "GitHub-hosted runners reference". */
 const HOSTED = /^(?:ubuntu|windows|macos)-/;

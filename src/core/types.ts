@@ -1,4 +1,5 @@
 import type { CloudImage, CloudPlace } from "./clouds.ts";
+import type { Architecture, Os } from "./systems.ts";
 
 /**
  * The nouns. Everything here is plain data. Times are epoch milliseconds and end in `At`, durations end in `Ms`.
@@ -209,8 +210,6 @@ export type Stranger = {
 /** A group of interchangeable machines: the same repository and image, hence the same labels. */
 export type Pool = { repo: RepoName; image: string };
 
-export type Os = "linux" | "windows" | "macos";
-
 export type Provider = "libvirt" | "virtualbox" | "vmware_desktop" | "parallels" | "qemu" | "openstack";
 
 export type Host = {
@@ -247,7 +246,7 @@ export type Box = {
 export type Image = {
   name: string;
   os: Os;
-  arch: "x64" | "arm64";
+  arch: Architecture;
   /** What a runner of this image answers to, and is registered with: exactly these. */
   labels: readonly string[];
   /** What hosts with Vagrant make its VMs from. */

@@ -1,5 +1,6 @@
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { SYSTEMS, type System } from "../core/systems.ts";
 import type { Host } from "../core/types.ts";
 import { type Clock, type Seed, SetupError, type StartOrder } from "../ports.ts";
 import { readTail } from "./files.ts";
@@ -101,8 +102,9 @@ async function prepare(
   const ready = await parts.boxes.ready(asked, { signal, log: folder.log });
   const box = { name: ready.name, version: ready.version };
   const way = order.image.prepared ? hypervisor.seedBy : "ssh";
-  const bootstrap = way === "ssh" ? bootstrapOf(order, folder, parts) : undefined;
-  await WRITE_SEED[way](folder, order.seed, join(parts.project, "guest"));
+  const system = SYSTEMS[order.image.os];
+  const bootstrap = way === "ssh" ? bootstrapOf(order, system, folder, parts) : undefined;
+  await WRITE_SEED[way](folder, order.seed, join(parts.project, "guest"), system.folders);
   const common = vagrantOrder(order, { box, console: folder.console, bootstrap });
   const seedDisk = way === "disk" ? folder.seedDisk : undefined;
   const userData = way === "user data" ? folder.userData : undefined;
@@ -115,23 +117,33 @@ async function prepare(
   return text;
 }
 
-const WRITE_SEED: Record<SeedWay, (folder: MachineFolder, seed: Seed, guest: string) => Promise<void>> = {
+type SeedWriter = (
+  folder: MachineFolder,
+  seed: Seed,
+  guest: string,
+  programs: readonly string[],
+) => Promise<void>;
+
+const WRITE_SEED: Record<SeedWay, SeedWriter> = {
   disk: writeSeedDisk,
   "user data": writeUserData,
   ssh: fillUpload,
 };
 
-function bootstrapOf(order: StartOrder, folder: MachineFolder, parts: BuilderParts): Bootstrap {
-  const { os, name } = order.image;
-  const where = parts.hypervisor.seedBy === "user data" ? "a VM on a cloud" : os;
-  if (where !== "linux")
+function bootstrapOf(
+  { image }: StartOrder,
+  system: System,
+  folder: MachineFolder,
+  parts: BuilderParts,
+): Bootstrap {
+  if (parts.hypervisor.seedBy === "user data")
     throw new Error(
-      `The box of image ${name} must hold the guest program (\`prepared: true\`): ${where} cannot be given it.`,
+      `The box of image ${image.name} must hold the guest program (\`prepared: true\`): a VM on a cloud cannot be given it.`,
     );
   return {
     folder: folder.upload,
-    to: "/tmp/mayfly",
-    script: join(parts.project, "vagrant", "bootstrap_linux.sh"),
+    to: system.upload,
+    script: join(parts.project, "vagrant", system.bootstrap),
     env: parts.runnerMirror === undefined ? {} : { MAYFLY_RUNNER_MIRROR: parts.runnerMirror },
   };
 }

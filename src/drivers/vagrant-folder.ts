@@ -80,10 +80,16 @@ export const writeUserData = (folder: MachineFolder, seed: Seed): Promise<void> 
   writeFile(folder.userData, seedText(seed), { mode: 0o600 });
 
 /** Gathers what is copied into a VM over SSH: the seed, the guest program and the runner's version. */
-export async function fillUpload(folder: MachineFolder, seed: Seed, guest: string): Promise<void> {
+export async function fillUpload(
+  folder: MachineFolder,
+  seed: Seed,
+  guest: string,
+  programs: readonly string[],
+): Promise<void> {
   await mkdir(folder.upload, { mode: 0o700 });
   await writeFile(join(folder.upload, "seed.json"), JSON.stringify(seed), { mode: 0o600 });
-  await cp(join(guest, "linux"), join(folder.upload, "linux"), { recursive: true });
+  for (const program of programs)
+    await cp(join(guest, program), join(folder.upload, program), { recursive: true });
   await cp(join(guest, "runner.lock.json"), join(folder.upload, "runner.lock.json"));
 }
 

@@ -1,4 +1,5 @@
-import type { MachineName, Os } from "../core/types.ts";
+import { SYSTEMS } from "../core/systems.ts";
+import type { MachineName } from "../core/types.ts";
 import type { Seed, StartOrder } from "../ports.ts";
 import { seedText } from "./seed.ts";
 
@@ -6,7 +7,7 @@ import { seedText } from "./seed.ts";
 export type VagrantOrder = {
   name: MachineName;
   /** What Vagrant calls the guest's system. */
-  guest: "linux" | "windows" | "darwin";
+  guest: string;
   box: { name: string; version?: string | undefined };
   cpus: number;
   memoryMiB: number;
@@ -25,12 +26,10 @@ export type Bootstrap = {
   /** Folder that is copied into the VM, and where to. */
   folder: string;
   to: string;
-  /** Script that is run there as root. */
+  /** Script that is run there as root, or as an administrator. */
   script: string;
   env: Readonly<Record<string, string>>;
 };
-
-const GUESTS = { linux: "linux", windows: "windows", macos: "darwin" } as const satisfies Record<Os, string>;
 
 /** The order of a machine, but for what its provider adds. */
 export function vagrantOrder(
@@ -40,7 +39,7 @@ export function vagrantOrder(
   const { name, image } = order;
   return {
     name,
-    guest: GUESTS[image.os],
+    guest: SYSTEMS[image.os].vagrantGuest,
     cpus: image.cpus,
     memoryMiB: image.memoryMiB,
     mac: image.mac,

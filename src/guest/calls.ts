@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Fact } from "../core/facts.ts";
+import { OS_NAMES } from "../core/systems.ts";
 import type { MachineName } from "../core/types.ts";
 import type { Registration } from "../ports.ts";
 import { cleanText } from "./text.ts";
@@ -14,7 +15,7 @@ const said = z.string().max(8000).optional();
 
 export const claimCall = z.object({
   machine: word,
-  os: z.enum(["linux", "windows", "macos"]),
+  os: z.enum(OS_NAMES),
   arch: word,
   guestVersion: word,
   runnerVersion: word,

@@ -49,6 +49,18 @@ const LABELS: FaultRow[] = [
     "mayfly.yml:11:13: The image linux has general labels only (self-hosted, Linux and X64). Add one of its own, such as the project's name: a job that asks for general labels only is not for Mayfly.",
   ],
   [
+    "an image has no label that GitHub gives to machines of another system",
+    "[self-hosted, linux, x64, spinw-linux]",
+    "[self-hosted, Windows, x64, spinw-linux]",
+    "mayfly.yml:11:27: The image linux is Linux on x64, and has the label Windows, which GitHub gives to other machines. Take the label away, or mend os or arch.",
+  ],
+  [
+    "an image has no label that GitHub gives to machines of another architecture",
+    "[self-hosted, linux, x64, spinw-linux]",
+    "[self-hosted, linux, ARM64, spinw-linux]",
+    "mayfly.yml:11:34: The image linux is Linux on x64, and has the label ARM64, which GitHub gives to other machines. Take the label away, or mend os or arch.",
+  ],
+  [
     "a label is there once, in whatever case",
     "x64, spinw-linux]",
     "x64, spinw-linux, SpinW-Linux]",

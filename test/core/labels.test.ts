@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { explainLabels } from "../../src/core/explain.ts";
-import { GENERIC_LABELS, matchLabels, nearestWord } from "../../src/core/labels.ts";
+import { contradiction, GENERIC_LABELS, matchLabels, nearestWord } from "../../src/core/labels.ts";
 import { aCatalogue, anImage, aRepository, REPO } from "../support/build.ts";
 
 const CATALOGUE = aCatalogue({
@@ -61,6 +61,49 @@ describe("a job's labels", () => {
       expect(matchLabels(labels, REPO, CATALOGUE)).toEqual({ image: undefined, why: "only-generic" });
     },
   );
+});
+
+describe("the labels that GitHub's runner gives itself", () => {
+  const images = (["linux", "windows", "macos"] as const).flatMap((os) =>
+    (["x64", "arm64"] as const).map((arch) =>
+      anImage({ name: `${os}-${arch}`, os, arch, labels: ["self-hosted", os, arch, "ours"] }),
+    ),
+  );
+  const catalogue = aCatalogue({
+    images,
+    repositories: [aRepository({ images: images.map(({ name }) => name) })],
+  });
+  const imageOf = (...labels: string[]) => matchLabels(labels, REPO, catalogue).image?.name;
+
+  // See: docs.github.com, "Using self-hosted runners in a workflow": these are the spellings there.
+  test.each([
+    ["Linux", "X64", "linux-x64"],
+    ["Linux", "ARM64", "linux-arm64"],
+    ["Windows", "X64", "windows-x64"],
+    ["windows", "arm64", "windows-arm64"],
+    ["macOS", "X64", "macos-x64"],
+    ["MacOS", "ARM64", "macos-arm64"],
+  ])("%s and %s, with one of ours, lead to the image %s", (os, arch, name) => {
+    expect(imageOf("self-hosted", os, arch, "ours")).toBe(name);
+  });
+
+  test("lead nowhere together with those of another system", () => {
+    expect(imageOf("Windows", "Linux", "ours")).toBeUndefined();
+  });
+
+  test("are for no image of Mayfly's by themselves", () => {
+    expect(imageOf("self-hosted", "Windows", "X64")).toBeUndefined();
+  });
+
+  test.each([
+    [["self-hosted", "macOS", "ARM64", "ours"], undefined],
+    [["ours"], undefined],
+    [["macos", "X64", "ours"], "X64"],
+    [["Linux", "ours"], "Linux"],
+    [["arm", "ours"], "arm"],
+  ])("of the image %j do not contradict macOS on arm64, but for %s", (labels, wrong) => {
+    expect(contradiction({ os: "macos", arch: "arm64", labels })).toBe(wrong);
+  });
 });
 
 describe("why labels match or not", () => {

@@ -36,14 +36,6 @@ test("a bootstrap that fails is told by what it said, not by Vagrant's hint to l
   });
 });
 
-test("a box of another system that holds no guest program makes a broken VM that says what to do", async () => {
-  const { bench } = await fresh();
-
-  const name = await startOf(bench, "stub", { os: "windows", prepared: false });
-
-  await expectSeen(bench, name, { state: "broken", text: expect.stringContaining("`prepared: true`") });
-});
-
 test("a Vagrant that fails late makes a broken VM, and destroying it leaves nothing", async () => {
   const { bench } = await fresh();
   const name = await startOf(bench, "stub-late");

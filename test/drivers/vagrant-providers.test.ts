@@ -1,6 +1,7 @@
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { OS_NAMES, SYSTEMS } from "../../src/core/systems.ts";
 import { cloudVariables } from "../../src/drivers/vagrant-openstack.ts";
 import type { Clock } from "../../src/ports.ts";
 import { fakeClock } from "../support/clock.ts";
@@ -21,6 +22,24 @@ describe("virtualbox", () => {
     expect(await readdir(join(bench.state, "vbox"))).toEqual([]);
     expect(await bench.leftovers(name)).toEqual([]);
   });
+
+  test.each(OS_NAMES)(
+    "a VM with %s gets its system's guest program and seed, and the script that puts them in place",
+    async (os) => {
+      const { bench } = await onVirtualBox();
+      const name = await startOf(bench, "stub", { os });
+
+      await expectMade(bench, name);
+
+      const { upload, bootstrap, folders, vagrantGuest } = SYSTEMS[os];
+      const order = JSON.parse(await readFile(join(bench.folder, "machines", name, "order.json"), "utf8"));
+      expect(order).toMatchObject({ guest: vagrantGuest, bootstrap: { to: upload } });
+      expect(order.bootstrap.script).toMatch(new RegExp(`/vagrant/${bootstrap}$`));
+      await expect(stat(order.bootstrap.script)).resolves.toBeDefined();
+      const uploaded = (await readFile(join(bench.state, "uploaded"), "utf8")).trim().split("\n");
+      expect(uploaded.sort()).toEqual([...folders, "runner.lock.json", "seed.json"].sort());
+    },
+  );
 
   test("a VM whose folder is lost is listed and destroyed", async () => {
     const { bench } = await onVirtualBox();

@@ -70,7 +70,7 @@ describe("an authority", () => {
     const { ca, cert } = await open();
 
     expect(new X509Certificate(ca).validToDate.getTime()).toBe(NOW + 3650 * DAY_MS);
-    expect(new X509Certificate(cert).validToDate.getTime()).toBe(NOW + 825 * DAY_MS);
+    expect(new X509Certificate(cert).validToDate.getTime()).toBe(NOW + 820 * DAY_MS);
     expect(new X509Certificate(cert).validFromDate.getTime()).toBeLessThan(NOW);
   });
 
@@ -106,8 +106,8 @@ describe("the server's certificate is made anew, by the same authority", () => {
   test("when a year and some are left of it", async () => {
     const first = await open();
 
-    expect((await open(HOSTS, NOW + 424 * DAY_MS)).cert).toBe(first.cert);
-    const later = await open(HOSTS, NOW + 426 * DAY_MS);
+    expect((await open(HOSTS, NOW + 419 * DAY_MS)).cert).toBe(first.cert);
+    const later = await open(HOSTS, NOW + 421 * DAY_MS);
 
     expect(later.ca).toBe(first.ca);
     expect(later.cert).not.toBe(first.cert);

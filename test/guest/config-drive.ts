@@ -19,7 +19,7 @@ export const ORDERS = {
   virtio: "sys/devices/virtio3/driver/unbind",
 };
 
-/** A disk as the kernel shows it, and what mounting it would show, in the folder that is the VM. See: standInDisks in vm.ts. */
+/** A disk as the kernel shows it, and what mounting it would show, in the folder that is the VM. See: LINUX in systems.ts. */
 export async function insertDrive(
   vm: Vm,
   { name, userData, sectors = 131_072, isReal = true }: Drive,

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { type Os, SYSTEMS } from "../../src/core/systems.ts";
 import { claimCall, reportCall } from "../../src/guest/calls.ts";
 import type { Seed } from "../../src/ports.ts";
-import { example, exampleNames, exampleUserData, outcomes } from "./contract.ts";
+import { contract, example, exampleNames, exampleUserData, outcomes } from "./contract.ts";
 
 /** What the controller puts into a seed: the compiler demands that this names every field. */
 const SEED: Record<keyof Seed, "string" | "number"> = {
@@ -43,6 +44,16 @@ test("the contract's user data are a mark of eleven letters and a seed, each on 
   expect(Object.keys(JSON.parse(seed))).toEqual(Object.keys(SEED));
   expect(rest).toEqual([""]);
 });
+
+test.each(Object.entries(SYSTEMS))(
+  "the contract names the places of %s, as the table of systems has them",
+  (os, system) => {
+    const folder = system.program.replace(/mayfly-guest.*$/, "");
+
+    for (const place of [folder, system.runner, system.seedFile]) expect(contract).toContain(`\`${place}\``);
+    expect(contract).toMatch(new RegExp(`^\\| ${SYSTEMS[os as Os].title} +\\|`, "m"));
+  },
+);
 
 test("the contract tells what each result of a job means", () => {
   expect(outcomes().map(({ exitCode }) => exitCode)).toEqual([

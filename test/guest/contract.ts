@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-const contract = readFileSync(new URL("../../guest/contract.md", import.meta.url), "utf8");
+export const contract = readFileSync(new URL("../../guest/contract.md", import.meta.url), "utf8");
 
 /** An example of guest/contract.md by its name: "claim" is the block that begins with "```json claim". */
 export function example(name: string): Record<string, unknown> {

@@ -1,11 +1,11 @@
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { expect, vi } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import type { Machine } from "../../src/core/types.ts";
 import type { Registration, Seed } from "../../src/ports.ts";
 import { type JobService, startJobService } from "./job-service.ts";
 import { type Listening, listening, MACHINE } from "./listening.ts";
+import type { SystemRig } from "./systems.ts";
 import { newVm, type Vm } from "./vm.ts";
 
 /** A machine's whole life: the real guest listener and the real guest program, with the stand-in runner and a job service. */
@@ -13,7 +13,6 @@ export type Life = {
   rig: Listening;
   service: JobService;
   vm: Vm;
-  seedFile(): string;
   /** Puts the seed into its file. */
   plant(changes?: Partial<Seed>): Promise<void>;
   /** What the controller knows of the machine. */
@@ -25,15 +24,18 @@ export type Life = {
   remove(): Promise<void>;
 };
 
-export async function newLife(): Promise<Life> {
-  const [rig, service, vm] = await Promise.all([listening(systemClock), startJobService(MACHINE), newVm()]);
+export async function newLife(system?: SystemRig): Promise<Life> {
+  const [rig, service, vm] = await Promise.all([
+    listening(systemClock),
+    startJobService(MACHINE),
+    newVm(system),
+  ]);
   const jit: Registration = { registration: "jit", runnerId: 7, jit: service.jit };
   const life: Life = {
     rig,
     service,
     vm,
-    seedFile: () => join(vm.root, "var/lib/mayfly/seed.json"),
-    plant: (changes) => writeFile(life.seedFile(), JSON.stringify(life.rig.seed(changes))),
+    plant: (changes) => writeFile(vm.seedFile, JSON.stringify(life.rig.seed(changes))),
     machine: () => life.rig.state.machines.get(MACHINE),
     async configure(registration = jit) {
       await eventually(() => expect(life.rig.listener.guests.polling().has(MACHINE)).toBe(true));

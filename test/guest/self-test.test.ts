@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { copyGuest } from "./systems.ts";
 import { isRoot } from "./vm.ts";
 
 const LAYOUT = "test/rig/runner/layout";
@@ -18,6 +19,7 @@ beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "mayfly-self-test-"));
   await chmod(root, 0o755);
   await cp(LAYOUT, join(root, RUNNER), { recursive: true });
+  await copyGuest("linux", join(root, "usr/local/lib/mayfly"));
   await execa("chown", ["-R", "nobody:", join(root, "home/runner")]);
   await put("etc/mayfly/runner-version", "2.337.0-standin\n");
   facts = { mayfly_os: "debian-12", mayfly_built_at: "2026-11-01T00:00:00Z" };
@@ -31,7 +33,7 @@ async function put(path: string, content: string, mode = 0o644): Promise<void> {
 
 async function selfTest(more: Record<string, string> = {}) {
   await put("etc/mayfly/image.json", JSON.stringify(facts));
-  const { stdout, exitCode } = await execa("guest/linux/self-test", {
+  const { stdout, exitCode } = await execa(join(root, "usr/local/lib/mayfly/self-test"), {
     reject: false,
     // NB: nothing listens on port 9, and this machine's own metadata service is none of a test's business
     env: { MAYFLY_ROOT: root, MAYFLY_USER: "nobody", MAYFLY_METADATA: "http://127.0.0.1:9/", ...more },

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { copyGuest, LINUX, type SystemRig, script } from "./systems.ts";
 
-const GUEST = fileURLToPath(new URL("../../guest/linux", import.meta.url));
 const LAYOUT = fileURLToPath(new URL("../rig/runner/layout", import.meta.url));
 
 /** Tests that run as root run the runner as somebody else, as in a VM. */
@@ -14,8 +14,13 @@ const RUNNER_USER = isRoot ? "nobody" : process.env.USER;
 
 export type Vm = {
   root: string;
-  /** The runner's folder. */
+  system: SystemRig;
+  /** The runner's folder, and its program. */
   runner: string;
+  listener: string;
+  /** What the guest keeps while it runs. */
+  run: string;
+  seedFile: string;
   /** Starts the guest program, with `environment` on top. */
   boot(environment?: Record<string, string>): void;
   /** Resolves when the guest program has ended, with its exit code. */
@@ -35,22 +40,19 @@ export type Vm = {
 };
 
 /** A VM that is an ordinary process: the real guest program, the stand-in runner, and a folder in place of the disks. */
-export async function newVm(): Promise<Vm> {
+export async function newVm(system: SystemRig = LINUX): Promise<Vm> {
   const root = await mkdtemp(join(tmpdir(), "mayfly-vm-"));
   await chmod(root, 0o755);
-  const runner = join(root, "home/runner/actions-runner");
-  await mkdir(join(root, "home/runner"), { recursive: true });
-  await mkdir(join(root, "var/lib/mayfly"), { recursive: true });
-  const program = join(root, "usr/local/lib/mayfly");
-  await mkdir(join(root, "etc/mayfly"), { recursive: true });
-  await mkdir(join(root, "watch"));
+  const runner = join(root, system.runner);
+  const [seedFile, versionFile] = [join(root, system.seedFile), join(root, system.versionFile)];
+  for (const folder of [dirname(runner), dirname(seedFile), dirname(versionFile), join(root, "watch")])
+    await mkdir(folder, { recursive: true });
   await cp(LAYOUT, runner, { recursive: true });
   if (isRoot) await execa("chown", ["-R", `${RUNNER_USER}:`, runner]);
-  await cp(GUEST, program, { recursive: true });
-  await copyFile(join(LAYOUT, "bin/version.txt"), join(root, "etc/mayfly/runner-version"));
+  await copyGuest(system.os, join(root, dirname(system.program)));
+  await copyFile(join(LAYOUT, "bin/version.txt"), versionFile);
   await script(join(root, "power-off"), `echo off >>"${root}/offs"`);
-  for (const command of ["curl", "jq", "setpriv"]) await watched(root, command);
-  await standInDisks(root);
+  await system.standIns(root);
 
   let guest: ChildProcess | undefined;
   let said = "";
@@ -58,14 +60,20 @@ export async function newVm(): Promise<Vm> {
 
   return {
     root,
+    system,
     runner,
+    listener: join(runner, system.listener),
+    run: join(root, system.run),
+    seedFile,
     boot(environment = {}) {
-      guest = spawn(join(program, "mayfly-guest"), {
+      const [file, ...parameters] = system.command(root);
+      guest = spawn(file, parameters, {
         env: {
-          PATH: `${root}/watch:${process.env.PATH}`,
+          PATH: system.path(root),
           MAYFLY_ROOT: root,
           MAYFLY_POWEROFF: join(root, "power-off"),
           ...(RUNNER_USER ? { MAYFLY_USER: RUNNER_USER } : {}),
+          ...system.environment,
           ...environment,
         },
         stdio: ["ignore", "ignore", "pipe"],
@@ -92,27 +100,6 @@ export async function newVm(): Promise<Vm> {
       await rm(root, { recursive: true, force: true });
     },
   };
-}
-
-const script = (path: string, content: string): Promise<void> =>
-  writeFile(path, `#!/bin/bash\n${content}\n`, { mode: 0o755 });
-
-/** Puts a command of the same name first in the PATH, that writes down its arguments and becomes the real one. */
-async function watched(root: string, command: string): Promise<void> {
-  const { stdout: real } = await execa("sh", ["-c", `command -v ${command}`]);
-  await script(join(root, "watch", command), `echo "${command} $*" >>"${root}/watch/log"\nexec ${real} "$@"`);
-}
-
-/**
- * What would change this computer is only written down. Mounting a device shows what lies in `media/<its name>`, and fails without.
- * See: config-drive.ts.
- */
-async function standInDisks(root: string): Promise<void> {
-  const log = (command: string) => `echo "${command} $*" >>"${root}/watch/log"`;
-  const show = `device=\${@: -2:1}; cp -r "${root}/media/\${device##*/}/." "\${@: -1}"`;
-  await script(join(root, "watch/mount"), `${log("mount")}\n${show}`);
-  await script(join(root, "watch/umount"), `${log("umount")}\nrm -r "$1/"*`);
-  await script(join(root, "watch/ip"), log("ip"));
 }
 
 /** The program's process group, and what has left it: each knows the folder by its environment. */

@@ -8,13 +8,19 @@ const GRAMMAR = fileURLToPath(import.meta.resolve("tree-sitter-powershell/tree-s
  * parameters and types there are.
  */
 export async function powershellParser(): Promise<(text: string) => string[]> {
+  const treeOf = await powershellTrees();
+  return (text) => faultsUnder(treeOf(text));
+}
+
+/** What a script is made of, as a tree. */
+export async function powershellTrees(): Promise<(text: string) => Node> {
   await Parser.init();
   const parser = new Parser();
   parser.setLanguage(await Language.load(GRAMMAR));
   return (text) => {
     const tree = parser.parse(text);
     if (!tree) throw new Error("the parser gave no tree");
-    return faultsUnder(tree.rootNode);
+    return tree.rootNode;
   };
 }
 

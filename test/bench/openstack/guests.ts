@@ -24,7 +24,7 @@ export type Guests = {
 };
 
 const VERSION = "2.337.0";
-/** A call that had no answer is made again, as guest/linux/calls.sh does it. */
+/** A call that had no answer is made again, as guest/unix/calls.sh does it. */
 const PAUSE_MS = 500;
 
 export function simulatedGuests({ bootMs, jobMs, together }: GuestsParts): Guests {

@@ -127,8 +127,8 @@ setup_tiny() {
 }
 
 install_guest() {
-  cp -r "$project/guest/linux" "$1/tmp/guest"
-  chroot "$1" /tmp/guest/install-guest.sh
+  cp -r "$project/guest" "$1/tmp/guest"
+  chroot "$1" /tmp/guest/linux/install-guest.sh
   rm -r "$1/tmp/guest"
 }
 

@@ -20,13 +20,13 @@ export type StandIn = {
 };
 
 /** Builds the stand-in runner's archive and lock file. The same content gives the same bytes. */
-export async function buildStandIn(folder: string, version?: string): Promise<StandIn> {
+export async function buildStandIn(folder: string, version?: string, platform = "linux"): Promise<StandIn> {
   const staged = await mkdtemp(join(tmpdir(), "mayfly-standin-"));
   try {
     await cp(LAYOUT, staged, { recursive: true });
     if (version !== undefined) await writeFile(join(staged, "bin/version.txt"), `${version}\n`);
     const built = (await readFile(join(staged, "bin/version.txt"), "utf8")).trim();
-    const system = `linux-${process.arch}`;
+    const system = `${platform}-${process.arch}`;
     const file = `actions-runner-${system}-${built}.tar.gz`;
     await mkdir(folder, { recursive: true });
     await pack(staged, join(folder, file));

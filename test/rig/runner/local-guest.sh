@@ -7,7 +7,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
-readonly guest=$here/../../../guest/linux
+readonly guest=$here/../../../guest
 readonly root=${MAYFLY_SEED%/*}/vm
 
 main() {
@@ -16,9 +16,9 @@ main() {
   cp "$here/layout/bin/version.txt" "$root/etc/mayfly/runner-version"
   write_power_off >"$root/power-off"
   chmod +x "$root/power-off"
-  export MAYFLY_ROOT=$root MAYFLY_POWEROFF=$root/power-off MAYFLY_USER RUNNER_ALLOW_RUNASROOT=1
+  export MAYFLY_SYSTEM=$guest/linux MAYFLY_ROOT=$root MAYFLY_POWEROFF=$root/power-off MAYFLY_USER RUNNER_ALLOW_RUNASROOT=1
   MAYFLY_USER=$(id -un)
-  exec "$guest/mayfly-guest"
+  exec "$guest/unix/mayfly-guest"
 }
 
 # As when the plug is pulled: the whole process group, if we lead one. (The driver starts each VM in a group of its own.)

@@ -1,0 +1,4 @@
+import { conformsWithJobs } from "./conformance-job.ts";
+import { MACOS } from "./systems.ts";
+
+conformsWithJobs(MACOS);
