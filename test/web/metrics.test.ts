@@ -43,7 +43,10 @@ const CATALOGUE = aCatalogue({
 });
 
 /** The metrics of a world in which these facts were told, by series. */
-async function start(facts: readonly Fact[], { relay, standing = [], answeredAt, cloudImages = {} }: Parts = {}) {
+async function start(
+  facts: readonly Fact[],
+  { relay, standing = [], answeredAt, cloudImages = {} }: Parts = {},
+) {
   const meters = newMeters(CATALOGUE);
   const store = memoryStore(meters.noteFact);
   await store.record(facts);
