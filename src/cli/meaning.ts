@@ -46,6 +46,7 @@ const hostRow = ({
   memoryMiB,
   openstack,
   tart,
+  orchard,
 }: Host): string[] => [
   name,
   {
@@ -53,6 +54,7 @@ const hostRow = ({
     vagrant: `vagrant, ${provider}${provider === "libvirt" ? ` on ${hypervisor}` : ""}`,
     openstack: `openstack, ${openstack?.cloud === undefined ? "as the environment says" : `cloud ${openstack.cloud}`}`,
     tart: `tart, on the Mac ${tart?.host}`,
+    orchard: `orchard, at ${orchard?.url}`,
   }[driver],
   String(machines),
   String(starting),

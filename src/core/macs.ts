@@ -12,6 +12,19 @@ export type MacPlace = {
   allow: readonly string[];
 };
 
+/** Many Macs, by Orchard's controller. How to sign in there is in a file or in the environment, never here. Paths are absolute. */
+export type OrchardPlace = {
+  url: string;
+  /** File with the service account. None: the environment says it. */
+  credentials?: string | undefined;
+  /** File with the certificate that is trusted, PEM. None: those of the system. */
+  ca?: string | undefined;
+  /** The account in a VM that Orchard signs in with. */
+  vmUser: string;
+  /** As of a Mac. */
+  allow: readonly string[];
+};
+
 /** What tart makes VMs from. */
 export type TartImage = {
   /** In a registry, or, without a slash, a VM on the Mac itself. */

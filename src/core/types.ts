@@ -1,5 +1,5 @@
 import type { CloudImage, CloudPlace } from "./clouds.ts";
-import type { MacPlace, TartImage } from "./macs.ts";
+import type { MacPlace, OrchardPlace, TartImage } from "./macs.ts";
 
 /**
  * The nouns. Everything here is plain data. Times are epoch milliseconds and end in `At`, durations end in `Ms`.
@@ -216,7 +216,7 @@ export type Provider = "libvirt" | "virtualbox" | "vmware_desktop" | "parallels"
 
 export type Host = {
   name: string;
-  driver: "vagrant" | "openstack" | "tart" | "fake";
+  driver: "vagrant" | "openstack" | "tart" | "orchard" | "fake";
   provider: Provider;
   /** Hypervisor to use under the provider: `kvm` or `qemu` (software, slow). Only libvirt asks. */
   hypervisor: "kvm" | "qemu";
@@ -234,6 +234,8 @@ export type Host = {
   openstack?: CloudPlace | undefined;
   /** Driver `tart` only: which Mac. */
   tart?: MacPlace | undefined;
+  /** Driver `orchard` only: who looks after the Macs. */
+  orchard?: OrchardPlace | undefined;
   /** Driver `fake` only: the program, with its arguments, that stands in for a VM. */
   command?: readonly string[] | undefined;
 };

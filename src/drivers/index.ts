@@ -2,6 +2,7 @@ import type { Host } from "../core/types.ts";
 import type { Driver } from "../ports.ts";
 import { fakeDriver } from "./fake.ts";
 import { openstackDriver } from "./openstack/driver.ts";
+import { orchardDriver } from "./orchard/driver.ts";
 import type { DriverParts } from "./parts.ts";
 import { tartDriver } from "./tart/driver.ts";
 import { vagrantDriver } from "./vagrant.ts";
@@ -10,6 +11,7 @@ import { vagrantDriver } from "./vagrant.ts";
 export const DRIVERS: Record<Host["driver"], (parts: DriverParts) => Driver> = {
   fake: fakeDriver,
   openstack: (parts) => openstackDriver(parts),
+  orchard: (parts) => orchardDriver(parts),
   tart: tartDriver,
   vagrant: vagrantDriver,
 };
