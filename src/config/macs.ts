@@ -32,6 +32,7 @@ export function tartImageFindings(
   title: string,
   { hosts, names }: Entries,
 ): Finding[] {
+  if (!("tartImage" in image)) return [];
   const wanted = image.hosts ?? names.hosts;
   const mac = hosts.find(
     ({ value: { name, driver } }) =>
@@ -44,9 +45,8 @@ export function tartImageFindings(
 }
 
 function digestFindings({ tartImage }: Right<ImageEntry>, path: Path, title: string): Finding[] {
-  if (tartImage === undefined) return [];
-  const { name, digest } = tartImage;
-  if (name === undefined) return [];
+  const { name, digest } = tartImage ?? {};
+  if (tartImage === undefined || name === undefined) return [];
   const at = [...path, "tartImage"];
   if (name.includes("/") && !("digest" in tartImage)) {
     return [

@@ -21,8 +21,8 @@ export type TartBench = Bench & {
   orderOf: (name: string, image: string) => StartOrder;
 };
 
-const PROGRAM = join(import.meta.dirname, "../../macos/host/mayfly-tart");
-const TART = join(import.meta.dirname, "mac/tart");
+export const PROGRAM = join(import.meta.dirname, "../../macos/host/mayfly-tart");
+export const TART = join(import.meta.dirname, "mac/tart");
 
 /** A Mac: a real sshd, whose only key may run mayfly-tart, which calls the stand-in for tart. */
 export async function freshHost(): Promise<TartOptions> {

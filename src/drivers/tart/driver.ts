@@ -13,6 +13,7 @@ const START_LIMIT_MS = 60_000;
 const DESTROY_LIMIT_MS = 100_000;
 const EVIDENCE_LIMIT_MS = 8_000;
 const CAPACITY_LIMIT_MS = 20_000;
+const SEED_LIMIT_MS = 10_000;
 
 /** The exit code of mayfly-tart when the Mac has as many VMs as it may have. */
 const NO_ROOM = 75;
@@ -59,6 +60,10 @@ export function tartDriver({ host, images, controller, folder }: DriverParts): D
       // NB: else the order could come to the Mac after its end.
       await orders.get(name)?.catch(() => undefined);
       await mac.ask({ verb: "destroy", name, limitMs: DESTROY_LIMIT_MS }, signal);
+    },
+    dropSeed: async (name, signal) => {
+      guard(name);
+      await mac.ask({ verb: "forget", name, limitMs: SEED_LIMIT_MS }, signal);
     },
     capacity: async (signal) =>
       capacityOf(await mac.ask({ verb: "capacity", limitMs: CAPACITY_LIMIT_MS }, signal)),

@@ -9,7 +9,7 @@ import { slots } from "../slots.ts";
 
 /** What Mayfly's program on the Mac can be asked. See: macos/host/mayfly-tart. */
 export type MacOrder = {
-  verb: "list" | "start" | "destroy" | "evidence" | "capacity" | "check";
+  verb: "list" | "start" | "forget" | "destroy" | "evidence" | "capacity" | "check";
   name?: MachineName | undefined;
   /** What it reads. Never in `argv`, here or there. */
   input?: string | undefined;

@@ -5,7 +5,7 @@ import { connect, createServer } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 
 /** A real sshd on loopback that stands in for a Mac's. */
 export type Sshd = { port: number; pid: number };
@@ -36,7 +36,7 @@ export async function restartSshd(folder: string, port: number): Promise<Sshd> {
   });
   closeSync(log);
   child.unref();
-  await expect.poll(() => answers(port), { timeout: 10_000 }).toBe(true);
+  await vi.waitFor(async () => expect(await answers(port)).toBe(true), { timeout: 10_000 });
   return { port, pid: child.pid ?? 0 };
 }
 
