@@ -133,7 +133,11 @@ function placeTable(machine: Machine | undefined, { catalogue, publicUrl }: Summ
 
 const DIGEST_CHARACTERS = 12;
 
-function originWords({ box, tartImage }: Image, host: Host | undefined, { cloudImage, trial }: Machine): string {
+function originWords(
+  { box, tartImage }: Image,
+  host: Host | undefined,
+  { cloudImage, trial }: Machine,
+): string {
   if (host?.driver === "openstack") {
     const id = cloudImage ?? trial;
     return `${id === undefined ? "" : `, cloud image ${cell(id)}`}${trial === undefined ? "" : " (a candidate)"}`;
