@@ -70,12 +70,12 @@ number_in() {
   printf '%s' "$number"
 }
 
-# The process that keeps the VM, if it lives. NB: a pid is used again after its process's end.
+# The process that keeps the VM, if it lives. NB: a pid is used again after its process's end. Without -ww macOS shows 79 characters.
 keeper_of() {
   local pid owner command
   [[ -r $1/keeper ]] || return 1
   pid=$(number_in "$1/keeper") owner=${1%/*}
-  command=$(ps -p "$pid" -o command= 2>/dev/null) || return 1
+  command=$(ps -ww -p "$pid" -o command= 2>/dev/null) || return 1
   [[ $command == *"--keep ${owner##*/} ${1##*/}"* ]] || return 1
   printf '%s' "$pid"
 }
@@ -126,7 +126,7 @@ leave_lock() {
 }
 
 is_program() {
-  [[ $(ps -p "$1" -o command= 2>/dev/null) == *mayfly-tart* ]]
+  [[ $(ps -ww -p "$1" -o command= 2>/dev/null) == *mayfly-tart* ]]
 }
 
 # The holder was killed. NB: two may see that at once, and the second must not take away the lock of the first.
