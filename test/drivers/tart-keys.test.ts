@@ -54,6 +54,7 @@ describe("the key", () => {
 
 const SEED = (name: string) =>
   JSON.stringify({ machine: name, url: "https://h:1", ca: "", token: "t", lifeSeconds: 60 });
+const BROKEN_OFF = "the order has broken off, or is too long";
 const ORDER = { image: "stub", cpus: 4, memoryMiB: 8192, lifeSeconds: 600, bootSeconds: 60, allow: "" };
 
 describe("an order", () => {
@@ -83,18 +84,27 @@ describe("an order", () => {
   });
 
   test.each([
-    ["nothing", () => ""],
-    ["the order only", () => `${JSON.stringify(ORDER)}\n`],
-    ["a seed that broke off", (name: string) => `${JSON.stringify(ORDER)}\n${SEED(name).slice(0, -20)}`],
-    ["a whole seed without its end", (name: string) => `${JSON.stringify(ORDER)}\n${SEED(name)}`],
-    ["another machine's seed", () => `${JSON.stringify(ORDER)}\n${SEED("mayfly-test-image-a2b3c4d5")}\n`],
-    ["an order without an end", () => "x".repeat(5000)],
-  ])("of which came %s makes nothing", async (_, input) => {
+    ["nothing", () => "", BROKEN_OFF],
+    ["the order only", () => `${JSON.stringify(ORDER)}\n`, BROKEN_OFF],
+    [
+      "a seed that broke off",
+      (name: string) => `${JSON.stringify(ORDER)}\n${SEED(name).slice(0, -20)}`,
+      BROKEN_OFF,
+    ],
+    ["a whole seed without its end", (name: string) => `${JSON.stringify(ORDER)}\n${SEED(name)}`, BROKEN_OFF],
+    [
+      "another machine's seed",
+      () => `${JSON.stringify(ORDER)}\n${SEED("mayfly-test-image-a2b3c4d5")}\n`,
+      "the seed is not this machine's",
+    ],
+    ["an order that is too long", (name: string) => `${"x".repeat(5000)}\n${SEED(name)}\n`, BROKEN_OFF],
+  ])("of which came %s makes nothing", async (_, input, words) => {
     const name = newName();
 
     const said = await withTheKey(shared.bench, [`start ${name}`], { input: input(name) });
 
     expect(said.exitCode).toBe(65);
+    expect(said.stderr).toContain(words);
     expect(await shared.bench.leftovers(name)).toEqual([]);
   });
 });
