@@ -1,9 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { TAKE_SEED } from "../../src/drivers/orchard/hand-over.ts";
 
 /** The recipe of an image for Macs. It can only be run on a Mac, so it is looked at as text. */
 
+/** NB: it comes on another branch. */
+const GUEST = join(import.meta.dirname, "../../guest/macos");
 const IMAGE = join(import.meta.dirname, "../../macos/image");
 const recipe = readFileSync(join(IMAGE, "macos.pkr.hcl"), "utf8");
 const plugins = readFileSync(join(IMAGE, "plugins.pkr.hcl"), "utf8");
@@ -83,16 +86,24 @@ describe("the recipe of a macOS image", () => {
   });
 });
 
-test("the guest's files that the image wants are those that its installation brings", () => {
-  const guest = join(import.meta.dirname, "../../guest/macos");
-  if (!existsSync(guest)) return; // NB: until both are on one branch
-  const install = readFileSync(join(guest, "install-guest.sh"), "utf8");
+describe.skipIf(!existsSync(GUEST))("the guest program for macOS", () => {
+  const textOfGuest = (name: string) => readFileSync(join(GUEST, name), "utf8");
 
-  for (const path of [
-    "/usr/local/lib/mayfly",
-    "/Library/LaunchDaemons/dev.mayfly.guest.plist",
-    "/var/db/mayfly",
-  ])
-    expect(install).toContain(path);
-  expect(install).toContain("mayfly-guest");
+  test("is installed where the image is verified", () => {
+    const install = textOfGuest("install-guest.sh");
+
+    for (const path of ["/usr/local/lib/mayfly", "/Library/LaunchDaemons/dev.mayfly.guest.plist"])
+      expect(install).toContain(path);
+  });
+
+  test("looks for its seed where Macs and Orchard put it", () => {
+    const seed = textOfGuest("seed.sh");
+    const program = readFileSync(join(IMAGE, "../host/mayfly-tart"), "utf8");
+
+    expect(seed).toContain("/mayfly/seed.json");
+    expect(program).toContain('--dir "mayfly:$folder/seed:ro"');
+    expect(seed).toContain("/var/db/mayfly/seed.json");
+    expect(TAKE_SEED).toContain("/var/db/mayfly/seed.json");
+    expect(TAKE_SEED).toContain("kickstart system/dev.mayfly.guest");
+  });
 });
