@@ -7,7 +7,7 @@ import { tartDriver } from "../../src/drivers/tart/driver.ts";
 import type { StartOrder } from "../../src/ports.ts";
 import { keptLog } from "../support/log.ts";
 import type { Bench } from "./contract.ts";
-import { endSshd, type Sshd, sshUser, startSshd } from "./mac/sshd.ts";
+import { endIfThere, endSshd, type Sshd, sshUser, startSshd } from "./mac/sshd.ts";
 
 export type TartOptions = { root: string; sshd: Sshd };
 
@@ -79,9 +79,9 @@ export async function openBench(
     close: async () => {
       await driver.close();
       await endSshd(sshd);
-      for (const pid of await processesWith(`--keep test `, root)) process.kill(pid, "SIGKILL");
-      for (const name of await entries(join(tartHome, "vms")))
-        for (const pid of await processesWith(`tart run ${name}`)) process.kill(pid, "SIGKILL");
+      // NB: keepers first, or they would go on to their next step.
+      for (const what of ["--keep test ", "tart "])
+        for (const pid of await processesWith(what, root)) endIfThere(pid);
       await rm(root, { recursive: true, force: true });
     },
   };

@@ -80,7 +80,7 @@ async function sshdsBelow(pid: number): Promise<number[]> {
   return commands.filter(({ line }) => line.startsWith("sshd")).map(({ one }) => one);
 }
 
-function endIfThere(pid: number): void {
+export function endIfThere(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch (error) {
