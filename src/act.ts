@@ -48,6 +48,7 @@ export type Actor = (effect: Effect) => Promise<"done" | "not-yet">;
 const DRIVER_LIMIT_MS = 120_000;
 const GITHUB_LIMIT_MS = 60_000;
 const EVIDENCE_LIMIT_MS = 10_000;
+const SEED_LIMIT_MS = 10_000;
 /** The guest powers its VM off this long after its job's limit, should the controller be gone by then. */
 const LIFE_MARGIN_MS = 30 * 60_000;
 
@@ -108,7 +109,10 @@ export function actor(parts: ActorParts): Actor {
     const image = repository && imagesOf(repository, catalogue).find((one) => one.name === machine.image);
     if (!guests.polling().has(name) || !repository || !image) return "not-yet";
     const { labels } = image;
-    const registration = await onGitHub((signal) => github.register(repository, name, labels, signal));
+    const [registration] = await Promise.all([
+      onGitHub((signal) => github.register(repository, name, labels, signal)),
+      dropSeed(machine),
+    ]);
     if (registration === "taken") {
       log.warn({ machine: name }, "a runner of that name is listed already, it will be removed first");
       observer.askRunners([machine.repo]);
@@ -123,6 +127,15 @@ export function actor(parts: ActorParts): Actor {
     if (!guests.answer(name, registration))
       log.warn({ machine: name }, "the guest hung up before its answer");
     return "done";
+  }
+
+  /** NB: that it fails keeps no job waiting. By now the seed's token is good for reports of this machine only. */
+  async function dropSeed(machine: Machine): Promise<void> {
+    const driver = parts.drivers.get(machine.host);
+    if (!driver?.dropSeed) return;
+    await withLimit(clock, SEED_LIMIT_MS, async (signal) => driver.dropSeed?.(machine.name, signal)).catch(
+      (err: unknown) => log.warn({ machine: machine.name, err }, "the seed could not be removed"),
+    );
   }
 
   /** GitHub's refusal is the lock: a runner that has a job is not removed, and then nothing happens to its machine. */

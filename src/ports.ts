@@ -80,6 +80,11 @@ export type Driver = {
   start(order: StartOrder, signal: AbortSignal): Promise<void>;
   /** Removes the VM and all that was made with it. Removing what is not there succeeds. */
   destroy(name: MachineName, signal: AbortSignal): Promise<void>;
+  /**
+   * Removes the machine's seed where its VM could still read it. Asked for when its guest has read it, and before there is a job in the VM.
+   * Left out: guests put their seeds away themselves.
+   */
+  dropSeed?(name: MachineName, signal: AbortSignal): Promise<void>;
   /** What the host has room for, where something besides the catalogue limits it, such as a quota. Left out: nothing does. */
   capacity?(signal: AbortSignal): Promise<Capacity>;
   /** Where VMs are made from cloud images: which there are, and which is used. */

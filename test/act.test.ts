@@ -121,6 +121,33 @@ describe("to configure a guest", () => {
     expect([...rig.github.runners.values()]).toMatchObject([{ name: M1 }]);
   });
 
+  test("removes the seed from where its VM can still read it, before there is a job in it", async () => {
+    const rig = ringRig({ machines: [ready()] });
+    let hasAnswer = false;
+    void rig.guests.claim(M1).then(() => {
+      hasAnswer = true;
+    });
+    const dropped: [string, boolean][] = [];
+    rig.host.driver.dropSeed = async (name) => void dropped.push([name, hasAnswer]);
+
+    await rig.act(on("configure"));
+
+    expect(dropped).toEqual([[M1, false]]);
+  });
+
+  test("goes on without that, if its driver cannot do it or does not answer", async () => {
+    const rig = ringRig({ machines: [ready()] });
+    const claim = rig.guests.claim(M1);
+    rig.host.driver.dropSeed = () => new Promise(() => undefined);
+
+    const acted = rig.act(on("configure"));
+    await rig.clock.awaited();
+    await rig.clock.advance(60_000);
+
+    expect(await acted).toBe("done");
+    expect(await claim).toMatchObject({ registration: "jit" });
+  });
+
   test("never writes the configuration down", async () => {
     const rig = ringRig({ machines: [ready()] });
     void rig.guests.claim(M1);

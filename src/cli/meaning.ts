@@ -45,12 +45,16 @@ const hostRow = ({
   cpus,
   memoryMiB,
   openstack,
+  tart,
+  orchard,
 }: Host): string[] => [
   name,
   {
     fake: "fake (programs, no VMs)",
     vagrant: `vagrant, ${provider}${provider === "libvirt" ? ` on ${hypervisor}` : ""}`,
     openstack: `openstack, ${openstack?.cloud === undefined ? "as the environment says" : `cloud ${openstack.cloud}`}`,
+    tart: `tart, on the Mac ${tart?.host}`,
+    orchard: `orchard, at ${orchard?.url}`,
   }[driver],
   String(machines),
   String(starting),
@@ -65,6 +69,7 @@ const imageRow = ({
   memoryMiB,
   box,
   cloudImage,
+  tartImage,
   prepared,
   hosts,
   machines,
@@ -76,6 +81,7 @@ const imageRow = ({
   list([
     ...(box ? [`${box.name}${box.version === undefined ? "" : ` ${box.version}`}`] : []),
     ...(cloudImage ? [`cloud image ${cloudImage.family}`] : []),
+    ...(tartImage ? [`tart image ${tartImage.name}`] : []),
   ]) + (prepared ? "" : " (installs at each boot)"),
   hosts.join(", "),
   String(machines),

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { CloudImage, CloudPlace } from "../core/clouds.ts";
+import type { MacPlace, OrchardPlace } from "../core/macs.ts";
 import { DEFAULT_PATIENCE } from "../core/patience.ts";
 import type { Box, Catalogue, Host, Image, Patience, Repository } from "../core/types.ts";
 import type { CatalogueFile, HostEntry, ImageEntry, RepositoryEntry } from "./schema.ts";
@@ -7,7 +8,7 @@ import { toMiB, toMs } from "./units.ts";
 
 /** The catalogue of a file without faults, with every default filled in. `folder`: that of mayfly.yml. */
 export function toCatalogue(file: CatalogueFile, folder: string): Catalogue {
-  const hosts = file.hosts.map((host) => toHost(host, file.guests.url));
+  const hosts = file.hosts.map((host) => toHost(host, file.guests.url, folder));
   return {
     controller: file.controller,
     hosts,
@@ -32,9 +33,15 @@ export function toPatience(said: CatalogueFile["patience"]): Patience {
   };
 }
 
-function toHost({ memory, guestUrl, openstack, ...host }: HostEntry, guestsUrl: string | undefined): Host {
+function toHost(
+  { memory, guestUrl, openstack, tart, orchard, ...host }: HostEntry,
+  guestsUrl: string | undefined,
+  folder: string,
+): Host {
   return {
     ...host,
+    ...(tart ? { tart: toMacPlace(tart, folder) } : {}),
+    ...(orchard ? { orchard: toOrchardPlace(orchard, folder) } : {}),
     ...(host.driver === "openstack" ? { openstack: toCloudPlace(openstack) } : {}),
     memoryMiB: memory === undefined ? undefined : toMiB(memory),
     guestUrl: (guestUrl ?? guestsUrl ?? "").replace(/\/+$/, ""),
@@ -47,6 +54,24 @@ const toCloudPlace = ({ volume, securityGroups, ...place }: Partial<CloudEntry> 
   securityGroups: securityGroups ?? [],
   // NB: Cinder knows whole GiB only. See: OpenStack, Block Storage API, "Create a volume".
   volume: volume && { sizeGiB: Math.ceil(toMiB(volume.size) / 1024), type: volume.type },
+});
+
+const toMacPlace = (mac: NonNullable<HostEntry["tart"]>, folder: string): MacPlace => ({
+  ...mac,
+  key: resolve(folder, mac.key),
+  knownHosts: resolve(folder, mac.knownHosts),
+  allow: mac.allow ?? [],
+});
+
+const toOrchardPlace = (
+  { credentials, ca, ...orchard }: NonNullable<HostEntry["orchard"]>,
+  folder: string,
+): OrchardPlace => ({
+  ...orchard,
+  url: orchard.url.replace(/\/+$/, ""),
+  credentials: credentials === undefined ? undefined : resolve(folder, credentials),
+  ca: ca === undefined ? undefined : resolve(folder, ca),
+  allow: orchard.allow ?? [],
 });
 
 type CloudEntry = NonNullable<HostEntry["openstack"]>;

@@ -1,5 +1,6 @@
 import type { Entries, Entry, Right } from "./entries.ts";
 import type { Finding } from "./finding.ts";
+import { macHostFindings } from "./macs.ts";
 import type { HostEntry } from "./schema.ts";
 import { nameOf } from "./sentences.ts";
 import type { Path } from "./source.ts";
@@ -9,6 +10,7 @@ export function hostFindings({ value: host, path }: Entry<HostEntry>, { guests }
   return [
     ...commandFindings(host, path),
     ...placeFindings(host, path),
+    ...macHostFindings(host, path),
     ...addressFindings(host, path, guests),
   ];
 }
@@ -28,11 +30,14 @@ function commandFindings(host: Right<HostEntry>, path: Path): Finding[] {
   return [];
 }
 
+/** Keys that are for one driver only. */
+const PLACES = ["openstack", "tart", "orchard"] as const;
+
 function placeFindings(host: Right<HostEntry>, path: Path): Finding[] {
-  if (host.driver === "openstack" || !("openstack" in host)) return [];
-  return [
-    [[...path, "openstack"], `${nameOf(path)}.openstack is for the driver openstack only; take it away.`],
-  ];
+  return PLACES.filter((key) => key in host && host.driver !== key).map((key) => [
+    [...path, key],
+    `${nameOf(path)}.${key} is for the driver ${key} only; take it away.`,
+  ]);
 }
 
 /** The host's own address of the guest listener, or the one for all. */

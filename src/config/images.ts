@@ -5,6 +5,7 @@ import { list } from "../core/markdown.ts";
 import { SYSTEMS } from "../core/systems.ts";
 import type { Entries, Entry, Right } from "./entries.ts";
 import { type Finding, repeated, unknownName } from "./finding.ts";
+import { tartImageFindings } from "./macs.ts";
 import type { HostEntry, ImageEntry } from "./schema.ts";
 import { nameOf } from "./sentences.ts";
 import type { Path } from "./source.ts";
@@ -21,6 +22,7 @@ export function imageFindings(
     ...labelFindings(image, path),
     ...boxFindings(image, path, folder),
     ...originFindings(image, path, entries),
+    ...tartImageFindings({ value, path }, image.title, entries),
     ...macFindings(image, path, entries),
     ...(value.hosts ?? []).flatMap((name, index) =>
       unknownName([...path, "hosts", index], name, entries.names.hosts, "host"),
@@ -71,27 +73,37 @@ function boxFindings({ box, title }: Named, path: Path, folder: string): Finding
   return findings;
 }
 
-/** NB: a host whose driver is not known to be right has a fault of its own. */
+/** What each driver makes VMs from. */
+const ORIGINS: Record<HostEntry["driver"], Origin> = {
+  vagrant: "box",
+  fake: "box",
+  openstack: "cloudImage",
+  tart: "tartImage",
+  orchard: "tartImage",
+};
+type Origin = "box" | "cloudImage" | "tartImage";
+
+/** NB: a host whose driver is not known to be right has a fault of its own. A box without a host for it harms nobody. */
 function originFindings(image: Named, path: Path, { hosts, names }: Entries): Finding[] {
   const wanted = image.hosts ?? names.hosts;
   const drivers = hosts.flatMap(({ value: { name, driver } }) =>
-    name !== undefined && wanted.includes(name) ? [{ name, driver }] : [],
+    name !== undefined && driver !== undefined && wanted.includes(name) ? [{ name, driver }] : [],
   );
-  const boxless = drivers.find(({ driver }) => driver === "vagrant" || driver === "fake");
-  const clouds = drivers.filter(({ driver }) => driver === "openstack");
-  const findings: Finding[] = [];
-  if (boxless && !("box" in image)) findings.push([path, noOrigin(image.title, "box", boxless.name)]);
-  if (clouds[0] && !("cloudImage" in image))
-    findings.push([path, noOrigin(image.title, "cloudImage", clouds[0].name)]);
-  if ("cloudImage" in image && drivers.length === wanted.length && clouds.length === 0) {
-    const sentence = `The image ${image.title} has a cloudImage, and none of its hosts has the driver openstack. Take it away, or add such a host.`;
-    findings.push([[...path, "cloudImage"], sentence]);
-  }
-  return findings;
+  return (["box", "cloudImage", "tartImage"] as const).flatMap((key): Finding[] => {
+    const user = drivers.find(({ driver }) => ORIGINS[driver] === key);
+    if (user && !(key in image)) return [[path, noOrigin(image.title, key, user.name)]];
+    if (user || key === "box" || !(key in image) || drivers.length < wanted.length) return [];
+    return [[[...path, key], noUse(image.title, key)]];
+  });
 }
 
-const noOrigin = (title: string, key: "box" | "cloudImage", host: string): string =>
+const noOrigin = (title: string, key: Origin, host: string): string =>
   `The image ${title} may run on ${host}, and has no ${key} for it. Give it one, or name other hosts under its "hosts".`;
+
+function noUse(title: string, key: Origin): string {
+  const drivers = Object.entries(ORIGINS).flatMap(([driver, origin]) => (origin === key ? [driver] : []));
+  return `The image ${title} has a ${key}, and none of its hosts has the driver ${drivers.join(" or ")}. Take it away, or add such a host.`;
+}
 
 function macFindings({ mac, machines, title }: Named, path: Path, { images }: Entries): Finding[] {
   if (mac === undefined) return [];

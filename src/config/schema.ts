@@ -3,6 +3,7 @@ import { CONTROLLER_PATTERN } from "../core/name.ts";
 import { ARCHITECTURES, OS_NAMES } from "../core/systems.ts";
 import { LOG_LEVELS } from "../log.ts";
 import { cloudImage, openstack } from "./schema-cloud.ts";
+import { orchard, tart, tartImage } from "./schema-macs.ts";
 import {
   duration,
   hostName,
@@ -29,10 +30,10 @@ import {
 const host = z.strictObject(
   {
     name: hostName.describe("Your name for this host."),
-    driver: oneOf(["vagrant", "openstack", "fake"])
+    driver: oneOf(["vagrant", "openstack", "tart", "orchard", "fake"])
       .default("vagrant")
       .describe(
-        "What makes the VMs. With `openstack` the host is a project on a cloud. `fake` runs a program instead, for trying Mayfly out.",
+        "What makes the VMs. With `openstack` the host is a project on a cloud, with `tart` a Mac, with `orchard` many Macs. `fake` runs a program instead, for trying Mayfly out.",
       ),
     provider: oneOf(["libvirt", "virtualbox", "vmware_desktop", "parallels", "qemu", "openstack"])
       .default("libvirt")
@@ -53,6 +54,8 @@ const host = z.strictObject(
       .optional()
       .describe("Where VMs on this host reach the guest listener. Left out: guests.url."),
     openstack: openstack.optional().describe("Driver `openstack` only: where in the cloud."),
+    tart: tart.optional().describe("Driver `tart` only: which Mac, and how to get there."),
+    orchard: orchard.optional().describe("Driver `orchard` only: where its controller is."),
     command: list(
       z.string({ error: "must be text" }).min(1, { error: "must not be empty" }),
       "must be a list: the program and its arguments",
@@ -98,10 +101,11 @@ const image = z.strictObject(
       .describe("What a job may ask for in runs-on. At least one that no other runner of yours has."),
     box: box.optional().describe("What its VMs are made from on hosts with Vagrant."),
     cloudImage: cloudImage.optional().describe("What its VMs are made from on hosts with OpenStack."),
+    tartImage: tartImage.optional().describe("What its VMs are made from on Macs."),
     prepared: yesNo
       .default(false)
       .describe(
-        "The box holds the guest program and the runner. If not, both are installed at each boot, which is slow. A cloud image always holds them.",
+        "The box holds the guest program and the runner. If not, both are installed at each boot, which is slow. A cloud image and a tart image always hold them.",
       ),
     cpus: whole(1, 256).default(2),
     memory: size.default("4 GiB"),

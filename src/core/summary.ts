@@ -2,6 +2,7 @@ import { curesFor } from "./cures.ts";
 import type { State } from "./facts.ts";
 import { holdWords } from "./holds.ts";
 import { matchLabels } from "./labels.ts";
+import type { TartImage } from "./macs.ts";
 import { block, cell, clock, code, link } from "./markdown.ts";
 import { stagesOf } from "./stages.ts";
 import type { Kept, Story } from "./story.ts";
@@ -132,11 +133,16 @@ function placeTable(machine: Machine | undefined, { catalogue, publicUrl }: Summ
 
 const DIGEST_CHARACTERS = 12;
 
-function originWords({ box }: Image, host: Host | undefined, { cloudImage, trial }: Machine): string {
+function originWords(
+  { box, tartImage }: Image,
+  host: Host | undefined,
+  { cloudImage, trial }: Machine,
+): string {
   if (host?.driver === "openstack") {
     const id = cloudImage ?? trial;
     return `${id === undefined ? "" : `, cloud image ${cell(id)}`}${trial === undefined ? "" : " (a candidate)"}`;
   }
+  if (host?.driver === "tart" || host?.driver === "orchard") return tartImage ? tartWords(tartImage) : "";
   return box ? boxWords(box) : "";
 }
 
@@ -144,6 +150,11 @@ function originWords({ box }: Image, host: Host | undefined, { cloudImage, trial
 function boxWords({ name, version, file, sha256 }: Box): string {
   if (file !== undefined) return sha256 ? `, box of SHA-256 ${cell(sha256.slice(0, DIGEST_CHARACTERS))}` : "";
   return `, box ${cell(name)}${version === undefined ? "" : ` ${cell(version)}`}`;
+}
+
+function tartWords({ name, digest }: TartImage): string {
+  const sha256 = digest?.slice("sha256:".length, "sha256:".length + DIGEST_CHARACTERS);
+  return `, tart image ${cell(name)}${sha256 === undefined ? "" : ` of SHA-256 ${cell(sha256)}`}`;
 }
 
 const linkTo = (publicUrl: string | undefined, path: string, text: string): string =>

@@ -1,4 +1,5 @@
 import type { CloudImage, CloudPlace } from "./clouds.ts";
+import type { MacPlace, OrchardPlace, TartImage } from "./macs.ts";
 import type { Architecture, Os } from "./systems.ts";
 
 /**
@@ -214,7 +215,7 @@ export type Provider = "libvirt" | "virtualbox" | "vmware_desktop" | "parallels"
 
 export type Host = {
   name: string;
-  driver: "vagrant" | "openstack" | "fake";
+  driver: "vagrant" | "openstack" | "tart" | "orchard" | "fake";
   provider: Provider;
   /** Hypervisor to use under the provider: `kvm` or `qemu` (software, slow). Only libvirt asks. */
   hypervisor: "kvm" | "qemu";
@@ -230,6 +231,10 @@ export type Host = {
   guestUrl: string;
   /** Driver `openstack` only: where in the cloud. */
   openstack?: CloudPlace | undefined;
+  /** Driver `tart` only: which Mac. */
+  tart?: MacPlace | undefined;
+  /** Driver `orchard` only: who looks after the Macs. */
+  orchard?: OrchardPlace | undefined;
   /** Driver `fake` only: the program, with its arguments, that stands in for a VM. */
   command?: readonly string[] | undefined;
 };
@@ -253,6 +258,8 @@ export type Image = {
   box?: Box | undefined;
   /** What hosts with OpenStack make its VMs from. */
   cloudImage?: CloudImage | undefined;
+  /** What Macs make its VMs from. */
+  tartImage?: TartImage | undefined;
   /** The box, or the cloud image, holds the guest program and the runner. If not, both are installed at each boot, over SSH. */
   prepared: boolean;
   cpus: number;

@@ -11,6 +11,8 @@ export type RunOptions = {
   env?: Readonly<Record<string, string>> | undefined;
   /** File that the command and what it said are appended to. */
   log?: string | undefined;
+  /** What the command reads. None: nothing. */
+  input?: string | undefined;
 };
 
 /** A command that could not be run, failed or was ended. It keeps the last lines of what the command said. */
@@ -52,7 +54,7 @@ export async function run(command: Command, options: RunOptions): Promise<Output
   const [program, ...args] = command;
   const result = await execa(program, args, {
     reject: false,
-    stdin: "ignore",
+    ...(options.input === undefined ? { stdin: "ignore" } : { input: options.input }),
     all: true,
     maxBuffer: OUTPUT_LIMIT,
     cancelSignal: options.signal,

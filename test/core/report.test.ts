@@ -6,7 +6,7 @@ import type { Fact } from "../../src/core/facts.ts";
 import { plan } from "../../src/core/plan.ts";
 import { digestOf, worthOf } from "../../src/core/report.ts";
 import type { Story } from "../../src/core/story.ts";
-import type { Failure, Job } from "../../src/core/types.ts";
+import type { Failure, Host, Job } from "../../src/core/types.ts";
 import {
   aCatalogue,
   ago,
@@ -327,6 +327,18 @@ describe("a check run's summary", () => {
 
     expect(summary).toContain("| Image | `plain`, box of SHA-256 `0123456789ab` |");
     expect(summary).not.toContain("/srv");
+  });
+
+  test("names an image of a Mac, and the beginning of its digest", () => {
+    const tartImage = { name: "ghcr.io/acme/macos:26", digest: `sha256:${"0123456789abcdef".repeat(4)}` };
+    const mac = { ...aCatalogue().hosts[0], driver: "tart" as const } as Host;
+    const catalogue = aCatalogue({ hosts: [mac], images: [anImage({ tartImage })] });
+
+    const { summary } = toldOf(done(), { is: "done", machine: ended() }, { catalogue });
+
+    expect(summary).toContain(
+      "| Image | `plain`, tart image `ghcr.io/acme/macos:26` of SHA-256 `0123456789ab` |",
+    );
   });
 
   test("of a machine whose image left the catalogue says its name", () => {

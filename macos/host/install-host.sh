@@ -1,0 +1,82 @@
+#!/bin/bash
+#
+# Purpose: makes this Mac a host of Mayfly: installs mayfly-tart and its timer, and lets a controller's key in, for mayfly-tart only.
+# Input: the controller's name (`controller` in mayfly.yml), and its public key, as one argument or in a file.
+#   Run it in the account whose tart makes the VMs; it asks for sudo. The files beside it.
+# Result: /usr/local/lib/mayfly, a launchd agent of this account, a line in ~/.ssh/authorized_keys. Safe to repeat; a new key takes the
+#   place of the controller's old one. NB: macOS has bash 3.2, and BSD's tools.
+# For tests: MAYFLY_ROOT, put before every path of the system; MAYFLY_SUDO, in place of sudo.
+
+set -euo pipefail
+umask 077
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly here
+readonly root=${MAYFLY_ROOT:-} sudo=${MAYFLY_SUDO:-sudo}
+readonly target=$root/usr/local/lib/mayfly
+readonly job=dev.mayfly.tart-reaper
+readonly agent=$HOME/Library/LaunchAgents/$job.plist
+readonly keys=$HOME/.ssh/authorized_keys
+controller='' key=''
+
+main() {
+  (($# == 2)) || die "wants two arguments: the controller's name, and its public key or the file of it"
+  read_controller "$1"
+  read_key "$2"
+  ((EUID != 0)) || [[ -n $root ]] || die "run it in the account whose tart makes the VMs, not as root"
+  install_program
+  install_timer
+  let_in
+  say "this Mac is a host of the controller $controller, in the account $(id -un)"
+}
+
+read_controller() {
+  [[ $1 =~ ^[a-z0-9]{1,12}$ ]] || die "'$1' is no name of a controller: 1 to 12 of a-z and 0-9"
+  controller=$1
+}
+
+# NB: what is written is the type and the key only. A line of authorized_keys may begin with options, which would come with a file.
+read_key() {
+  local line=$1 kind value rest pattern='^ssh-ed25519 [A-Za-z0-9+/]{68}=*( |$)'
+  if [[ -f $1 ]]; then IFS= read -r line <"$1" || true; fi # without an end of line
+  [[ $line =~ $pattern ]] || die "that is no public key of the kind ssh-ed25519"
+  read -r kind value rest <<<"$line"
+  key="$kind $value"
+}
+
+# Root's, so that a VM's process, which is this account's, cannot change what the key may do.
+install_program() {
+  "$sudo" install -d -m 0755 "$target"
+  "$sudo" install -m 0755 "$here/mayfly-tart" "$here/records.sh" "$target/"
+}
+
+# An agent, and no daemon: tart's VMs are this account's.
+install_timer() {
+  mkdir -p "${agent%/*}"
+  install -m 0644 "$here/$job.plist" "$agent"
+  launchctl bootout "gui/$(id -u)/$job" 2>/dev/null || true # it is not there the first time
+  launchctl bootstrap "gui/$(id -u)" "$agent" || die "launchd does not take the timer. Log in on the Mac's screen as $(id -un), and run this again"
+}
+
+let_in() {
+  local line others=''
+  line="command=\"$target/mayfly-tart $controller\",restrict $key mayfly $controller"
+  mkdir -p "${keys%/*}"
+  chmod 0700 "${keys%/*}"
+  if [[ -f $keys ]]; then others=$(grep -v " mayfly $controller\$" "$keys") || true; fi # it may have had no other line
+  # WARN: sshd goes by the first line that has the key. One without a command would open a shell to it.
+  [[ $others != *"${key#* }"* ]] || die "$keys has this key in another line already. Take that away, or make a key for Mayfly only"
+  printf '%s\n' ${others:+"$others"} "$line" >"$keys.new"
+  mv "$keys.new" "$keys"
+}
+
+say() {
+  printf 'install-host: %s\n' "$1" >&2
+}
+
+die() {
+  say "$1"
+  exit 1
+}
+
+main "$@"

@@ -1,0 +1,34 @@
+#!/bin/bash
+#
+# Purpose: makes an image of macOS for Mayfly's VMs on this Mac, by Packer and tart.
+# Input: the base, a VM's name for the new image, and what else macos.pkr.hcl takes as -var; the passwords in PKR_VAR_base_password and
+#   PKR_VAR_password. Result: a VM of that name on this Mac, which is not started; tart push brings it to a registry.
+# Safe to repeat: under another name. NB: macOS has bash 3.2, and BSD's tools.
+
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly here
+
+main() {
+  local tool base=${1:-} name=${2:-}
+  (($# >= 2)) || die "wants the base and a name for the new image, such as: build.sh macos-base mayfly-macos"
+  [[ $(uname -sm) == "Darwin arm64" ]] || die "needs a Mac with Apple silicon"
+  for tool in packer tart; do
+    command -v "$tool" >/dev/null || die "needs $tool. Install it: brew install $tool"
+  done
+  # NB: what stands in a command can be read by everybody on this Mac.
+  [[ -n ${PKR_VAR_base_password:-} && -n ${PKR_VAR_password:-} ]] \
+    || die "needs the base's password and the new one in PKR_VAR_base_password and PKR_VAR_password"
+  ! tart list --source local --quiet | grep -qxF -e "$name" || die "there is a VM $name already. Choose another name, or: tart delete $name"
+  shift 2
+  packer init "$here"
+  packer build -var "base=$base" -var "vm_name=$name" "$@" "$here"
+}
+
+die() {
+  printf 'build.sh: %s\n' "$1" >&2
+  exit 1
+}
+
+main "$@"

@@ -1,0 +1,100 @@
+import type { Logger } from "pino";
+import { z } from "zod";
+import { withLimit } from "../../clock.ts";
+import type { Clock, StartOrder } from "../../ports.ts";
+import { printable } from "../exec.ts";
+import { type Orchard, OrchardError } from "./api.ts";
+import type { Socket } from "./socket.ts";
+
+/**
+ * What is run in the VM: it takes the seed from its standard input, puts it where the guest looks for it, and starts the guest if it is
+ * not running any more. See: guest/macos/seed.sh. NB: the command is in addresses, and so in logs; the seed is not.
+ */
+export const TAKE_SEED = [
+  "sudo -n /bin/sh -c '",
+  "umask 077 && mkdir -p /var/db/mayfly && cat > /var/db/mayfly/seed.new",
+  " && mv /var/db/mayfly/seed.new /var/db/mayfly/seed.json && launchctl kickstart system/dev.mayfly.guest",
+  "'",
+].join("");
+
+export type HandOverParts = { orchard: Orchard; clock: Clock; log: Logger };
+
+/** So long Orchard is asked to wait for the VM at a time. */
+const WAIT_SECONDS = 60;
+const ONCE_LIMIT_MS = 90_000;
+const AGAIN_MS = 3000;
+
+/**
+ * Hands a seed over to its VM when that has booted, over Orchard's connection to it. Resolves when that is done, when there is no such VM
+ * any more, or when its time to boot is over. NB: it dies with this process; then nobody asks for work, and the machine is retired.
+ */
+export async function handOver(order: StartOrder, parts: HandOverParts, signal: AbortSignal): Promise<void> {
+  const { clock, log } = parts;
+  const until = clock.now() + order.image.limits.bootMs;
+  let said = "";
+  while (clock.now() < until && !signal.aborted) {
+    const end = await withLimit(
+      clock,
+      ONCE_LIMIT_MS,
+      (limited) => handOnce(order, parts, limited),
+      signal,
+    ).catch((error: unknown) => {
+      if (!(error instanceof Error)) throw error;
+      return signal.aborted ? "gone" : error.message;
+    });
+    if (end === "done" || end === "gone") return;
+    // NB: while it boots, this is what is to be expected.
+    if (end !== said) log.debug({ machine: order.name, said: end }, "the seed could not be handed over yet");
+    said = end;
+    await clock.until(clock.now() + AGAIN_MS, signal);
+  }
+  if (!signal.aborted) log.warn({ machine: order.name, said }, "the seed could not be handed over");
+}
+
+/** Answers what went wrong, else that it is done, or that the VM is gone. */
+async function handOnce(
+  { name, seed }: StartOrder,
+  { orchard }: HandOverParts,
+  signal: AbortSignal,
+): Promise<string> {
+  const socket = await orchard.exec(name, TAKE_SEED, WAIT_SECONDS, signal).catch((error: unknown) => {
+    if (error instanceof OrchardError && error.status === 503) return error.message;
+    throw error;
+  });
+  if (socket === "none") return "gone";
+  if (typeof socket === "string") return socket;
+  const hangUp = () => socket.end();
+  signal.addEventListener("abort", hangUp, { once: true });
+  try {
+    for (const text of [`${JSON.stringify(seed)}\n`, ""]) socket.send(stdinFrame(text));
+    return await endOf(socket);
+  } finally {
+    signal.removeEventListener("abort", hangUp);
+    socket.end();
+  }
+}
+
+/** NB: an empty one ends the command's standard input. */
+const stdinFrame = (text: string): string =>
+  JSON.stringify({ type: "stdin", data: Buffer.from(text).toString("base64") });
+
+const FRAME = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("exit"), exit: z.object({ code: z.int() }) }),
+  z.object({ type: z.literal("error"), error: z.string() }),
+  z.object({ type: z.enum(["stdout", "stderr"]), data: z.string() }),
+]);
+
+/** WARN: what the VM says is not ours. It is shown to operators only, and never in whole. */
+async function endOf(socket: Socket): Promise<string> {
+  let said = "";
+  for await (const text of socket.texts()) {
+    const frame = FRAME.parse(JSON.parse(text));
+    if (frame.type === "error") return printable(frame.error).slice(0, SAID_MOST);
+    if (frame.type === "exit")
+      return frame.exit.code === 0 ? "done" : `exit code ${frame.exit.code}: ${said.trim()}`;
+    said = printable(said + Buffer.from(frame.data, "base64").toString("utf8")).slice(-SAID_MOST);
+  }
+  return "the connection ended before the command did";
+}
+
+const SAID_MOST = 300;
