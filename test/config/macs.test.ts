@@ -17,7 +17,7 @@ images:
   - name: mac
     os: macos
     arch: arm64
-    labels: [self-hosted, macos, arm64, spinw-mac]
+    labels: [self-hosted, spinw-mac]
     tartImage: { name: base }
 repositories:
   - name: SpinW/spinw
