@@ -7,9 +7,12 @@ import { defineConfig } from "vitest/config";
  * the report says so (`retry x1`); at a desk it fails at once.
  */
 const retry = process.env.CI ? 1 : 0;
+/** More than there are cores: a test waits most of its time. */
+const WORKERS = 4;
 
 export default defineConfig({
   test: {
+    maxWorkers: WORKERS,
     projects: [
       { test: { name: "unit", include: ["test/**/*.test.ts"], testTimeout: 20_000, retry } },
       {
