@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * Five projects: `unit` needs nothing but Node, `vm` boots real virtual machines, `browser` needs Chromium, `openstack` a genuine cloud,
- * `images` needs root, Packer, Vagrant and what builds the root of a Debian.
+ * Six projects: `unit` needs nothing but Node, `vm` boots real virtual machines, `browser` needs Chromium, `openstack` a genuine cloud,
+ * `openstack-guests` one with real hypervisors, `images` needs root, Packer, Vagrant and what builds the root of a Debian.
  * NB: many tests run real processes against real time limits, on machines of two cores. In CI one that fails is run once more, and
  * the report says so (`retry x1`); at a desk it fails at once.
  */
@@ -21,7 +21,7 @@ export default defineConfig({
           include: ["test/**/*.vm.ts"],
           testTimeout: 900_000,
           hookTimeout: 900_000,
-          fileParallelism: false,
+          maxWorkers: 2,
           retry,
         },
       },
@@ -34,17 +34,17 @@ export default defineConfig({
           retry,
         },
       },
-      {
+      ...(["openstack", "openstack-guests"] as const).map((name) => ({
         test: {
-          name: "openstack",
-          include: ["test/**/*.openstack.ts"],
+          name,
+          include: [name === "openstack" ? "test/**/*.openstack.ts" : "test/**/*.guests.ts"],
           globalSetup: "test/rig/openstack/suite.ts",
           testTimeout: 180_000,
           hookTimeout: 300_000,
           fileParallelism: false,
           retry,
         },
-      },
+      })),
       {
         test: {
           name: "browser",

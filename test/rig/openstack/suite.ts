@@ -1,27 +1,23 @@
 import { join } from "node:path";
 import { execa } from "execa";
+import type { TestProject } from "vitest/node";
 
-/** For vitest's project `openstack`: tests start the rigs that they need, and those that were down before are down again afterwards. */
+/** For vitest's projects `openstack` and `openstack-guests`: tests start the rig that they need, and one that was down before is down again afterwards. */
 
-const VIRTS = ["fake", "qemu"] as const;
-let before: readonly string[] = [];
+type Virt = "fake" | "qemu";
 
-export async function setup(): Promise<void> {
-  before = await rigsUp();
+const ours = new Set<Virt>();
+
+export async function setup({ name }: TestProject): Promise<void> {
+  const virt = name === "openstack" ? "fake" : "qemu";
+  if ((await rig(virt, "status")) !== "up") ours.add(virt);
 }
 
 export async function teardown(): Promise<void> {
-  for (const virt of await rigsUp()) {
-    if (!before.includes(virt)) await rig(virt, "down");
-  }
+  for (const virt of ours) if ((await rig(virt, "status")) === "up") await rig(virt, "down");
 }
 
-async function rigsUp(): Promise<string[]> {
-  const states = await Promise.all(VIRTS.map(async (virt) => [virt, await rig(virt, "status")] as const));
-  return states.filter(([, state]) => state === "up").map(([virt]) => virt);
-}
-
-async function rig(virt: string, verb: string): Promise<string> {
+async function rig(virt: Virt, verb: "status" | "down"): Promise<string> {
   const { stdout } = await execa({ env: { VIRT: virt } })(join(import.meta.dirname, "rig"), [verb]);
   return stdout;
 }

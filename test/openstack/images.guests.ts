@@ -7,7 +7,7 @@ import { buildCloudImage } from "../rig/box/build-box.ts";
 import { type Cloud, startCloud } from "../rig/openstack/cloud.ts";
 import { buildStandIn } from "../rig/runner/build.ts";
 
-/** What images do at their boot: real VMs of Nova's, by libvirt and QEMU. That a good one is promoted: openstack.openstack.ts. */
+/** What images do at their boot: real VMs of Nova's, by libvirt and QEMU. That a good one is promoted: openstack.guests.ts. */
 
 const MINUTE = 60_000;
 const STOCK = resolve(import.meta.dirname, "stock");
