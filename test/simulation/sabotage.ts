@@ -14,7 +14,7 @@ import { SETTINGS_SABOTAGES } from "./sabotages-settings.ts";
  * The last line is one JSON object. Fails when one is neither caught nor explained.
  */
 const { values } = parseArgs({
-  options: { runs: { type: "string", default: "150" }, only: { type: "string" } },
+  options: { runs: { type: "string", default: "60" }, only: { type: "string" } },
 });
 const project = resolve(import.meta.dirname, "../..");
 const folder = join(project, ".cache/sabotage");
