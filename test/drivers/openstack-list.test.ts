@@ -1,0 +1,157 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { expect, onTestFinished, test } from "vitest";
+import { machineName } from "../../src/core/name.ts";
+import { fastClock } from "../support/clock.ts";
+import { type DriverParts, openDriver } from "./openstack-bench.ts";
+import { openStub, type Stub } from "./openstack-stub.ts";
+
+const soon = () => AbortSignal.timeout(10_000);
+const newName = () => machineName("test", "image", randomBytes(8));
+
+async function fresh(parts: Omit<DriverParts, "env"> = {}) {
+  const stub = await openStub();
+  const bench = openDriver({ env: stub.env, clock: fastClock(20), ...parts });
+  onTestFinished(async () => {
+    await bench.driver.close();
+    await stub.close();
+  });
+  return { stub, ...bench, name: newName() };
+}
+
+const TAGS = ["mayfly-controller=test", "mayfly-pool=image.00000000"];
+const aServer = (name: string, more: Record<string, unknown> = {}) => ({
+  ...{ id: randomUUID(), name, status: "ACTIVE", tags: TAGS },
+  ...more,
+});
+
+const callsOf = ({ calls }: Stub, call: RegExp): string[] => calls.filter((each) => call.test(each));
+
+test("a list of two thousand is read page by page, and each server once", async () => {
+  const { stub, driver } = await fresh();
+  stub.world.page = 700;
+  stub.world.servers = Array.from({ length: 2000 }, () => aServer(newName()));
+
+  const listed = await driver.list(soon());
+
+  expect(new Set(listed.map(({ name }) => name)).size).toBe(2000);
+  expect(callsOf(stub, /servers\/detail/)).toHaveLength(3);
+});
+
+test("a server that goes between two pages makes the list begin anew, and not fail", async () => {
+  const { stub, driver } = await fresh();
+  stub.world.page = 2;
+  stub.world.servers = Array.from({ length: 5 }, () => aServer(newName()));
+  const message = "marker [00000000-0000-4000-8000-00000000002e] not found";
+  stub.fail(/marker=/, { status: 400, body: { badRequest: { code: 400, message } } });
+
+  expect(await driver.list(soon())).toHaveLength(5);
+});
+
+test("lists that are asked for together are one call, and one more for those who came during it", async () => {
+  const { stub, driver, name } = await fresh();
+  await driver.list(soon());
+  stub.calls.length = 0;
+
+  const first = driver.list(soon());
+  await expect.poll(() => stub.calls.length).toBe(1);
+  stub.world.servers.push(aServer(name));
+  const later = await Promise.all([driver.list(soon()), driver.list(soon()), driver.list(soon())]);
+  await first;
+
+  expect(later.map((vms) => vms.length)).toEqual([1, 1, 1]);
+  expect(stub.calls).toHaveLength(2);
+});
+
+test("a server that somebody else deleted is not listed any more", async () => {
+  const { stub, driver, orderOf, name } = await fresh();
+  await driver.start(orderOf(name), soon());
+  const before = await driver.list(soon());
+  stub.world.servers = [];
+
+  const after = await driver.list(soon());
+
+  expect([before.length, after]).toEqual([1, []]);
+});
+
+test("a port and an address that an earlier driver has left are listed, and removed; those of others are not", async () => {
+  const { stub, driver, name } = await fresh();
+  const description = `mayfly-controller=test ${name}`;
+  const others = [`mayfly-controller=testx mayfly-testx-image-a2b3c4d5`, "", `about ${description}`];
+  const rows = [description, ...others].map((text) => ({ id: randomUUID(), description: text }));
+  const before = stub.world.ports.length;
+  stub.world.ports.push(...rows);
+  stub.world.floatingips.push(...rows.map((row) => ({ ...row, id: randomUUID() })));
+
+  const listed = await driver.list(soon());
+  await driver.destroy(name, soon());
+
+  expect(listed).toMatchObject([{ name, state: "off" }]);
+  expect(await driver.list(soon())).toEqual([]);
+  expect(stub.world.ports).toHaveLength(before + 3);
+  expect(stub.world.floatingips).toHaveLength(3);
+});
+
+test("what is left beside servers is looked for once, and not at each list", async () => {
+  const { stub, driver } = await fresh();
+
+  for (let look = 0; look < 3; look += 1) await driver.list(soon());
+
+  expect(callsOf(stub, /neutron/)).toHaveLength(2);
+});
+
+test("a server in ERROR is broken, with Nova's own words; one that has no room says so", async () => {
+  const { stub, driver } = await fresh();
+  const [full, failed] = [newName(), newName()];
+  const fault = (message: string) => ({ status: "ERROR", fault: { code: 500, message } });
+  stub.world.servers = [
+    aServer(full, fault("No valid host was found. ")),
+    aServer(failed, fault("Exceeded maximum number of retries.")),
+  ];
+
+  expect(await driver.list(soon())).toEqual([
+    { name: full, state: "broken", text: "Nova: No valid host was found.", isNoRoom: true },
+    { name: failed, state: "broken", text: "Nova: Exceeded maximum number of retries." },
+  ]);
+  expect(await driver.evidence(failed, soon())).toEqual({
+    "nova.log": expect.stringContaining("fault Exceeded maximum number of retries."),
+  });
+});
+
+test("a fault that is not in the list is looked up, once for each server", async () => {
+  const { stub, driver } = await fresh();
+  const names = Array.from({ length: 30 }, newName);
+  stub.world.servers = names.map((name) => aServer(name, { status: "ERROR" }));
+  stub.world.faultsApart = Object.fromEntries(
+    stub.world.servers.map(({ id }) => [id, { code: 500, message: "No valid host was found. " }]),
+  );
+
+  const first = await driver.list(soon());
+  const second = await driver.list(soon());
+
+  expect(first.every(({ isNoRoom }) => isNoRoom)).toBe(true);
+  expect(second).toEqual(first);
+  const lookUps = /GET nova .*servers\/[0-9a-f-]{36}/;
+  expect(callsOf(stub, lookUps)).toHaveLength(30);
+  expect(stub.mostAtOnce(/GET nova .*servers\/<id>/)).toBeLessThanOrEqual(4);
+});
+
+test("a fault that cannot be looked up just now keeps no list back, and is looked up again", async () => {
+  const { stub, driver, name } = await fresh();
+  const server = aServer(name, { status: "ERROR" });
+  stub.world.servers = [server];
+  stub.world.faultsApart = { [server.id]: { code: 500, message: "No valid host was found. " } };
+  stub.fail(/GET nova .*servers\/[0-9a-f-]{36}/, { status: 500, body: "oh" });
+
+  const first = await driver.list(soon());
+  const second = await driver.list(soon());
+
+  expect(first).toEqual([{ name, state: "broken", text: "Nova: ERROR" }]);
+  expect(second).toMatchObject([{ name, isNoRoom: true }]);
+});
+
+test("a part of the cloud that does not answer makes the list fail, for its servers are not gone", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.servers = [aServer(name), { id: randomUUID(), status: "UNKNOWN", tags: TAGS } as never];
+
+  await expect(driver.list(soon())).rejects.toThrow(/part of the cloud/);
+});
