@@ -75,6 +75,50 @@ test("a removal that Nova never does ends in its time, with Nova's own words", a
   expect(await driver.list(soon())).toHaveLength(1);
 });
 
+test("a removal that keeps failing is tried less and less often", async () => {
+  const { stub, driver, name } = await fresh({ clock: fastClock(100) });
+  stub.world.servers = [aServer(name)];
+  stub.fail(/DELETE/, { status: 500, body: { computeFault: { message: "The hypervisor is away." } } }, 999);
+
+  await expect(driver.destroy(name, soon())).rejects.toThrow("The hypervisor is away.");
+
+  // NB: after 1, 2, 4, 8, 16 and then 30 seconds, for somewhat less than two minutes.
+  expect(callsOf(stub, /DELETE/).length).toBeLessThanOrEqual(8);
+  expect(callsOf(stub, /DELETE/).length).toBeGreaterThan(5);
+});
+
+test("a cloud that asks to be left alone gets no removal until then, of whatever server", async () => {
+  const { stub, driver, clock } = { ...(await fresh()), clock: fastClock(20) };
+  const names = Array.from({ length: 20 }, newName);
+  stub.world.servers = names.map((each) => aServer(each));
+  const slowDown = { overLimit: { message: "slow down" } };
+  stub.fail(/DELETE/, { status: 429, body: slowDown, headers: { "retry-after": "30" } }, 8);
+  const startedAt = clock.now();
+  const sentAt: number[] = [];
+  stub.watch(/DELETE/, async () => void sentAt.push(clock.now() - startedAt));
+
+  await Promise.all(names.map((each) => driver.destroy(each, soon())));
+
+  expect(stub.world.servers).toEqual([]);
+  expect(sentAt).toHaveLength(28);
+  expect(sentAt.filter((at) => at < 25_000)).toHaveLength(8);
+});
+
+test("lists that fail meanwhile do not end the wait for a server's end", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.servers = [aServer(name)];
+  stub.fail(/DELETE/, { status: 204 });
+  await driver.list(soon());
+  stub.watch(/DELETE/, async () => {
+    stub.fail(/servers\/detail/, { status: 503, body: "oh" }, 2);
+    stub.world.servers = [];
+  });
+
+  await driver.destroy(name, soon());
+
+  expect(await driver.list(soon())).toEqual([]);
+});
+
 test("a removal that may not be done at all is said at once", async () => {
   const { stub, driver, name } = await fresh();
   stub.world.servers = [aServer(name)];
@@ -209,6 +253,19 @@ test("a volume that should have gone with its server is removed, and the machine
   expect(listed).toMatchObject([{ name, state: "off" }]);
   expect(stub.world.volumes).toEqual([]);
   expect(callsOf(stub, /somebody/)).toEqual([]);
+});
+
+test("a volume that Cinder cannot delete is tried less and less often", async () => {
+  const { stub, driver, name } = await fresh({ clock: fastClock(100) });
+  const volume = randomUUID();
+  const attached = [{ id: volume, delete_on_termination: true }];
+  stub.world.servers = [aServer(name, { "os-extended-volumes:volumes_attached": attached })];
+  stub.world.volumes = [{ id: volume, status: "error_deleting" }];
+  stub.fail(/DELETE cinder/, { status: 202 }, 999);
+
+  await expect(driver.destroy(name, soon())).rejects.toThrow();
+
+  expect(callsOf(stub, /DELETE cinder/).length).toBeLessThanOrEqual(8);
 });
 
 test("a token that ends in the middle of a pass is replaced, and all that the pass does is done", async () => {

@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { expect, onTestFinished, test } from "vitest";
 import { machineName } from "../../src/core/name.ts";
+import { describe } from "../../src/drivers/openstack/names.ts";
+import { NoRoom, type VmSeen } from "../../src/ports.ts";
 import { fastClock } from "../support/clock.ts";
 import { type DriverParts, openDriver } from "./openstack-bench.ts";
 import { openStub, type Stub } from "./openstack-stub.ts";
@@ -18,6 +20,7 @@ async function fresh(parts: Omit<DriverParts, "env"> = {}) {
   return { stub, ...bench, name: newName() };
 }
 
+const OWNER = { controller: "test", host: "cloud" };
 const TAGS = ["mayfly-controller=test", "mayfly-pool=image.00000000"];
 const aServer = (name: string, more: Record<string, unknown> = {}) => ({
   ...{ id: randomUUID(), name, status: "ACTIVE", tags: TAGS },
@@ -75,6 +78,7 @@ test("a server that somebody else deleted is not listed any more", async () => {
 
 test("a port and an address that an earlier driver has left are listed, and removed; those of others are not", async () => {
   const { stub, driver, name } = await fresh();
+  // NB: as it was written before hosts were told apart.
   const description = `mayfly-controller=test ${name}`;
   const others = [`mayfly-controller=testx mayfly-testx-image-a2b3c4d5`, "", `about ${description}`];
   const rows = [description, ...others].map((text) => ({ id: randomUUID(), description: text }));
@@ -98,6 +102,102 @@ test("what is left beside servers is looked for once, and not at each list", asy
 
   expect(callsOf(stub, /neutron/)).toHaveLength(2);
 });
+
+test("machines are listed while nobody can say what is left beside them, and that is told later", async () => {
+  const { stub, driver, logged, name } = await fresh({ clock: fastClock(100) });
+  const left = newName();
+  stub.world.servers = [aServer(name)];
+  stub.world.ports.push({ id: randomUUID(), description: describe(left, OWNER) });
+  stub.fail(/GET neutron .*ports/, { status: 503, body: "oh" });
+
+  const first = await driver.list(soon());
+
+  expect(first).toEqual([{ name, state: "up" }]);
+  expect(logged()).toContain("could not be listed");
+  await expect.poll(async () => (await driver.list(soon())).map((vm) => vm.name)).toEqual([left, name]);
+});
+
+test("a port that was made although nobody heard of it is found, listed, and removed", async () => {
+  const { stub, driver, orderOf, name } = await fresh({
+    clock: fastClock(100),
+    place: { floatingNetwork: "external" },
+  });
+  const before = stub.world.ports.length;
+  await driver.list(soon());
+  stub.fail(/POST neutron .*ports/, "silence");
+  await expect(driver.start(orderOf(name), soon())).rejects.toBeInstanceOf(NoRoom);
+  await driver.destroy(name, soon());
+  stub.world.ports.push({ id: randomUUID(), description: describe(name, OWNER) });
+
+  await expect.poll(() => driver.list(soon()), { timeout: 9000 }).toMatchObject([{ name, state: "off" }]);
+  await driver.destroy(name, soon());
+
+  expect(stub.world.ports).toHaveLength(before);
+});
+
+test("two hosts in one project see each its own machines, and both those without a host's tag", async () => {
+  const { stub, driver, orderOf, name } = await fresh({ place: { floatingNetwork: "external" } });
+  const second = openDriver({ env: stub.env, hostName: "second" });
+  onTestFinished(() => second.driver.close());
+  const [theirs, older] = [newName(), newName()];
+  stub.world.servers = [aServer(older)];
+  await driver.start(orderOf(name), soon());
+  await second.driver.start(second.orderOf(theirs), soon());
+
+  const listed = await driver.list(soon());
+  const listedThere = await second.driver.list(soon());
+
+  const namesOf = (vms: readonly VmSeen[]) => vms.map((vm) => vm.name).toSorted();
+  expect(namesOf(listed)).toEqual([name, older].toSorted());
+  expect(namesOf(listedThere)).toEqual([theirs, older].toSorted());
+  // NB: of ten servers one is the other host's.
+  expect(await driver.capacity?.(soon())).toMatchObject({ machines: 9 });
+});
+
+test("a server that somebody renamed is still its machine, which is said once, and is removed", async () => {
+  const { stub, driver, logged, name } = await fresh();
+  stub.world.servers = [aServer("precious", { metadata: { mayfly_machine: name } })];
+
+  const listed = [await driver.list(soon()), await driver.list(soon())];
+  await driver.destroy(name, soon());
+
+  expect(listed).toEqual(Array(2).fill([{ name, state: "up" }]));
+  expect(logged().split("a server was renamed")).toHaveLength(2);
+  expect(stub.world.servers).toEqual([]);
+});
+
+test("a machine is listed with the cloud image that it was made from, also one with a volume", async () => {
+  const { stub, driver } = await fresh();
+  const [plain, onVolume] = [newName(), newName()];
+  stub.world.servers = [
+    aServer(plain, { image: { id: "an image", links: [] } }),
+    aServer(onVolume, { image: "", metadata: { mayfly_cloud_image: "another" } }),
+  ];
+
+  expect(await driver.list(soon())).toEqual([
+    { name: plain, state: "up", cloudImage: "an image" },
+    { name: onVolume, state: "up", cloudImage: "another" },
+  ]);
+});
+
+const noConsole = [
+  ["fails", { status: 500, body: "oh" }],
+  ["is not answered", "silence"],
+] as const;
+
+test.each(noConsole)(
+  "the evidence has Nova's own words also if reading the console %s",
+  async (_how, reply) => {
+    const { stub, driver, name } = await fresh();
+    stub.world.servers = [aServer(name, { status: "ERROR", fault: { code: 500, message: "It burns." } })];
+    stub.fail(/POST nova .*action/, reply);
+
+    const evidence = await driver.evidence(name, soon());
+
+    expect(evidence["nova.log"]).toContain("fault It burns.");
+    expect(evidence["console.log"]).toContain("The console could not be read");
+  },
+);
 
 test("a server in ERROR is broken, with Nova's own words; one that has no room says so", async () => {
   const { stub, driver } = await fresh();

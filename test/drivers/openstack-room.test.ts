@@ -1,9 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { expect, onTestFinished, test } from "vitest";
 import { machineName } from "../../src/core/name.ts";
+import { saysNoRoom } from "../../src/drivers/openstack/states.ts";
 import { NoRoom } from "../../src/ports.ts";
+import { fastClock } from "../support/clock.ts";
 import { type DriverParts, openDriver } from "./openstack-bench.ts";
 import { openStub, type Stub } from "./openstack-stub.ts";
+import { stubImage } from "./openstack-stub-world.ts";
 
 const soon = () => AbortSignal.timeout(10_000);
 
@@ -14,8 +17,10 @@ async function fresh(parts: Omit<DriverParts, "env"> = {}) {
     await bench.driver.close();
     await stub.close();
   });
-  return { stub, ...bench, name: machineName("test", "image", randomBytes(8)) };
+  return { stub, ...bench, name: newName() };
 }
+
+const newName = () => machineName("test", "image", randomBytes(8));
 
 const posts = ({ calls }: Stub): string[] => calls.filter((call) => call.startsWith("POST nova"));
 
@@ -72,18 +77,97 @@ test.each(full)(
   },
 );
 
-test("an order that has no turn in its time waits for room, and is not made", async () => {
-  const { stub, driver, orderOf } = await fresh();
+test("an order that has no turn for a while waits for room, and is not made", async () => {
+  const { stub, driver, orderOf, name } = await fresh({ clock: fastClock(100) });
   stub.fail(/POST nova/, "silence", 4);
-  const names = Array.from({ length: 4 }, () => machineName("test", "image", randomBytes(8)));
-  const closing = new AbortController();
-  const stuck = names.map((name) => driver.start(orderOf(name), closing.signal).catch(() => undefined));
+  const names = Array.from({ length: 4 }, newName);
+  const stuck = names.map((each) => driver.start(orderOf(each), soon()).catch(() => undefined));
   await expect.poll(() => posts(stub)).toHaveLength(4);
 
-  const late = driver.start(orderOf(machineName("test", "image", randomBytes(8))), AbortSignal.timeout(50));
+  await expect(driver.start(orderOf(name), soon())).rejects.toBeInstanceOf(NoRoom);
 
-  await expect(late).rejects.toBeInstanceOf(NoRoom);
-  closing.abort();
   await Promise.all(stuck);
   expect(posts(stub)).toHaveLength(4);
+});
+
+test("what was chosen is not looked up again for an order that found no room", async () => {
+  const { stub, driver, orderOf, name } = await fresh();
+  stub.fail(/POST nova/, { status: 403, body: { forbidden: { message: "Quota exceeded for cores" } } });
+
+  await expect(driver.start(orderOf(name), soon())).rejects.toBeInstanceOf(NoRoom);
+  await driver.start(orderOf(newName()), soon());
+
+  expect(stub.calls.filter((call) => /glance|flavors|networks/.test(call))).toHaveLength(3);
+});
+
+const notReady = [
+  ["Keystone is away", /POST v3/, { status: 503, body: "oh" }, "Keystone answered"],
+  ["Glance is away", /GET glance/, { status: 503, body: "oh" }, "Glance answered"],
+  ["Nova is away", /GET nova .*flavors/, { status: 500, body: "oh" }, "Nova answered"],
+  ["Neutron makes no port", /POST neutron/, { status: 500, body: "oh" }, "Neutron answered"],
+  ["Neutron does not answer", /GET neutron/, "silence", "did not answer"],
+] as const;
+
+test.each(notReady)("while %s jobs wait with the reason, and Nova is asked for nothing", async (...row) => {
+  const [, call, reply, words] = row;
+  const { stub, driver, orderOf, name } = await fresh({ clock: fastClock(100) });
+  stub.fail(call, reply);
+
+  const error = await driver
+    .start(orderOf(name, { mac: "52:54:00:12:34:56" }), soon())
+    .catch((thrown: unknown) => thrown);
+
+  expect(error).toBeInstanceOf(NoRoom);
+  expect(String(error)).toContain(words);
+  expect(posts(stub)).toEqual([]);
+});
+
+test("while the set-up is wrong jobs wait with the sentence that the check says, too", async () => {
+  const { stub, driver, orderOf, name } = await fresh();
+  stub.world.images.push(stubImage("second", ["mayfly:image:current"]));
+
+  const error = await driver.start(orderOf(name), soon()).catch((thrown: unknown) => thrown);
+  const faults = await driver.check(soon());
+
+  expect(error).toBeInstanceOf(NoRoom);
+  expect(faults).toEqual([(error as Error).message]);
+});
+
+test("a token that cannot be renewed for an order makes its job wait: Nova was not asked", async () => {
+  const { stub, driver, orderOf, name } = await fresh();
+  stub.watch(/GET neutron/, async () => {
+    stub.endTokens();
+    stub.fail(/POST v3/, { status: 503, body: "oh" });
+  });
+
+  await expect(driver.start(orderOf(name), soon())).rejects.toBeInstanceOf(NoRoom);
+
+  expect(stub.world.servers).toEqual([]);
+});
+
+test.each([
+  // See: nova/exception.py, nova/scheduler/utils.py, neutron_lib/exceptions, neutron/ipam/exceptions.py.
+  "No valid host was found. There are not enough hosts available.",
+  "Insufficient compute resources: Free memory 1.00 MB < requested 256 MB.",
+  "Exceeded maximum number of retries. Exceeded max scheduling attempts 3 for instance x. Last exception: Insufficient compute resources: Free vcpu 0.00 VCPU < requested 1 VCPU.",
+  "No valid host was found. Exceeded max scheduling attempts 3 for instance x",
+  "Exceeded maximum number of scheduling attempts",
+  "Build of instance x aborted: Failed to allocate the network(s) with error No fixed IP addresses available for network: y, not rescheduling.",
+  "No more IP addresses available on network x.",
+  "No more IP addresses available.",
+  "No more floating IP addresses available.",
+  "Zero floating IPs available.",
+  "External network x has no free IPs",
+  "Maximum number of ports exceeded",
+])("the cloud is full when it says: %s", (text) => {
+  expect(saysNoRoom(text)).toBe(true);
+});
+
+test.each([
+  "Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for instance x.",
+  "Exceeded maximum number of retries. Exceeded max scheduling attempts 3 for instance x. Last exception: Failed to locate firmware descriptor files",
+  "Maximum number of metadata items exceeds 128",
+  "Build of instance x aborted: Image y is unacceptable: it is too large",
+])("the cloud is not full when it says: %s", (text) => {
+  expect(saysNoRoom(text)).toBe(false);
 });

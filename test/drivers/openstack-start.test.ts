@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { expect, onTestFinished, test } from "vitest";
 import { machineName } from "../../src/core/name.ts";
+import { NoRoom } from "../../src/ports.ts";
 import { fastClock } from "../support/clock.ts";
 import { type DriverParts, openDriver } from "./openstack-bench.ts";
 import { openStub, type Stub } from "./openstack-stub.ts";
@@ -41,8 +42,11 @@ test("an order has the image by its tag, the smallest flavor that will do, and t
     security_groups: [{ name: "mayfly" }],
     availability_zone: "ceph",
     config_drive: true,
-    tags: ["mayfly-controller=test", "mayfly-pool=image.7f59ce8f"],
-    metadata: { mayfly_repository: "octo/spinw", mayfly_image: "image" },
+    tags: ["mayfly-controller=test", "mayfly-host=cloud", "mayfly-pool=image.7f59ce8f"],
+    metadata: {
+      ...{ mayfly_repository: "octo/spinw", mayfly_image: "image", mayfly_machine: name },
+      mayfly_cloud_image: stub.world.images[0]?.id,
+    },
   });
   expect(Buffer.from(String(user_data), "base64").toString()).toBe(
     `MAYFLYSEED1\n${JSON.stringify(order.seed)}\n`,
@@ -151,7 +155,7 @@ test("a machine with a fixed MAC address has a port of its own, which goes with 
   expect(port).toMatchObject({
     ...{ name, network_id: NETWORK, mac_address: "52:54:00:12:34:56" },
     security_groups: [stub.world.groups[1]?.id],
-    tags: ["mayfly-controller=test", expect.stringMatching(/^mayfly-pool=image\./)],
+    tags: ["mayfly-controller=test", "mayfly-host=cloud", expect.stringMatching(/^mayfly-pool=image\./)],
   });
   expect(stub.world.ports).toHaveLength(before);
 });
@@ -236,6 +240,37 @@ test("a server that Nova does not list yet is being made, for a while", async ()
   expect(await driver.list(soon())).toEqual([{ name, state: "building" }]);
 
   await expect.poll(() => driver.list(soon())).toEqual([]);
+});
+
+test("a machine that is destroyed while what all share is looked up fails no other order", async () => {
+  const { stub, driver, orderOf, name } = await fresh();
+  const others = [1, 2].map(() => machineName("test", "image", randomBytes(8)));
+  const destroying = Promise.withResolvers<void>();
+  stub.watch(/GET glance/, async () => {
+    void driver.destroy(name, soon()).then(destroying.resolve, destroying.reject);
+    await expect(first).rejects.toThrow(/destroyed while it was ordered/);
+  });
+
+  const first = driver.start(orderOf(name), soon());
+  first.catch(() => undefined);
+  await Promise.all(others.map((other) => driver.start(orderOf(other), soon())));
+  await destroying.promise;
+
+  expect(stub.world.servers.map((server) => server.name).toSorted()).toEqual(others.toSorted());
+  expect(stub.calls.filter((call) => call.startsWith("GET glance"))).toHaveLength(1);
+});
+
+test("a candidate that nothing can be made from has failed, and keeps no job waiting", async () => {
+  const { stub, driver, orderOf, name } = await fresh();
+  const candidate = stubImage("next", ["mayfly:image:candidate"], { min_disk: 4000 });
+  stub.world.images.push(candidate);
+
+  const error = await driver
+    .start({ ...orderOf(name), cloudImage: candidate.id }, soon())
+    .catch((thrown: unknown) => thrown);
+
+  expect(String(error)).toContain("no flavor for the image");
+  expect(error).not.toBeInstanceOf(NoRoom);
 });
 
 test("a burst of orders asks Nova for few at a time, and looks images and flavors up once", async () => {
