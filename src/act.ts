@@ -92,8 +92,11 @@ export function actor(parts: ActorParts): Actor {
   }
 
   /** NB: it is nobody's failure: the job waits, and another machine is ordered when there may be room again. Nothing was made. */
-  async function leaveFull({ name, host }: Machine, { message, retryAt }: NoRoom): Promise<"done"> {
-    observer.noteRefusal(host, message, retryAt);
+  async function leaveFull(
+    { name, host, createdAt: orderedAt }: Machine,
+    { message: text, retryAt }: NoRoom,
+  ): Promise<"done"> {
+    observer.noteRefusal(host, { text, orderedAt, retryAt });
     await record(
       { kind: "machine-retired", at: clock.now(), machine: name, why: "no-room" },
       { kind: "vm-destroyed", at: clock.now(), machine: name },
