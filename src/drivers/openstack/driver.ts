@@ -18,6 +18,7 @@ import type { Server } from "./nova.ts";
 import { ours } from "./ours.ts";
 import { removals } from "./removals.ts";
 import { type SharedList, sharedList } from "./shared-list.ts";
+import { sizes } from "./sizes.ts";
 import { starter } from "./start.ts";
 import { lookOf } from "./states.ts";
 
@@ -39,6 +40,7 @@ export function openstackDriver(parts: DriverParts, places: Places = ownPlaces()
   const { noteLeft } = known;
   const removing = removals(cloud.nova, clock);
   const choose = choices(cloud, clock, closed);
+  const sizesOf = sizes({ images, choices: choose, clock });
   const start = starter({ cloud, choices: choose, owner, clock, noteLeft });
   const beside = survey({ cloud, owner, noteLeft, clock, log, closed });
   const servers = serversOf({ cloud, owner, clock, log, closed });
@@ -65,7 +67,10 @@ export function openstackDriver(parts: DriverParts, places: Places = ownPlaces()
       await destroy(name, { cloud, servers, known, isSurveyed, removals: removing, owner, clock }, signal);
       known.forget(name);
     },
-    capacity: async (signal) => await capacityOf(await servers.soon(signal), cloud, owner, signal),
+    capacity: async (signal) => {
+      const [listed, taken] = await Promise.all([servers.soon(signal), sizesOf(signal)]);
+      return { ...(await capacityOf(listed, cloud, owner, signal)), sizes: taken };
+    },
     cloudImages: cloudImagesOf({ cloud, images, onChange: choose.forget }),
     check: (signal) => checkCloud({ cloud, choices: choose, images, servers: servers.soon, owner }, signal),
     evidence: async (name, signal) => {
