@@ -241,6 +241,13 @@ test("what a machine takes is still known while it cannot be looked up", async (
     .toEqual([before, true]);
 });
 
+test("a cloud that takes too long is a finding, and not a failure of the check", async () => {
+  const { stub, driver } = await fresh({ clock: fastClock(100) });
+  stub.fail(/GET neutron .*networks/, "silence", 9);
+
+  expect(await driver.check(soon())).toEqual([expect.stringMatching(/did not answer|takes too long/)]);
+});
+
 test("what has no limit limits nothing", async () => {
   const { stub, driver } = await fresh();
   stub.world.quota = { ...stub.world.quota, instances: -1, cores: -1, ram: -1 };

@@ -42,6 +42,8 @@ test("images of the catalogue's families are listed, with what they hold; others
       ...{ mayfly_expires_at: "2026-12-20T10:00:00Z", size: 7 },
     }),
     aBuild("uploading", "candidate", { status: "queued" }),
+    // NB: somebody began to promote it once more, and came no further.
+    aBuild("before", "old", { mayfly_replaces: now.id }),
     aBuild("theirs", "candidate", { owner: "others" }),
     stubImage("other", ["mayfly:other:current"]),
     stubImage("none", []),
@@ -52,6 +54,7 @@ test("images of the catalogue's families are listed, with what they hold; others
   expect(listed.map(({ name, standing }) => [name, standing])).toEqual([
     ["now", "current"],
     ["next", "candidate"],
+    ["before", "old"],
   ]);
   expect(listed[1]).toMatchObject({
     ...{ family: "image", runnerVersion: "2.337.0", sizeBytes: 7 },

@@ -1,3 +1,4 @@
+import { TimeLimitError } from "../../clock.ts";
 import type { Capacity } from "../../core/host-room.ts";
 import type { Image } from "../../core/types.ts";
 import { SetupError } from "../../ports.ts";
@@ -47,6 +48,8 @@ async function faultsOf(run: () => Promise<string[]>): Promise<string[]> {
   } catch (error) {
     if (error instanceof SetupError) return [error.message];
     if (error instanceof CloudError) return [sentenceOf(error)];
+    if (error instanceof TimeLimitError)
+      return [`The cloud takes too long: ${error.message}. Try again later, or ask the people of the cloud.`];
     throw error;
   }
 }

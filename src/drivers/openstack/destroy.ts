@@ -3,6 +3,7 @@ import type { Clock } from "../../ports.ts";
 import { CloudError } from "./call.ts";
 import type { CloudServices } from "./cloud.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Survey } from "./leftovers.ts";
 import { descriptionsOf, type Owner } from "./names.ts";
 import type { Kind } from "./neutron.ts";
 import type { Server } from "./nova.ts";
@@ -15,8 +16,7 @@ export type DestroyParts = {
   /** All servers of the host. */
   servers: SharedList<Server[]>;
   known: Ledger;
-  /** All is known that an earlier process may have left beside servers. */
-  isSurveyed: () => boolean;
+  beside: Survey;
   removals: Removals;
   owner: Owner;
   clock: Clock;
@@ -32,15 +32,17 @@ const VOLUME_MS = 1000;
  * tried again until the time is up; then the cloud's own words are thrown.
  */
 export async function destroy(name: MachineName, parts: DestroyParts, outer: AbortSignal): Promise<void> {
-  const { clock, known, isSurveyed } = parts;
+  const { clock, known, beside } = parts;
   await within({ clock, limitMs: LIMIT_MS, outer }, async (signal) => {
+    await beside.look(signal);
+    await known.halt(name, signal);
     await removeServers(name, parts, signal);
     const volumes = known.left().get(name);
     for (const volume of volumes ?? []) await removeVolume(volume, parts, signal);
-    if (!volumes && isSurveyed()) return;
     // NB: floating IPs first, which hold on to their ports.
-    const kinds: readonly Kind[] = ["floatingips", "ports"];
+    const kinds: readonly Kind[] = volumes || !beside.isDone() ? ["floatingips", "ports"] : [];
     for (const kind of kinds) await removeThings(kind, name, parts, signal);
+    known.forget(name);
   });
 }
 

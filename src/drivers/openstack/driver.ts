@@ -61,11 +61,7 @@ export function openstackDriver(parts: DriverParts, places: Places = ownPlaces()
     },
     destroy: async (name, signal) => {
       guard(name);
-      await beside.look(signal);
-      await known.halt(name, signal);
-      const { isDone: isSurveyed } = beside;
-      await destroy(name, { cloud, servers, known, isSurveyed, removals: removing, owner, clock }, signal);
-      known.forget(name);
+      await destroy(name, { cloud, servers, known, beside, removals: removing, owner, clock }, signal);
     },
     capacity: async (signal) => {
       const [listed, taken] = await Promise.all([servers.soon(signal), sizesOf(signal)]);
