@@ -74,6 +74,35 @@ test("why a seed could not be handed over in time is logged, without the seed", 
   expect(bench.logged()).not.toContain(`token-of-${name}`);
 });
 
+test("a VM that says its token gets it into no log", async () => {
+  const { bench, name } = await fresh();
+  bench.fleet.exec = { exitCode: 1, says: `read token-of-${name} ${"x".repeat(290)}` };
+
+  await bench.driver.start(bench.orderOf(name, "stub", { bootMs: 1000 }), soon());
+
+  await expect.poll(bench.logged, { timeout: SOON_MS }).toContain("the seed could not be handed over");
+  expect(bench.logged()).toContain("xxx");
+  expect(bench.logged()).not.toContain(`-of-${name}`);
+});
+
+test("a seed that was read is handed over no second time, although the first answer was lost", async () => {
+  const clock = fakeClock();
+  const bench = await openBench(await freshHost(), { clock });
+  onTestFinished(bench.close);
+  const name = newName();
+  bench.fleet.exec = { exitCode: "error", says: "" };
+  await bench.driver.start(bench.order(name), soon());
+  await expect.poll(() => bench.fleet.handedOver.length, { timeout: SOON_MS }).toBe(1);
+  await clock.awaited();
+
+  await bench.driver.dropSeed?.(name, soon());
+  await clock.advance(600_000);
+  await bench.driver.list(soon());
+
+  expect(bench.fleet.handedOver).toHaveLength(1);
+  expect((await bench.driver.list(soon())).map((vm) => vm.name)).toEqual([name]);
+});
+
 test("a VM that was destroyed is not asked for any more", async () => {
   const clock = fakeClock();
   const bench = await openBench(await freshHost(), { clock });
