@@ -126,7 +126,11 @@ function refusal(error: CommandError, place: MacPlace, asked: Asked): MacError {
 }
 
 /** What ssh's own words mean, and what to do about it. */
-function noAnswer({ said, isLate, message }: CommandError, place: MacPlace, { words, limitMs }: Asked): string {
+function noAnswer(
+  { said, isLate, message }: CommandError,
+  place: MacPlace,
+  { words, limitMs }: Asked,
+): string {
   const { host, user, knownHosts } = place;
   if (isLate) return `The Mac ${host} did not answer "${words}" within ${limitMs / 1000} s.`;
   if (message.endsWith(": not found on this machine"))
