@@ -115,6 +115,37 @@ describe("the scripts of Windows' images", () => {
     expect(seal).toContain('"$scripts\\SetupComplete.cmd"');
     expect(atTheEnd).toContain('/change /tn "Mayfly guest" /enable');
     expect(atTheEnd).toContain('/run /tn "Mayfly guest"');
+    expect(atTheEnd.indexOf("start sshd")).toBeGreaterThan(atTheEnd.indexOf('/run /tn "Mayfly guest"'));
+  });
+});
+
+describe("what a clone does to the account that built it", () => {
+  test("closes it and the Administrator's first, and removes it and then its folder, and itself last", async () => {
+    const text = withoutComments(await readSource("packer_windows/scripts/forget-builder.ps1"));
+    const deeds = text.match(/\b(?:Disable-LocalUser|Remove-\w+|exit)\b/g);
+
+    expect(deeds).toEqual([
+      ...["Disable-LocalUser", "Remove-LocalUser", "Remove-CimInstance", "Remove-Item", "exit"],
+    ]);
+    expect(text).toMatch(
+      /\$_\.Name -eq \$builder -or \$_\.SID\.Value -like 'S-1-5-21-\*-500' \} \| Disable-LocalUser/,
+    );
+  });
+});
+
+describe("a Windows of an image", () => {
+  test("has a driver if it is in the driver store, whether a device has asked for it or not", async () => {
+    const text = withoutComments(await readSource("packer_windows/scripts/85-verify.ps1"));
+
+    expect(text).toContain("Get-WindowsDriver -Online");
+    expect(text).toMatch(/'vioscsi', 'viostor', 'netkvm'[\s\S]*-notcontains "\$driver\.inf"/);
+    expect(text).not.toMatch(/System32\\drivers|Get-Service '?\$?(?:driver|viostor)/);
+  });
+
+  test("takes a disk that it has not seen before, such as a seed's", async () => {
+    expect(await readSource("packer_windows/scripts/30-settings.ps1")).toContain(
+      "\nSet-StorageSetting -NewDiskPolicy OnlineAll\n",
+    );
   });
 });
 
