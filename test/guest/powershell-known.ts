@@ -35,7 +35,7 @@ export const CMDLETS: Readonly<Record<string, readonly string[]>> = {
   "Split-Path": ["Parent"],
   "Start-ScheduledTask": ["TaskName"],
   "Start-Sleep": ["Milliseconds", "Seconds"],
-  "Stop-ScheduledTask": [],
+  "Stop-ScheduledTask": ["TaskName"],
   "Test-Path": ["LiteralPath", "Path"],
   "Where-Object": [],
   "Write-Output": [],

@@ -195,12 +195,30 @@ describe("the guest", () => {
   });
 
   test("powers off whatever happens, but not without a seed", () => {
-    const [last] = under(bodyOf("Invoke-Guest"), "finally_clause");
+    const body = bodyOf("Invoke-Guest");
+    const [tried] = under(body, "try_statement");
+    const [last] = under(body, "finally_clause");
 
+    expect(tried && commandsOf(tried)).toHaveLength(commandsOf(body).length);
+    expect(last?.text).toContain("if ($isOurs) {");
     expect(last && commandsOf(last).map(({ name }) => name)).toEqual(["Write-Said", "Stop-Machine"]);
-    const before = bodyOf("Invoke-Guest").text.split("try {")[0];
-    expect(before).toContain("left alone");
-    expect(before).not.toContain("Stop-Machine");
+    expect(body.text).toMatch(
+      /if \(\$null -eq \$seed\) \{\s+\$isOurs = \$false\s+Write-Said '.* left alone'/,
+    );
+    expect(body.text.match(/\$isOurs = \$false/g)).toHaveLength(1);
+  });
+
+  test("stays for no log that cannot be written", () => {
+    const [tried] = under(bodyOf("Write-Said"), "try_statement");
+
+    expect(tried?.text).toContain("AppendAllText");
+  });
+
+  test("looks again where it could not look for the seed, and fails if it never could", () => {
+    const [tried] = under(bodyOf("Find-Seed"), "try_statement");
+
+    expect(tried && commandsOf(tried).map(({ name }) => name)).toEqual(["Find-SeedOnce"]);
+    expect(bodyOf("Find-Seed").text).toMatch(/\} while \(.*\)\n +if \(\$fault\) \{ throw /);
   });
 
   test("looks at the controller's certificate before it sends anything", () => {
@@ -313,6 +331,28 @@ describe("the tasks", () => {
     const files = readdirSync(FOLDER).filter((name) => !/^install-|^README/.test(name));
 
     expect(files.filter((name) => !installed.includes(`'${name}'`))).toEqual([]);
+  });
+});
+
+describe("the bootstrap of a box", () => {
+  const functionOf = (name: string): Node => {
+    const bootstrap = scripts.find((script) => script.name === "bootstrap_windows");
+    const found = bootstrap?.functions.find((one) => one.name === name);
+    if (!found) throw new Error(`the bootstrap has no function ${name}`);
+    return found.node;
+  };
+
+  // NB: Windows lets nobody replace a run-as.dll that a program has loaded
+  test("waits until the box's own guest program has ended, for a while, before it installs ours", () => {
+    const steps = under(functionOf("Start-Bootstrap"), "command_name", "command_name_expr").map(
+      ({ text }) => text,
+    );
+    const [waiting] = under(functionOf("Stop-Guest"), "while_statement");
+
+    expect(steps.slice(0, 2)).toEqual(["Stop-Guest", '"$from\\windows\\install-guest.ps1"']);
+    expect(functionOf("Stop-Guest").text).toMatch(/Stop-ScheduledTask -TaskName \$task\n/);
+    expect(waiting?.text).toMatch(/^while \(\(Get-ScheduledTask -TaskName \$task\)\.State -eq 'Running'\)/);
+    expect(waiting?.text).toMatch(/-ge \$stopSeconds\) \{ throw /);
   });
 });
 
