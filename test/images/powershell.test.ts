@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { powershellParser } from "./powershell.ts";
 import { readSource, sourcesOf } from "./sources.ts";
 
@@ -46,6 +47,57 @@ describe("every PowerShell script", () => {
   test("says in its first line what it is for", () => {
     expect(scripts.filter(({ text }) => !/^# (Purpose|What)/.test(text)).map(({ file }) => file)).toEqual([]);
   });
+});
+
+describe("PowerShell in files of other kinds", () => {
+  test("is PowerShell: what workflows run on Windows, and what answer files call", async () => {
+    const pieces = [...(await inWorkflows()), ...(await inAnswerFiles())];
+    const faults = pieces.flatMap(({ file, text }) => faultsOf(text).map((fault) => `${file}: ${fault}`));
+
+    expect(pieces.map(({ file }) => file)).toEqual(
+      expect.arrayContaining([
+        ".github/workflows/windows.yml",
+        "packer_windows/answer_files/server/autounattend.xml.pkrtpl.hcl",
+        "packer_windows/answer_files/client/autounattend.xml.pkrtpl.hcl",
+      ]),
+    );
+    expect(faults).toEqual([]);
+  });
+
+  test("is in no file that these checks do not know", async () => {
+    expect([...(await sourcesOf(".psm1")), ...(await sourcesOf(".psd1"))]).toEqual([]);
+  });
+
+  type Workflow = { jobs: Record<string, { steps?: { shell?: string; run?: string }[] }> };
+  type Piece = { file: string; text: string };
+
+  // NB: a shell that comes of a matrix is one of the two PowerShells.
+  const inWorkflows = async (): Promise<Piece[]> => {
+    const files = (await sourcesOf(".yml")).filter((file) => file.startsWith(".github/workflows/"));
+    const read = await Promise.all(
+      files.map(async (file) => {
+        const { jobs }: Workflow = parse(await readSource(file));
+        const steps = Object.values(jobs).flatMap((job) => job.steps ?? []);
+        return steps
+          .filter(({ shell = "" }) => /powershell|pwsh|matrix\.shell/.test(shell))
+          .flatMap(({ run }) => (run === undefined ? [] : [{ file, text: run }]));
+      }),
+    );
+    return read.flat();
+  };
+
+  const inAnswerFiles = async (): Promise<Piece[]> => {
+    const files = (await sourcesOf("")).filter((file) => file.startsWith("packer_windows/answer_files/"));
+    const read = await Promise.all(
+      files.map(async (file) =>
+        Array.from((await readSource(file)).matchAll(/powershell .*-Command "(.*)"</g), ([, text = ""]) => ({
+          file,
+          text: text.replaceAll("&amp;", "&"),
+        })),
+      ),
+    );
+    return read.flat();
+  };
 });
 
 describe("the scripts of Windows' images", () => {
