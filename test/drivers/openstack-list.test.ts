@@ -117,6 +117,18 @@ test("machines are listed while nobody can say what is left beside them, and tha
   await expect.poll(async () => (await driver.list(soon())).map((vm) => vm.name)).toEqual([left, name]);
 });
 
+test("what is left beside a machine goes with it also if nobody could say what is left", async () => {
+  const { stub, driver, name } = await fresh();
+  const before = stub.world.ports.length;
+  stub.world.ports.push({ id: randomUUID(), description: describe(name, OWNER) });
+  stub.fail(/GET neutron .*floatingips/, { status: 503, body: "oh" });
+
+  await driver.list(soon());
+  await driver.destroy(name, soon());
+
+  expect(stub.world.ports).toHaveLength(before);
+});
+
 test("a port that was made although nobody heard of it is found, listed, and removed", async () => {
   const { stub, driver, orderOf, name } = await fresh({
     clock: fastClock(100),
