@@ -3,11 +3,11 @@
 # (disabled: variables and arguments that the script uses which reads this file)
 # Purpose: what the scripts of this folder share: options, calls to the cloud, the tags of images. To be sourced, not run.
 # Input: a cloud that the command `openstack` finds: OS_CLOUD with clouds.yaml, or OS_* variables; MAYFLY_POLL_SECONDS, the pause
-#   between two looks at something that is waited for.
+#   between two looks at something that is waited for. For tests: MAYFLY_MINUTE_SECONDS, how long a minute is.
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly project
-readonly poll_seconds=${MAYFLY_POLL_SECONDS:-5}
+readonly poll_seconds=${MAYFLY_POLL_SECONDS:-5} minute_seconds=${MAYFLY_MINUTE_SECONDS:-60}
 # How long one call may take; an upload sets its own limit.
 call_seconds=120
 # How the command says it: "No Image found for …", "Error while executing command: No SecurityGroup found for …", "No server with a name …".
