@@ -110,10 +110,10 @@ promote() {
   done
   cloud image set --tag "$(tag_of current)" --property "mayfly_replaces=${others[0]:-}" --property "mayfly_test=$said" "$image"
   for before in "${others[@]}"; do
-    cloud image unset --tag "$(tag_of current)" "$before"
+    take_tag "$before" current
     say "image $before was the current one: it is put away as old"
   done
-  cloud image unset --tag "$(tag_of candidate)" "$image"
+  take_tag "$image" candidate
   [[ -z ${others[0]:-} ]] || cloud image set --property mayfly_replaces= "$image"
   say "image $image is the current one of the family ${option[family]}"
   echo "$image"

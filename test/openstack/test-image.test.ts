@@ -80,6 +80,16 @@ describe("a candidate that is well", () => {
     expect(await tags(bench)).toEqual([["mayfly:spinw:old"], ["mayfly:spinw:current"]]);
   });
 
+  test("is promoted to the end though tags are gone when they are to be taken", async () => {
+    const { bench, candidate } = await withCandidate(GOOD);
+    await bench.tell("lost", "image unset");
+
+    const { exitCode, stdout, stderr } = await testImage(bench);
+
+    expect({ exitCode, stdout }, stderr).toEqual({ exitCode: 0, stdout: candidate.id });
+    expect(await tags(bench)).toEqual([["mayfly:spinw:old"], ["mayfly:spinw:current"]]);
+  });
+
   test("is the current one when there was none before", async () => {
     const bench = await openBench();
     await bench.put({ tags: ["mayfly:spinw:candidate"] });
