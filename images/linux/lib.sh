@@ -66,3 +66,12 @@ mask() {
   local said
   said=$(systemctl --quiet mask "$@" 2>&1) || die "cannot mask: $said"
 }
+
+# Overwrites files, and all files in folders, and removes them. What is not there is gone already.
+# NB: a file that is only removed can be read from the image's free space by whoever has the image.
+shred_files() {
+  local path
+  for path in "$@"; do
+    [[ ! -e $path ]] || find "$path" -type f -exec shred --iterations=0 --zero --remove=unlink {} +
+  done
+}

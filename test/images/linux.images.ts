@@ -1,3 +1,5 @@
+import { link } from "node:fs/promises";
+import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openRoot, type Root } from "./root.ts";
@@ -40,6 +42,7 @@ describe("the steps of an image, each run twice on a stock Debian", () => {
 
     expect(facts).toEqual({
       mayfly_runner_version: (await root.read("etc/mayfly/runner-version")).trim(),
+      mayfly_runner_released_at: "2026-11-20",
       mayfly_built_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
       mayfly_os: "debian-12",
       mayfly_commit: "0123abc",
@@ -115,6 +118,25 @@ describe("the steps of an image, each run twice on a stock Debian", () => {
     expect(stdout).toBe("MAYFLY-SELFTEST failed: the firewall is not loaded");
     expect(exitCode).toBe(1);
   });
+});
+
+test("the last step overwrites licence, key and cloud-init's copies of them, before they are removed", async () => {
+  const root = await openRoot();
+  onTestFinished(root.close);
+  const given = ["site.lic", "input.txt", "var/lib/cloud/instance/scripts/part-001"];
+  for (const [at, path] of given.entries()) {
+    await root.put(path, "a secret");
+    await link(join(root.folder, path), join(root.folder, `kept-${at}`));
+  }
+
+  const files = { MATLAB_LICENSE_FILE: "/site.lic", MATLAB_INPUT_FILE: "/input.txt" };
+  const { exitCode, all } = await root.step("90-clean.sh", files);
+
+  expect(exitCode, all).toBe(0);
+  for (const [at, path] of given.entries()) {
+    expect(await root.isThere(path), path).toBe(false);
+    expect(await root.read(`kept-${at}`), path).not.toContain("secret");
+  }
 });
 
 describe("the self-test in an image", () => {
