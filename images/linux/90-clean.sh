@@ -75,9 +75,7 @@ forget_logs() {
 empty_free_space() {
   if [[ -n ${MATLAB_INPUT_FILE:-}${MATLAB_LICENSE_FILE:-} ]]; then
     say "overwriting what is free on the disk"
-    dd if=/dev/zero of=/mayfly-zeros bs=4M status=none 2>/dev/null || true # ends when the disk is full
-    sync
-    rm -f /mayfly-zeros
+    overwrite_free_space /
   fi
   sync
   fstrim --all 2>/dev/null || true # not every disk can

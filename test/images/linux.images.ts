@@ -1,5 +1,6 @@
-import { link } from "node:fs/promises";
-import { join } from "node:path";
+import { link, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openRoot, type Root } from "./root.ts";
@@ -138,6 +139,36 @@ test("the last step overwrites licence, key and cloud-init's copies of them, bef
     expect(await root.read(`kept-${at}`), path).not.toContain("secret");
   }
 });
+
+test("nothing that was removed is left in the free space of a disk that was overwritten", async (context) => {
+  const { exitCode } = await execa("losetup", ["--find"], { reject: false });
+  context.skip(exitCode !== 0, "this machine has no loop devices");
+  const folder = await mkdtemp(join(tmpdir(), "mayfly-disk-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await execa("truncate", ["--size=64M", join(folder, "disk")]);
+  await execa("mkfs.ext4", ["-q", "-b", "4096", join(folder, "disk")]);
+
+  await execa("unshare", ["--mount", "bash", "--norc", "-euc", OVERWRITTEN], {
+    cwd: folder,
+    env: { LIB: resolve("images/linux/lib.sh") },
+  });
+
+  expect(await readFile(join(folder, "before"), "utf8")).not.toBe("");
+  expect((await readFile(join(folder, "disk"))).includes("SIGN=secret")).toBe(false);
+  expect(await readFile(join(folder, "left"), "utf8")).toBe("lost+found\n");
+});
+
+// NB: in one go: when a disk is mounted anew its file system begins to fill it elsewhere.
+const OVERWRITTEN = `
+mount -o loop disk /mnt
+yes SIGN=secret | head -n 700 >/mnt/site.lic
+sync
+rm /mnt/site.lic
+sync
+grep --text --max-count=1 SIGN=secret disk >before
+source "$LIB"
+overwrite_free_space /mnt
+ls /mnt >left`;
 
 describe("the self-test in an image", () => {
   test("finds that jobs may become root, unless the image is made for that", async () => {
