@@ -28,7 +28,8 @@ export default defineConfig({
       {
         test: {
           name: "images",
-          include: ["test/**/*.images.ts"],
+          // NB: those that need no more than Node and Packer are in `unit`, too, so that they run where no VM can.
+          include: ["test/**/*.images.ts", "test/images/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 900_000,
           retry,

@@ -105,7 +105,8 @@ check_qemu() {
 }
 
 check_output() {
-  output=${output:-$project/.cache/windows/${value[name]:-none}}
+  # NB: absolute, for each program takes another folder for its own.
+  output=$(realpath --canonicalize-missing "${output:-$project/.cache/windows/${value[name]:-none}}")
   [[ ! -e $output ]] || fault "$output is there already. Remove it, or give another --output"
 }
 

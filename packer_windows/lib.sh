@@ -67,14 +67,16 @@ read_environment() {
   done
 }
 
-# A variables file: one NAME = VALUE a line, as ours are.
+# A variables file: one NAME = VALUE a line, as ours are. A comment may follow; within quotation marks none begins.
 read_file() {
-  local line lines
+  local line lines number=0 blank='[[:space:]]*'
+  local assignment="^$blank([A-Za-z0-9_]+)$blank=$blank(\"[^\"]*\"|[^\"#/[:space:]]+)$blank((#|//).*)?\$"
   mapfile -t lines <"$1" 2>/dev/null || die "there is no variables file $1"
   for line in "${lines[@]}"; do
+    number=$((number + 1))
     [[ $line =~ ^[[:space:]]*(#|//|$) ]] && continue
-    [[ $line =~ ^[[:space:]]*([A-Za-z0-9_]+)[[:space:]]*=[[:space:]]*(.*[^[:space:]])[[:space:]]*$ ]] \
-      || { fault "$1: this line is not NAME = VALUE: $line"; continue; }
+    # NB: not the line itself, which could hold a key.
+    [[ $line =~ $assignment ]] || { fault "$1: line $number is not NAME = VALUE"; continue; }
     set_variable "${BASH_REMATCH[1]}" "$(unquoted "${BASH_REMATCH[2]}")" "$1"
   done
 }

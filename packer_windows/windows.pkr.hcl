@@ -79,12 +79,13 @@ source "qemu" "windows" {
   boot_wait    = "1s"
   boot_command = local.boot_command
 
-  communicator     = "ssh"
-  ssh_username     = local.build_user
-  ssh_password     = var.build_password
-  ssh_timeout      = "4h"
-  shutdown_command = local.shutdown_command
-  shutdown_timeout = "30m"
+  communicator             = "ssh"
+  ssh_username             = local.build_user
+  ssh_password             = var.build_password
+  ssh_timeout              = "4h"
+  ssh_file_transfer_method = "sftp" # See: PowerShell/Win32-OpenSSH 2018
+  shutdown_command         = local.shutdown_command
+  shutdown_timeout         = "30m"
 }
 
 source "virtualbox-iso" "windows" {
@@ -126,12 +127,13 @@ source "virtualbox-iso" "windows" {
   boot_wait    = "5s"
   boot_command = local.boot_command
 
-  communicator     = "ssh"
-  ssh_username     = local.build_user
-  ssh_password     = var.build_password
-  ssh_timeout      = "4h"
-  shutdown_command = local.shutdown_command
-  shutdown_timeout = "30m"
+  communicator             = "ssh"
+  ssh_username             = local.build_user
+  ssh_password             = var.build_password
+  ssh_timeout              = "4h"
+  ssh_file_transfer_method = "sftp" # See: PowerShell/Win32-OpenSSH 2018
+  shutdown_command         = local.shutdown_command
+  shutdown_timeout         = "30m"
 }
 
 build {

@@ -4,6 +4,7 @@ import { believeJob } from "./core/believe.ts";
 import type { Fact } from "./core/facts.ts";
 import { HOLD_MS, type HoldNext, holdOn } from "./core/holds.ts";
 import { findRepository, imagesOf } from "./core/labels.ts";
+import { lifeSecondsOf } from "./core/patience.ts";
 import { report } from "./core/report.ts";
 import { settler } from "./core/settings.ts";
 import type { Catalogue, Failure, Host, Image, Machine, MachineName, Why } from "./core/types.ts";
@@ -49,8 +50,6 @@ const DRIVER_LIMIT_MS = 120_000;
 const GITHUB_LIMIT_MS = 60_000;
 const EVIDENCE_LIMIT_MS = 10_000;
 const SEED_LIMIT_MS = 10_000;
-/** The guest powers its VM off this long after its job's limit, should the controller be gone by then. */
-const LIFE_MARGIN_MS = 30 * 60_000;
 
 export function actor(parts: ActorParts): Actor {
   const { store, clock, github, guests, observer, log } = parts;
@@ -71,7 +70,7 @@ export function actor(parts: ActorParts): Actor {
       return retire(machine, "boot-failed", `Its host or its image is not in the catalogue any more.`);
     const { host, image } = place;
     const token = makeToken();
-    const lifeSeconds = Math.ceil((image.limits.bootMs + image.limits.jobMs + LIFE_MARGIN_MS) / 1000);
+    const lifeSeconds = lifeSecondsOf(image.limits);
     const seed = { machine: machine.name, url: host.guestUrl, ca: parts.ca, token, lifeSeconds };
     await record({
       kind: "machine-started",
@@ -92,8 +91,11 @@ export function actor(parts: ActorParts): Actor {
   }
 
   /** NB: it is nobody's failure: the job waits, and another machine is ordered when there may be room again. Nothing was made. */
-  async function leaveFull({ name, host }: Machine, { message, retryAt }: NoRoom): Promise<"done"> {
-    observer.noteRefusal(host, message, retryAt);
+  async function leaveFull(
+    { name, host, createdAt: orderedAt }: Machine,
+    { message: text, retryAt }: NoRoom,
+  ): Promise<"done"> {
+    observer.noteRefusal(host, { text, orderedAt, retryAt });
     await record(
       { kind: "machine-retired", at: clock.now(), machine: name, why: "no-room" },
       { kind: "vm-destroyed", at: clock.now(), machine: name },

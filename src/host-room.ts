@@ -19,11 +19,14 @@ export type HostRooms = {
   of: () => ReadonlyMap<string, HostRoom>;
   /** Asks each host that is due what it has room for, in the background. Answers when the next one will be. */
   ask: () => number;
-  /** A host had no room for a machine. `retryAt`: it is not to be asked before then, if it said so. */
-  noteRefusal: (host: string, text: string, retryAt?: number) => void;
+  /** A host had no room for a machine. `orderedAt`: when that was ordered. `retryAt`: not to be asked before then, if it said so. */
+  noteRefusal: (
+    host: string,
+    refusal: { text: string; orderedAt: number; retryAt?: number | undefined },
+  ) => void;
   /** What a host's list says of a machine: that it had no room for it, or that it has room again. */
   noteSeen: (
-    machine: Pick<Machine, "host" | "createdAt">,
+    machine: Pick<Machine, "host" | "createdAt" | "retired">,
     seen: Pick<Seen, "vm" | "vmText" | "isNoRoom">,
   ) => void;
 };
@@ -46,18 +49,19 @@ export function hostRooms({ drivers, clock, ring, log }: HostRoomParts): HostRoo
   });
   const refusals = new Map<string, RoomRefusal & { times: number }>();
 
-  function noteRefusal(host: string, text: string, retryAt = 0): void {
+  const noteRefusal: HostRooms["noteRefusal"] = (host, { text, orderedAt, retryAt = 0 }) => {
     const now = clock.now();
     const before = refusals.get(host);
-    // NB: orders that were under way together are refused together, which is one refusal.
-    const times = before && before.until > now ? before.times : (before?.times ?? 0) + 1;
+    // NB: orders that were under way together are refused together, be it one after the other: that is one refusal.
+    const isSame = before !== undefined && orderedAt <= before.at;
+    const times = isSame ? before.times : (before?.times ?? 0) + 1;
     const restMs = Math.min(REST_MS * 2 ** (times - 1), REST_MAX_MS);
-    const until = Math.max(retryAt, before && before.until > now ? before.until : now + restMs);
+    const until = Math.max(retryAt, isSame ? before.until : now + restMs);
     refusals.set(host, { at: now, until, text: shorten(text), times });
     log.info({ source: host, until, text: shorten(text) }, "a host has no room");
-    capacities.askAgain(host);
+    if (!isSame) capacities.askAgain(host);
     ring();
-  }
+  };
 
   return {
     of: () => {
@@ -69,10 +73,12 @@ export function hostRooms({ drivers, clock, ring, log }: HostRoomParts): HostRoo
     },
     ask: capacities.ask,
     noteRefusal,
-    noteSeen: ({ host, createdAt }, { vm, vmText, isNoRoom }) => {
+    noteSeen: ({ host, createdAt, retired }, { vm, vmText, isNoRoom }) => {
       const refusal = refusals.get(host);
       const isNews = createdAt > (refusal?.at ?? Number.NEGATIVE_INFINITY);
-      if (vm === "broken" && isNoRoom && isNews) noteRefusal(host, vmText ?? "it gave no reason");
+      // NB: one that is retired said so before, and may stand for long.
+      if (vm === "broken" && isNoRoom && isNews && !retired)
+        noteRefusal(host, { text: vmText ?? "it gave no reason", orderedAt: createdAt });
       if (vm === "up" && refusal && isNews) refusals.delete(host);
     },
   };

@@ -81,8 +81,8 @@ export type Driver = {
   /** Removes the VM and all that was made with it. Removing what is not there succeeds. */
   destroy(name: MachineName, signal: AbortSignal): Promise<void>;
   /**
-   * Removes the machine's seed where its VM could still read it. Asked for when its guest has read it, and before there is a job in the VM.
-   * Left out: guests put their seeds away themselves.
+   * Tries to remove the machine's seed where its VM could still read it. Asked for when its guest has read it, and before there is a job
+   * in the VM. If it fails, the job runs all the same. Left out: guests put their seeds away themselves.
    */
   dropSeed?(name: MachineName, signal: AbortSignal): Promise<void>;
   /** What the host has room for, where something besides the catalogue limits it, such as a quota. Left out: nothing does. */

@@ -114,6 +114,36 @@ describe("a VM that broke since its host had no room for it", () => {
   });
 });
 
+describe("a host that refuses for a while", () => {
+  test("is sent none of the orders that had not begun, and not all of them when its time has come", async () => {
+    const rig = await running();
+    const retryAt = rig.clock.now() + minutes(3);
+    for (let index = 0; index < 30; index += 1) rig.host.fails("start", new NoRoom("429", { retryAt }));
+    await tell(rig, ...Array.from({ length: 30 }, (_, id) => jobSeen(rig, { id: id + 1 })));
+    const asked = 30 - rig.host.pending("start");
+    expect(asked).toBeLessThanOrEqual(8);
+
+    await pass(rig, minutes(3));
+
+    expect(30 - rig.host.pending("start")).toBe(asked + 1);
+    expect([...rig.store.state.jobs.values()].filter(({ tries }) => tries !== 0)).toEqual([]);
+  });
+
+  test("is not refused anew by an old machine whose VM still stands", async () => {
+    const rig = await running();
+    await tell(rig, jobSeen(rig));
+    rig.host.vms.set(M1, "no-room");
+    const release = rig.host.waits("destroy");
+    await pass(rig, seconds(2));
+    await pass(rig, seconds(15));
+    rig.host.vms.set(M2, "up");
+    await pass(rig, seconds(4));
+
+    expect(rig.observer.hostRoom(rig.store.state).get("lab1")?.refusal).toBeUndefined();
+    release();
+  });
+});
+
 describe("what a host says of its room", () => {
   test("is asked every minute, and again after a refusal", async () => {
     const capacity = { machines: 7 };

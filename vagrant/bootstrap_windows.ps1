@@ -8,19 +8,32 @@ $ErrorActionPreference = 'Stop'
 
 $from = 'C:\tmp\mayfly'
 $seed = Join-Path $env:ProgramData 'Mayfly\seed.json'
+$task = 'Mayfly guest'
+$stopSeconds = 60
 
 function Start-Bootstrap {
     try {
-        # NB: in a box that holds the guest program it was started at boot, and is at its end, or still looks for a seed.
-        Get-ScheduledTask -TaskName 'Mayfly guest' -ErrorAction SilentlyContinue | Stop-ScheduledTask
+        Stop-Guest
         & "$from\windows\install-guest.ps1"
         & "$from\windows\install-runner.ps1"
         Move-Seed
-        Start-ScheduledTask -TaskName 'Mayfly guest'
+        Start-ScheduledTask -TaskName $task
     } finally {
         Remove-Item -LiteralPath $from -Recurse -Force
     }
     Write-Output 'mayfly: the guest program was started'
+}
+
+# In a box that holds the guest program it was started at boot, and is at its end, or still looks for a seed.
+# NB: a task that was told to stop runs on for a moment, and while it does its run-as.dll cannot be replaced.
+function Stop-Guest {
+    if ($null -eq (Get-ScheduledTask -TaskName $task -ErrorAction SilentlyContinue)) { return }
+    Stop-ScheduledTask -TaskName $task
+    $asked = [Diagnostics.Stopwatch]::StartNew()
+    while ((Get-ScheduledTask -TaskName $task).State -eq 'Running') {
+        if ($asked.Elapsed.TotalSeconds -ge $stopSeconds) { throw "the box's own guest program has not ended within $stopSeconds seconds" }
+        Start-Sleep -Milliseconds 200
+    }
 }
 
 function Move-Seed {

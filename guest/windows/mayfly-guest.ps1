@@ -26,14 +26,17 @@ if ($env:MAYFLY_TESTED_SECONDS) { $testedSeconds = [int] $env:MAYFLY_TESTED_SECO
 . (Join-Path $PSScriptRoot 'seed.ps1')
 . (Join-Path $PSScriptRoot 'runner.ps1')
 
+# NB: whatever happens ends in a power-off, but that nobody left a seed: then this VM is not ours.
 function Invoke-Guest {
-    Initialize-Run
-    $seed = Find-Seed
-    if ($null -eq $seed) {
-        Write-Said 'no seed: Mayfly did not start this VM, it is left alone'
-        return
-    }
+    $isOurs = $true
     try {
+        Initialize-Run
+        $seed = Find-Seed
+        if ($null -eq $seed) {
+            $isOurs = $false
+            Write-Said 'no seed: Mayfly did not start this VM, it is left alone'
+            return
+        }
         if ($seed.Text.StartsWith($testLine)) { Test-Image; return }
         Read-Seed $seed
         Start-LifeLimit $guest.LifeSeconds
@@ -45,8 +48,10 @@ function Invoke-Guest {
         Write-Said $_.Exception.Message
         if ($guest.Token -and -not $guest.HasTold) { Send-Failure $_.Exception.Message }
     } finally {
-        Write-Said 'powering off'
-        Stop-Machine
+        if ($isOurs) {
+            Write-Said 'powering off'
+            Stop-Machine
+        }
     }
 }
 
@@ -58,10 +63,11 @@ function Test-Image {
     Start-Sleep -Seconds $testedSeconds
 }
 
+# NB: never throws: it is called on the way to the power-off, and a log that cannot be written is no reason to stay.
 function Write-Said([string] $text) {
     [Console]::Error.WriteLine("mayfly: $text")
     $now = [DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ssZ')
-    [IO.File]::AppendAllText($places.GuestLog, "$now $text`n")
+    try { [IO.File]::AppendAllText($places.GuestLog, "$now $text`n") } catch { [Console]::Error.WriteLine('mayfly: the log cannot be written') }
 }
 
 # Asks for work until there is some, or there is none for this machine.

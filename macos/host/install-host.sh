@@ -1,10 +1,11 @@
 #!/bin/bash
 #
 # Purpose: makes this Mac a host of Mayfly: installs mayfly-tart and its timer, and lets a controller's key in, for mayfly-tart only.
-# Input: the controller's name (`controller` in mayfly.yml), and its public key, as one argument or in a file.
+# Input: the controller's name (`controller` in mayfly.yml); its public key, as one argument or in a file; then the private addresses and
+#   networks that VMs may reach: that of the guest listener, and those under `allow`. LIFE_HOURS: the most hours that a VM may live (24).
 #   Run it in the account whose tart makes the VMs; it asks for sudo. The files beside it.
-# Result: /usr/local/lib/mayfly, a launchd agent of this account, a line in ~/.ssh/authorized_keys. Safe to repeat; a new key takes the
-#   place of the controller's old one. NB: macOS has bash 3.2, and BSD's tools.
+# Result: /usr/local/lib/mayfly, a launchd agent of this account, a line in ~/.ssh/authorized_keys. Safe to repeat, also when it has failed
+#   half-way; a new key, new addresses and new hours take the place of the controller's old ones. NB: macOS has bash 3.2, and BSD's tools.
 # For tests: MAYFLY_ROOT, put before every path of the system; MAYFLY_SUDO, in place of sudo.
 
 set -euo pipefail
@@ -17,16 +18,20 @@ readonly target=$root/usr/local/lib/mayfly
 readonly job=dev.mayfly.tart-reaper
 readonly agent=$HOME/Library/LaunchAgents/$job.plist
 readonly keys=$HOME/.ssh/authorized_keys
-controller='' key=''
+readonly life_hours=${LIFE_HOURS:-24}
+controller='' key='' addresses=''
 
 main() {
-  (($# == 2)) || die "wants two arguments: the controller's name, and its public key or the file of it"
+  (($# >= 2)) || die "wants the controller's name, its public key or the file of it, and the addresses that VMs may reach"
   read_controller "$1"
   read_key "$2"
+  shift 2
+  while (($# > 0)); do read_address "$1"; shift; done
+  [[ $life_hours =~ ^[1-9][0-9]{0,2}$ ]] || die "LIFE_HOURS is '$life_hours', and must be a number of hours, 1 to 999"
   ((EUID != 0)) || [[ -n $root ]] || die "run it in the account whose tart makes the VMs, not as root"
   install_program
-  install_timer
   let_in
+  install_timer
   say "this Mac is a host of the controller $controller, in the account $(id -un)"
 }
 
@@ -44,30 +49,44 @@ read_key() {
   key="$kind $value"
 }
 
-# Root's, so that a VM's process, which is this account's, cannot change what the key may do.
+# As mayfly.yml has them; the controller's orders say an address as a network of one.
+read_address() {
+  [[ $1 =~ ^[0-9]{1,3}([.][0-9]{1,3}){3}(/[0-9]{1,2})?$ ]] || die "'$1' is no IPv4 address, and no network such as 192.168.7.0/24"
+  [[ $1 == */* ]] || set -- "$1/32"
+  addresses=$addresses${addresses:+,}$1
+}
+
 install_program() {
   "$sudo" install -d -m 0755 "$target"
   "$sudo" install -m 0755 "$here/mayfly-tart" "$here/records.sh" "$target/"
 }
 
-# An agent, and no daemon: tart's VMs are this account's.
-install_timer() {
-  mkdir -p "${agent%/*}"
-  install -m 0644 "$here/$job.plist" "$agent"
-  launchctl bootout "gui/$(id -u)/$job" 2>/dev/null || true # it is not there the first time
-  launchctl bootstrap "gui/$(id -u)" "$agent" || die "launchd does not take the timer. Log in on the Mac's screen as $(id -un), and run this again"
-}
-
 let_in() {
   local line others=''
-  line="command=\"$target/mayfly-tart $controller\",restrict $key mayfly $controller"
+  line="command=\"$target/mayfly-tart $controller $((life_hours * 3600)) $addresses\",restrict $key mayfly $controller"
   mkdir -p "${keys%/*}"
   chmod 0700 "${keys%/*}"
-  if [[ -f $keys ]]; then others=$(grep -v " mayfly $controller\$" "$keys") || true; fi # it may have had no other line
+  if [[ -f $keys ]]; then
+    others=$(grep -v " mayfly $controller\$" "$keys") || (($? == 1)) || die "$keys cannot be read" # 1: it has no other line
+  fi
   # WARN: sshd goes by the first line that has the key. One without a command would open a shell to it.
   [[ $others != *"${key#* }"* ]] || die "$keys has this key in another line already. Take that away, or make a key for Mayfly only"
   printf '%s\n' ${others:+"$others"} "$line" >"$keys.new"
   mv "$keys.new" "$keys"
+}
+
+# An agent, and no daemon: tart's VMs are this account's.
+# NB: launchd takes it away in the background, for some seconds, and refuses a new one meanwhile, as "5: Input/output error".
+install_timer() {
+  local try said=''
+  mkdir -p "${agent%/*}"
+  install -m 0644 "$here/$job.plist" "$agent"
+  launchctl bootout "gui/$(id -u)/$job" 2>/dev/null || true # it is not there the first time
+  for ((try = 0; try < 30; try++)); do
+    if said=$(launchctl bootstrap "gui/$(id -u)" "$agent" 2>&1); then return; fi
+    sleep 0.5
+  done
+  die "launchd does not take the timer: $said. Log in on the Mac's screen as $(id -un), and run this again"
 }
 
 say() {

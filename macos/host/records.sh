@@ -8,6 +8,9 @@
 # An order that has no process after so many seconds will never have one.
 readonly young=30
 
+# It begins with a dot, since all other names there are controllers'.
+readonly lock=$state/.lock
+
 word='' text=''
 
 # Lines of state and name, of all VMs that tart has here. NB: a name may have blanks.
@@ -32,10 +35,20 @@ state_in() {
   done <<<"$1"
 }
 
+# NB: what begins with a dot is none, and so the lock is none.
+is_controller() {
+  [[ $1 =~ ^[a-z0-9]{1,12}$ ]]
+}
+
+# A name of the controller's. WARN: what somebody else has put among our records has another, and no VM goes by that.
+is_ours() {
+  local ours="^mayfly-$controller-$name_rest\$"
+  [[ $1 =~ $ours ]]
+}
+
 # A VM with a name of the controller's, and without a record.
 is_stranger() {
-  local ours="^mayfly-$controller-$name_rest\$"
-  [[ $1 =~ $ours && ! -d $state/$controller/$1 ]]
+  is_ours "$1" && [[ ! -d $state/$controller/$1 ]]
 }
 
 # Sets `word` to what has become of a machine with a record, and `text` to why. $2: its VM's state; nothing: there is no VM.
@@ -113,25 +126,31 @@ take_lock() {
   local try holder
   mkdir -p "$state/$controller"
   for ((try = 0; try < 600; try++)); do
-    if ln -s $$ "$state/lock" 2>/dev/null; then trap leave_lock EXIT; return; fi
-    holder=$(readlink "$state/lock") || continue
-    is_program "$holder" || break_lock "$holder"
+    if ln -s $$ "$lock" 2>/dev/null; then trap leave_lock EXIT; return; fi
+    holder=$(readlink "$lock") || continue
+    may_hold "$holder" || break_lock "$holder"
     sleep 0.1
   done
   die 73 "another order does not end: process $holder"
 }
 
 leave_lock() {
-  rm -f "$state/lock"
+  rm -f "$lock"
 }
 
-is_program() {
-  [[ $(ps -ww -p "$1" -o command= 2>/dev/null) == *mayfly-tart* ]]
+# NB: a pid is used again, and a keeper, which lives as long as its VM, never holds it.
+may_hold() {
+  local command
+  command=$(ps -ww -p "$1" -o command= 2>/dev/null) || return 1
+  [[ $command == *mayfly-tart* && $command != *--keep* ]]
 }
 
 # The holder was killed. NB: two may see that at once, and the second must not take away the lock of the first.
 break_lock() {
-  mkdir "$state/lock.breaking" 2>/dev/null || return 0
-  [[ $(readlink "$state/lock") != "$1" ]] || rm -f "$state/lock"
-  rmdir "$state/lock.breaking"
+  if ! mkdir "$lock.breaking" 2>/dev/null; then
+    find "$lock.breaking" -prune -mmin +1 -exec rmdir {} + 2>/dev/null || true # its maker was killed, or is done
+    return
+  fi
+  [[ $(readlink "$lock") != "$1" ]] || rm -f "$lock"
+  rmdir "$lock.breaking" 2>/dev/null || true # taken for killed
 }

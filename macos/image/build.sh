@@ -11,16 +11,18 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
 
 main() {
-  local tool base=${1:-} name=${2:-}
+  local tool images base=${1:-} name=${2:-}
   (($# >= 2)) || die "wants the base and a name for the new image, such as: build.sh macos-base mayfly-macos"
   [[ $(uname -sm) == "Darwin arm64" ]] || die "needs a Mac with Apple silicon"
-  for tool in packer tart; do
-    command -v "$tool" >/dev/null || die "needs $tool. Install it: brew install $tool"
+  # See: docs/macos.md. NB: neither is in brew's own list under its name.
+  for tool in hashicorp/tap/packer openai/tools/tart; do
+    command -v "${tool##*/}" >/dev/null || die "needs ${tool##*/}. Install it: brew install $tool"
   done
   # NB: what stands in a command can be read by everybody on this Mac.
   [[ -n ${PKR_VAR_base_password:-} && -n ${PKR_VAR_password:-} ]] \
     || die "needs the base's password and the new one in PKR_VAR_base_password and PKR_VAR_password"
-  ! tart list --source local --quiet | grep -qxF -e "$name" || die "there is a VM $name already. Choose another name, or: tart delete $name"
+  images=$(tart list --source local --quiet) || die "tart cannot list its VMs. Try it: tart list"
+  ! grep -qxF -e "$name" <<<"$images" || die "there is a VM $name already. Choose another name, or: tart delete $name"
   shift 2
   packer init "$here"
   packer build -var "base=$base" -var "vm_name=$name" "$@" "$here"

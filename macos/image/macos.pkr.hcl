@@ -100,18 +100,30 @@ build {
   }
 
   # NB: these come last, for the password by which Packer came in is changed.
+  # WARN: sudo writes its arguments into macOS's log, which stays in the image. So passwords come in a file of mode 600, which root reads, and
+  # which Packer removes after each script: hence one script for each provisioner.
   provisioner "shell" {
-    execute_command = "chmod +x {{ .Path }}; sudo -n env {{ .Vars }} /bin/bash {{ .Path }}"
+    use_env_var_file = true
+    execute_command  = "sudo -n /bin/bash -c '. {{ .EnvVarFile }} && exec /bin/bash {{ .Path }}'"
+    environment_vars = ["ADMIN=${var.base_user}", "OLD_PASSWORD=${var.base_password}", "NEW_PASSWORD=${var.password}"]
+    script           = "${path.root}/scripts/50-password.sh"
+  }
+
+  provisioner "shell" {
+    use_env_var_file = true
+    execute_command  = "sudo -n /bin/bash -c '. {{ .EnvVarFile }} && exec /bin/bash {{ .Path }}'"
     environment_vars = [
       "ADMIN=${var.base_user}",
       "AUTO_LOGIN=${var.auto_login}",
       "OLD_PASSWORD=${var.base_password}",
       "NEW_PASSWORD=${var.password}",
     ]
-    scripts = [
-      "${path.root}/scripts/50-password.sh",
-      "${path.root}/scripts/80-verify.sh",
-      "${path.root}/scripts/90-clean.sh",
-    ]
+    script = "${path.root}/scripts/80-verify.sh"
+  }
+
+  provisioner "shell" {
+    execute_command  = "chmod +x {{ .Path }}; sudo -n env {{ .Vars }} /bin/bash {{ .Path }}"
+    environment_vars = ["ADMIN=${var.base_user}"]
+    scripts          = ["${path.root}/scripts/90-clean.sh"]
   }
 }

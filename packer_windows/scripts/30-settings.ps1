@@ -1,4 +1,4 @@
-# Purpose: step 30 of an image: no updates by themselves, no sleep, no scan of what jobs build, a clock in UTC.
+# Purpose: step 30 of an image: no updates by themselves, no sleep, no scan of what jobs build, a clock in UTC, disks that can be used.
 # Input: none. Result: settings of the machine. Safe to repeat.
 
 . C:\mayfly-build\lib.ps1
@@ -19,6 +19,10 @@ powercfg.exe /setactive SCHEME_MIN
 powercfg.exe /hibernate off
 powercfg.exe /change monitor-timeout-ac 0
 powercfg.exe /change standby-timeout-ac 0
+
+# NB: a Server leaves a disk that it has not seen before offline, and not to be written to, if its bus could be shared, as SCSI and virtio
+# can; such is the disk of a seed. A CD is no disk to this setting.
+Set-StorageSetting -NewDiskPolicy OnlineAll
 
 Set-TimeZone -Id UTC
 Set-Service w32time -StartupType Automatic

@@ -41,7 +41,7 @@ function Install-ByMpm {
     $mpm = "$build\mpm.exe"
     Get-Mpm $mpm
     $arguments = @('install', "--release=$release", "--destination=$folder", '--products') + (Get-Setting 'MATLAB_PRODUCTS').Split(' ')
-    foreach ($try in 1..3) {
+    foreach ($try in 1, 2, 3) {
         Say "installing $release by mpm: $(Get-Setting 'MATLAB_PRODUCTS') (try $try of 3)"
         try {
             Invoke-Program $mpm $arguments $installMinutes

@@ -23,7 +23,7 @@ function Main {
 # NB: what starts at boot would start in the middle of a clone's first one, which Windows cuts short by a restart. So it waits for the end.
 function Set-FirstBoot {
     Copy-Item "$build\answer_files\clone\unattend.xml" "$sysprep\mayfly-unattend.xml" -Force
-    Copy-Item "$build\forget-builder.ps1" "$mayfly\forget-builder.ps1" -Force
+    Copy-Item "$build\forget-builder.ps1", "$build\answer_files\clone\cloud-name.cmd" $mayfly -Force
     $scripts = "$env:SystemRoot\Setup\Scripts"
     $null = New-Item -ItemType Directory -Force $scripts
     Copy-Item "$build\answer_files\clone\SetupComplete.cmd" "$scripts\SetupComplete.cmd" -Force

@@ -38,7 +38,8 @@ Things: ${NAMES.join(", ")}.
 
 A digest is taken from who publishes it: GitHub's releases, or the list of digests beside a file. virtio-win has none, so it is downloaded
 (750 MB), but only when there is a newer one. An older version than the pinned one is refused, and so is one whose digest is another than it was.
-GITHUB_TOKEN in the environment is for more calls at GitHub, and not needed.
+GITHUB_TOKEN in the environment is for more calls at GitHub, and not needed. Windows' own media are not among the things, for Microsoft
+publishes no digest of them that a program could read: docs/images.md, "A newer medium of Windows", says what a person does.
 
 Exit codes: 0 done, or nothing new; 1 refused or failed.`;
 

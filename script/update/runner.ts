@@ -49,7 +49,10 @@ function lockOf(release: Release): RunnerLock {
   return lock;
 }
 
-/** NB: GitHub computes an asset's digest itself; the release's notes are written by those who build the runner. Both must agree. */
+/**
+ * NB: GitHub computes an asset's digest itself; the release's notes are written by those who build the runner. Both must be there, and
+ * agree: what only one of them vouches for is not written down.
+ */
 function archiveOf(release: Release, system: string, version: string): { file: string; sha256: string } {
   const file = archiveName(system, version);
   const digest = assetOf(release, file).digest ?? "";
@@ -57,7 +60,11 @@ function archiveOf(release: Release, system: string, version: string): { file: s
   const noted = new RegExp(`<!-- BEGIN SHA ${system} -->([0-9a-f]{64})<!-- END SHA ${system} -->`).exec(
     release.body ?? "",
   )?.[1];
-  if (noted !== undefined && noted !== sha256)
+  if (noted === undefined)
+    throw new Refused(
+      `the notes of GitHub's release ${release.tag_name} have no digest for ${file}. Look at the release, and pin it by hand if it is right`,
+    );
+  if (noted !== sha256)
     throw new Refused(`${file} has the digest ${digest || "(none)"}, and the release's notes say ${noted}`);
   return { file, sha256 };
 }

@@ -6,11 +6,11 @@ import { nameOf } from "./sentences.ts";
 import type { Path } from "./source.ts";
 
 /** What is wrong with a host in the company of the rest. */
-export function hostFindings({ value: host, path }: Entry<HostEntry>, { guests }: Entries): Finding[] {
+export function hostFindings({ value: host, path }: Entry<HostEntry>, { hosts, guests }: Entries): Finding[] {
   return [
     ...commandFindings(host, path),
     ...placeFindings(host, path),
-    ...macHostFindings(host, path),
+    ...macHostFindings(host, path, hosts),
     ...addressFindings(host, path, guests),
   ];
 }

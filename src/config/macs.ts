@@ -1,5 +1,6 @@
 import type { Entries, Entry, Right } from "./entries.ts";
 import type { Finding } from "./finding.ts";
+import { isSafe } from "./relay.ts";
 import type { HostEntry, ImageEntry } from "./schema.ts";
 import { nameOf } from "./sentences.ts";
 import type { Path } from "./source.ts";
@@ -7,12 +8,41 @@ import type { Path } from "./source.ts";
 /** Apple's licence for macOS, 2B (iii): two VMs for each Mac. */
 const MOST = 2;
 
-/** What is wrong with a host that is a Mac, or many. */
-export function macHostFindings(host: Right<HostEntry>, path: Path): Finding[] {
-  const { driver, machines } = host;
-  if (driver === "orchard" && !("orchard" in host))
+/** What is wrong with a host that is a Mac, or many. `hosts`: all that there are. */
+export function macHostFindings(
+  host: Right<HostEntry>,
+  path: Path,
+  hosts: readonly Entry<HostEntry>[],
+): Finding[] {
+  if (host.driver === "orchard") return [...orchardFindings(host, path), ...samePlace(host, path, hosts)];
+  if (host.driver === "tart") return [...macFindings(host, path), ...samePlace(host, path, hosts)];
+  return [];
+}
+
+function orchardFindings(host: Right<HostEntry>, path: Path): Finding[] {
+  if (!("orchard" in host))
     return [[path, `${nameOf(path)} has the driver orchard, so it needs orchard.url.`]];
-  if (driver !== "tart") return [];
+  const url = host.orchard?.url;
+  if (url === undefined || isSafe(url)) return [];
+  const at = [...path, "orchard", "url"];
+  return [[at, `${nameOf(at)} must begin with https://: the token of the service account travels over it.`]];
+}
+
+/** NB: each would list the other's VMs, and both would count on the same room. */
+function samePlace(host: Right<HostEntry>, path: Path, hosts: readonly Entry<HostEntry>[]): Finding[] {
+  const place = placeOf(host);
+  const first = place && hosts.find(({ value }) => placeOf(value) === place);
+  if (!first || nameOf(first.path) === nameOf(path)) return [];
+  const what = host.tart ? "Mac" : "Orchard";
+  return [[path, `${nameOf(path)} is the same ${what} as ${nameOf(first.path)}. Take one of them away.`]];
+}
+
+/** None: it is neither, or not said rightly. */
+const placeOf = ({ tart, orchard }: Right<HostEntry>): string | undefined =>
+  orchard?.url?.toLowerCase().replace(/\/$/, "") ?? (tart?.host && `${tart.host.toLowerCase()} ${tart.port}`);
+
+function macFindings(host: Right<HostEntry>, path: Path): Finding[] {
+  const { machines } = host;
   if (!("tart" in host)) {
     return [
       [

@@ -195,6 +195,8 @@ export function factWords(fact: Fact): string {
       return fact.verdict === "promoted"
         ? `the candidate ${fact.cloudImage} became the current cloud image of ${fact.family} on ${fact.host}`
         : `the candidate ${fact.cloudImage} of ${fact.family} on ${fact.host} failed, and is not tried any more`;
+    case "trial-forgotten":
+      return `the trial of ${fact.cloudImage} on ${fact.host} is over, since it was put away`;
     case "github-limited":
       return `GitHub refuses calls until ${new Date(fact.until).toISOString()}`;
   }

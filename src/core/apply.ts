@@ -65,6 +65,7 @@ export function apply(state: State, fact: Fact): void {
     case "github-limited":
       return limit(state, fact);
     case "trial-ended":
+    case "trial-forgotten":
       return;
     case "guest-asked":
       endStreak(state, fact.machine, (streak) => !streak.hadBooted);

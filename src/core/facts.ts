@@ -91,6 +91,8 @@ export type Fact = { at: number } & (
     }
   /** A candidate became the current cloud image of a host, or is not tried any more. */
   | { kind: "trial-ended"; host: string; family: string; cloudImage: string; verdict: Verdict }
+  /** A cloud image that was a candidate is put away: should it be one again, it is tried anew. */
+  | { kind: "trial-forgotten"; host: string; cloudImage: string }
   /** GitHub refuses all calls for an installation until then: a secondary limit. */
   | { kind: "github-limited"; installation: number; until: number }
 );

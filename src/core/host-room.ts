@@ -3,7 +3,11 @@ export type Capacity = {
   machines?: number | undefined;
   cpus?: number | undefined;
   memoryMiB?: number | undefined;
+  /** What a machine of each image really takes there, by its flavor. Left out: what the catalogue says. */
+  sizes?: Readonly<Record<string, Size>> | undefined;
 };
+
+export type Size = { cpus: number; memoryMiB: number };
 
 /** A host had no room for an order, in its own words, and is not tried again before then. */
 export type RoomRefusal = { at: number; until: number; text: string };

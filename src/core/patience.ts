@@ -1,4 +1,4 @@
-import type { Patience } from "./types.ts";
+import type { Image, Patience } from "./types.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -59,3 +59,9 @@ export const YOUNG_MS = MINUTE;
 export const UNTOLD_MS = MINUTE;
 /** Which job it was, only GitHub knows; it hands out the oldest ones first, so these are looked up. */
 export const UNTOLD_LOOK_UPS = 3;
+
+/** The guest powers its VM off this long after its job's limit, should the controller be gone by then. */
+const LIFE_MARGIN_MS = 30 * MINUTE;
+
+export const lifeSecondsOf = ({ bootMs, jobMs }: Image["limits"]): number =>
+  Math.ceil((bootMs + jobMs + LIFE_MARGIN_MS) / SECOND);

@@ -94,6 +94,7 @@ function planMachines(world: World, gate: Gate, draft: Draft): Member[] {
       patience: world.patience,
       limits: limitsOf.get(machine.image) ?? FALLBACK_LIMITS,
       hostDrained: world.state.drained.has(machine.host),
+      hostRefuses: (world.hostRoom.get(machine.host)?.refusal?.until ?? 0) > world.now,
       hasAccess: hasAccess(machine, world.state),
       isIntruder: isIntruder(job, gate),
       job,

@@ -1,8 +1,9 @@
 import type { CloudImageSeen } from "./clouds.ts";
 import { ALL, poolKey, type State } from "./facts.ts";
 import { admissionOf } from "./forks.ts";
-import type { Capacity, HostRoom } from "./host-room.ts";
+import type { Capacity, HostRoom, Size } from "./host-room.ts";
 import { type Match, matchLabels } from "./labels.ts";
+import { isCurrentOver, untriedCandidate } from "./trials.ts";
 import type { Catalogue, Host, Image, Job, Machine, Patience, Pool, RepoName, Repository } from "./types.ts";
 
 /** Why no machine can be ordered for a pool just now. */
@@ -62,21 +63,27 @@ export const nothingTaken = (): Taken => ({
 });
 
 /** One more machine stands. NB: one whose image left the catalogue takes a place, but its size is not known any more. */
-export function take({ taken, catalogue }: Pick<Room, "taken" | "catalogue">, machine: Place): void {
+export function take(room: Pick<Room, "taken" | "catalogue" | "hostRoom">, machine: Place): void {
+  const { taken, catalogue } = room;
   taken.ofImage.set(machine.image, (taken.ofImage.get(machine.image) ?? 0) + 1);
   taken.ofRepository.set(machine.repo, (taken.ofRepository.get(machine.repo) ?? 0) + 1);
   const image = catalogue.images.find(({ name }) => name === machine.image);
   const load = taken.onHost.get(machine.host) ?? NO_LOAD;
+  const size = image && sizeOn(machine.host, image, room);
   taken.onHost.set(machine.host, {
     machines: load.machines + 1,
-    cpus: load.cpus + (image?.cpus ?? 0),
-    memoryMiB: load.memoryMiB + (image?.memoryMiB ?? 0),
+    cpus: load.cpus + (size?.cpus ?? 0),
+    memoryMiB: load.memoryMiB + (size?.memoryMiB ?? 0),
   });
   taken.newestOnHost.set(
     machine.host,
     Math.max(taken.newestOnHost.get(machine.host) ?? 0, machine.createdAt),
   );
 }
+
+/** NB: on a cloud a flavor may be larger than what the image asks for, and the quota counts the flavor. */
+const sizeOn = (host: string, image: Image, { hostRoom }: Pick<Room, "hostRoom">): Size =>
+  hostRoom.get(host)?.capacity?.sizes?.[image.name] ?? image;
 
 export type Place = Pick<Machine, "repo" | "image" | "host" | "createdAt">;
 
@@ -117,12 +124,9 @@ function newSearch(room: Room, image: Image): Search {
   return { left: [...usable], blocked: () => fullOf(usable, room, image) };
 }
 
-/** Its current cloud image there has an end, and that is over. */
-const hasEnded = ({ name }: Host, { cloudImage }: Image, { cloudImages, now }: Room): boolean =>
-  (cloudImages.get(name) ?? []).some(
-    ({ family, standing, expiresAt }) =>
-      family === cloudImage?.family && standing === "current" && expiresAt !== undefined && expiresAt <= now,
-  );
+/** Its current cloud image there has an end, and that is over; and no candidate can take its place. */
+const hasEnded = ({ name }: Host, image: Image, room: Room): boolean =>
+  isCurrentOver(image, name, room) && untriedCandidate(image, name, room) === undefined;
 
 /** What to say when none of them has room. */
 function fullOf(open: readonly Host[], room: Room, image: Image): Blocked {
@@ -131,7 +135,8 @@ function fullOf(open: readonly Host[], room: Room, image: Image): Blocked {
   const [first] = refusals.toSorted((a, b) => a.until - b.until);
   if (first && refusals.length === open.length)
     return { why: "hosts-refuse", hosts, text: first.text, until: first.until };
-  const isByQuota = open.some((host) => fits(loadOf(host, room), host, image)) || undefined;
+  const isByQuota =
+    open.some((host) => fits(loadOf(host, room), host, sizeOn(host.name, image, room))) || undefined;
   return { why: "hosts-full", hosts, isByQuota, until: first?.until };
 }
 
@@ -146,13 +151,14 @@ function hasRoom(room: Room, host: Host, image: Image): boolean {
   const { capacity = {}, refusal } = room.hostRoom.get(host.name) ?? {};
   const newestAt = room.taken.newestOnHost.get(host.name) ?? 0;
   if (refusal && (refusal.until > room.now || newestAt > refusal.at)) return false;
-  return fits(here, host, image) && fits(here, capacity, image);
+  const size = sizeOn(host.name, image, room);
+  return fits(here, host, size) && fits(here, capacity, size);
 }
 
 const loadOf = ({ name }: Host, { taken }: Room): Load => taken.onHost.get(name) ?? NO_LOAD;
 
 /** NB: what is not said has no limit. */
-const fits = (here: Load, most: Capacity, { cpus, memoryMiB }: Image): boolean =>
+const fits = (here: Load, most: Capacity, { cpus, memoryMiB }: Size): boolean =>
   here.machines < (most.machines ?? Number.POSITIVE_INFINITY) &&
   here.cpus + cpus <= (most.cpus ?? Number.POSITIVE_INFINITY) &&
   here.memoryMiB + memoryMiB <= (most.memoryMiB ?? Number.POSITIVE_INFINITY);

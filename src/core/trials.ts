@@ -20,6 +20,7 @@ export const trialOf = ({ trials }: Pick<State, "trials">, host: string, cloudIm
 
 /** A machine of a candidate asked for work for the first time, or failed, or it was decided about the candidate. */
 export function changeTrial(state: State, fact: Fact): void {
+  if (fact.kind === "trial-forgotten") return void state.trials.delete(trialKey(fact.host, fact.cloudImage));
   if (fact.kind === "trial-ended")
     return change(state, fact, (trial) => ({ ...trial, verdict: trial.verdict ?? fact.verdict }));
   const machine = "machine" in fact ? state.machines.get(fact.machine) : undefined;
@@ -51,28 +52,45 @@ export function candidateFor(
   { world, draft }: { world: World; draft: Draft },
 ): string | undefined {
   const canary = image.cloudImage?.canary;
-  const candidate = canary && candidateOf(image, host.name, world);
+  const candidate = untriedCandidate(image, host.name, world);
+  if (!canary || !candidate) return undefined;
+  // NB: where there is nothing else any more, the candidate is what all machines are made from.
+  if (isCurrentOver(image, host.name, world)) return candidate.id;
   // NB: a job that lost a machine already is to run, and not to try something.
-  if (!candidate || (forJob?.failed?.length ?? 0) > 0) return undefined;
-  const trial = trialOf(world.state, host.name, candidate.id);
-  if (trial.verdict !== undefined || !isChosen(name, canary)) return undefined;
+  if ((forJob?.failed?.length ?? 0) > 0 || !isChosen(name, canary)) return undefined;
   const onItsWay = untried(host.name, candidate.id, { world, draft });
-  return trial.good + onItsWay < canary.boots ? candidate.id : undefined;
+  const { good } = trialOf(world.state, host.name, candidate.id);
+  return good + onItsWay < canary.boots ? candidate.id : undefined;
 }
 
-/** The newest candidate for the image, on a host that also has a current one. */
-function candidateOf(
+type Images = Pick<World, "cloudImages" | "now"> & { state: Pick<State, "trials"> };
+
+/** The current cloud image has an end, and that is over. */
+export const isCurrentOver = (
   { cloudImage }: Image,
   host: string,
-  { cloudImages, now }: Pick<World, "cloudImages" | "now">,
+  { cloudImages, now }: Pick<Images, "cloudImages" | "now">,
+): boolean =>
+  (cloudImages.get(host) ?? []).some(
+    ({ family, standing, expiresAt }) =>
+      family === cloudImage?.family && standing === "current" && expiresAt !== undefined && expiresAt <= now,
+  );
+
+/** The newest candidate for the image about which nothing was decided, on a host that also has a current one. */
+export function untriedCandidate(
+  { cloudImage }: Image,
+  host: string,
+  { cloudImages, now, state }: Images,
 ): CloudImageSeen | undefined {
-  const mine = (cloudImages.get(host) ?? []).filter(({ family }) => family === cloudImage?.family);
+  if (!cloudImage?.canary) return undefined;
+  const mine = (cloudImages.get(host) ?? []).filter(({ family }) => family === cloudImage.family);
   if (!mine.some(({ standing }) => standing === "current")) return undefined;
-  return mine
+  const candidate = mine
     .filter(
       ({ standing, expiresAt = Number.POSITIVE_INFINITY }) => standing === "candidate" && expiresAt > now,
     )
     .toSorted((a, b) => (b.builtAt ?? 0) - (a.builtAt ?? 0))[0];
+  return candidate && trialOf(state, host, candidate.id).verdict === undefined ? candidate : undefined;
 }
 
 /** NB: the core asks no chance; names are made by chance, so a digest of them is as good. */
@@ -96,8 +114,19 @@ function untried(host: string, cloudImage: string, { world, draft }: { world: Wo
   return [...world.state.machines.values()].filter(isUntried).length + ordered.length;
 }
 
+/** Whoever makes a candidate of an image that was put away wants it to be tried anew. */
+function forgetOld(world: World, draft: Draft): void {
+  for (const [host, images] of world.cloudImages) {
+    for (const { id: cloudImage, standing } of images) {
+      if (standing === "old" && world.state.trials.has(trialKey(host, cloudImage)))
+        draft.facts.push({ kind: "trial-forgotten", at: world.now, host, cloudImage });
+    }
+  }
+}
+
 /** Makes a candidate that did well the current one, and turns back one that did not. */
 export function planTrials(world: World, draft: Draft): void {
+  forgetOld(world, draft);
   const planned = new Set<string>();
   for (const { cloudImage, hosts } of world.catalogue.images) {
     if (!cloudImage?.canary) continue;

@@ -17,6 +17,8 @@ export type TurnContext = {
   /** The job that GitHub said runs, or ran, in this machine. */
   job: Job | undefined;
   hostDrained: boolean;
+  /** Its host had no room for others a moment ago, and is not asked for more now. */
+  hostRefuses: boolean;
   /** We may act in its repository. */
   hasAccess: boolean;
   /** Its job is one that the rule for forks keeps out. */
@@ -53,6 +55,7 @@ function follow(machine: Machine, belief: Belief, context: TurnContext): Turn {
   if (!machine.retired) {
     if (context.job?.status === "done") return retire(machine, "finished", context);
     if (context.isIntruder) return retire(machine, "fork", context);
+    if (context.hostRefuses && machine.startedAt === undefined) return retire(machine, "no-room", context);
     if (context.hostDrained && isWithoutWork(belief)) return retire(machine, "drained", context);
     if (!context.hasAccess && isWithoutJob(belief)) return retire(machine, "uninstalled", context);
   }

@@ -23,8 +23,8 @@ export type Changes = {
   runs: Map<string, RunAttempt>;
   /** By pool. */
   holds: Map<string, HoldNext>;
-  /** By host and cloud image. */
-  trials: Map<string, Trial>;
+  /** By host and cloud image; none: forgotten. */
+  trials: Map<string, Trial | undefined>;
   settings: Map<string, RepoSettings>;
   settingsFacts: SettingsFact[];
 };
@@ -77,7 +77,8 @@ function foldOne(state: State, fact: Fact, changes: Changes): boolean {
 
 /** The candidate that a fact may tell of. */
 function candidateIn(state: State, fact: Fact): string {
-  if (fact.kind === "trial-ended") return trialKey(fact.host, fact.cloudImage);
+  if (fact.kind === "trial-ended" || fact.kind === "trial-forgotten")
+    return trialKey(fact.host, fact.cloudImage);
   const { machine = "" } = subjectsOf(fact);
   const { host, trial } = state.machines.get(machine) ?? {};
   return host !== undefined && trial !== undefined ? trialKey(host, trial) : "";
@@ -89,7 +90,7 @@ function noteTrial(
   before: Trial | undefined,
   after: Trial | undefined,
 ): boolean {
-  if (!after || JSON.stringify(before) === JSON.stringify(after)) return false;
+  if (JSON.stringify(before) === JSON.stringify(after)) return false;
   changes.trials.set(candidate, after);
   return true;
 }

@@ -31,6 +31,7 @@ export function subjectsOf(fact: Fact): Subjects {
     case "settings-file":
     case "github-limited":
     case "trial-ended":
+    case "trial-forgotten":
       return { job: undefined, machine: undefined };
     default:
       return { job: undefined, machine: fact.machine };

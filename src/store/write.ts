@@ -108,6 +108,10 @@ export async function writeChanges(transaction: Transaction<Tables>, changes: Ch
       .execute();
   }
   for (const [candidate, trial] of changes.trials) {
+    if (!trial) {
+      await transaction.deleteFrom("trial").where("candidate", "=", candidate).execute();
+      continue;
+    }
     const doc = JSON.stringify(trial);
     await transaction
       .insertInto("trial")

@@ -16,7 +16,7 @@ const MOST_FACTS = 10;
 export function hostSection({ hosts }: Overview, { catalogue, state, hostRoom }: World): Html {
   const taken = nothingTaken();
   for (const machine of state.machines.values())
-    if (machine.destroyedAt === undefined) take({ taken, catalogue }, machine);
+    if (machine.destroyedAt === undefined) take({ taken, catalogue, hostRoom }, machine);
   const columns = [
     { name: "Host" },
     { name: "Machines" },

@@ -75,6 +75,24 @@ test.each([
     "mayfly.yml:6:15: hosts[0] may have 2 machines: Apple's licence allows 2 VMs with macOS for each Mac, and macOS starts no more.",
   ],
   [
+    "a Mac is one host only",
+    "images:\n",
+    "  - name: too\n    driver: tart\n    tart: { host: Mini.lab, user: other, key: k, knownHosts: k }\nimages:\n",
+    "mayfly.yml:11:5: hosts[2] is the same Mac as hosts[0]. Take one of them away.",
+  ],
+  [
+    "an Orchard is one host only",
+    "images:\n",
+    "  - name: too\n    driver: orchard\n    orchard: { url: 'https://Orchard.lab:6120' }\nimages:\n",
+    "mayfly.yml:11:5: hosts[2] is the same Orchard as hosts[1]. Take one of them away.",
+  ],
+  [
+    "Orchard's token does not travel in the clear",
+    "https://orchard.lab",
+    "http://orchard.lab",
+    "mayfly.yml:10:21: hosts[1].orchard.url must begin with https://: the token of the service account travels over it.",
+  ],
+  [
     "what is for Macs only is none of another host's",
     "    driver: orchard\n    machines: 8\n    orchard:",
     "    driver: orchard\n    machines: 8\n    tart: { host: a, user: ci, key: k, knownHosts: k }\n    orchard:",

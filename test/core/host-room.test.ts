@@ -50,6 +50,17 @@ describe("a host that says how much it has room for", () => {
     expect(of({})).toEqual(["stfc", "stfc", "stfc", "stfc"]);
   });
 
+  test("counts what a machine really takes there, where a flavor is larger or smaller than the image asks for", () => {
+    const only = { ...both, images: [anImage({ hosts: ["stfc"], cpus: 2 })] };
+    const of = (cpus: number) => {
+      const capacity = { cpus: 20, sizes: { plain: { cpus, memoryMiB: 1024 } } };
+      return hosts({ jobs: someJobs(9), catalogue: only, hostRoom: { stfc: { capacity } } }).length;
+    };
+
+    expect(of(8)).toBe(2);
+    expect(of(1)).toBe(9);
+  });
+
   test("counts the machines that it has already", () => {
     const machines = [booting({ host: "stfc" })];
     const hostRoom = { stfc: { capacity: { machines: 1 } } };
@@ -99,6 +110,14 @@ describe("a host that refused an order", () => {
     const hostRoom = { stfc: { refusal: refusal(ago(seconds(60)), ago(1)) } };
 
     expect(hosts({ jobs: someJobs(4), catalogue: both, hostRoom })).toEqual(["stfc", "lab1"]);
+  });
+
+  test("gets none of those that were wanted and are not ordered yet, and their jobs wait without a try", () => {
+    const hostRoom = { stfc: { refusal: refusal(ago(1), until) } };
+    const machines = [aMachine({ name: M1, host: "stfc", createdAt: ago(seconds(2)) })];
+    const facts = plan(aWorld({ jobs: someJobs(1), machines, catalogue: both, hostRoom })).facts;
+
+    expect(facts).toContainEqual({ kind: "machine-retired", at: NOW, machine: M1, why: "no-room" });
   });
 
   test("gets no second one while the first shows whether there is room", () => {

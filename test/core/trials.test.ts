@@ -180,6 +180,20 @@ describe("how a candidate does", () => {
   });
 });
 
+describe("an image that was put away", () => {
+  test("is tried anew when somebody makes a candidate of it again", () => {
+    const trial = { good: 0, failed: 2, verdict: "turned-back" } as const;
+    const old = [seen("current"), seen("old", { id: "candidate" })];
+    const { facts } = plan(worldOf({ trial, cloudImages: { stfc: old } }));
+    expect(facts).toEqual([{ kind: "trial-forgotten", at: NOW, host: "stfc", cloudImage: "candidate" }]);
+
+    const world = worldOf({ trial, jobs: someJobs(1) });
+    for (const fact of facts) apply(world.state, fact);
+
+    expect(plan(world).facts).toMatchObject([{ kind: "machine-created", trial: "candidate" }]);
+  });
+});
+
 describe("a cloud image that has ended", () => {
   const cloudImages = { stfc: [seen("current", { expiresAt: NOW })] };
 
@@ -188,6 +202,17 @@ describe("a cloud image that has ended", () => {
     expect(blockedWords({ why: "image-ended", hosts: ["stfc"] }, NOW)).toBe(
       "the image has ended on stfc: it may not be used any more",
     );
+  });
+
+  test("lets a candidate take its place at once, on all machines", () => {
+    const both = [seen("current", { expiresAt: NOW }), seen("candidate", { expiresAt: NOW + minutes(1) })];
+    const failed = [{ machine: M1, at: ago(minutes(1)), why: "boot-failed" as const }];
+    const jobs = [aJob({ failed }), ...someJobs(7).slice(1)];
+    const canary = { share: 1, boots: 3, failures: 2 };
+
+    expect(ordered({ jobs, canary, cloudImages: { stfc: both } })).toEqual(Array(7).fill("candidate"));
+    const trial = { good: 0, failed: 2, verdict: "turned-back" } as const;
+    expect(ordered({ jobs, canary, trial, cloudImages: { stfc: both } })).toEqual([]);
   });
 
   test("leaves the job to the image's next host", () => {

@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { machineName } from "../../src/core/name.ts";
@@ -122,6 +125,34 @@ test("a wrong token is told with its cure, and without the token", async () => {
   expect(said).toEqual([
     "Orchard answered GET /controller/info with 401: no words. Give the service account the roles compute:read, compute:write and compute:connect, or mend its name and token.",
   ]);
+});
+
+test("a controller that says what it was sent gets our token into no error", async () => {
+  const server = createServer((request, response) => {
+    const { authorization } = request.headers;
+    const token = Buffer.from(authorization?.replace("Basic ", "") ?? "", "base64").toString();
+    response.writeHead(500).end(JSON.stringify({ message: `panic with ${authorization}, ${token}, p-w` }));
+  }).listen(0, "127.0.0.1");
+  onTestFinished(() => void server.close());
+  await expect.poll(() => server.listening).toBe(true);
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const orchard = orchardAt({ ...PLACE, url }, systemClock, { ...ENV, ORCHARD_VM_PASSWORD: "p-w" });
+
+  const asked = [orchard.vms(soon()), orchard.exec("x", "id", 1, soon())];
+
+  for (const one of asked)
+    await expect(one).rejects.toThrow(/with 500: panic with Basic \*{3}, mayfly:\*{3}, \*{3}$/);
+});
+
+test("a controller that is not there is told of, without the token", async () => {
+  const orchard = orchardAt({ ...PLACE, url: "http://127.0.0.1:1" }, systemClock, ENV);
+
+  const error = await orchard.vms(soon()).catch((one: unknown) => one);
+
+  expect(String(error)).toMatch(
+    /Orchard's controller http:\/\/127\.0\.0\.1:1 did not answer: .*ECONNREFUSED/,
+  );
+  expect(inspect(error, { depth: 9 })).not.toContain("hush-hush-token");
 });
 
 test("a token that others can read is refused", async () => {

@@ -74,6 +74,39 @@ test("why a seed could not be handed over in time is logged, without the seed", 
   expect(bench.logged()).not.toContain(`token-of-${name}`);
 });
 
+test.each([
+  ["whole", 10],
+  ["cut off in the middle, since no more is told than that", 290],
+])("a VM that says its token gets it into no log: %s", async (_, count) => {
+  const { bench, name } = await fresh();
+  const end = ` ${"x".repeat(count)}`;
+  bench.fleet.exec = { exitCode: 1, says: `read token-of-${name}${end}` };
+
+  await bench.driver.start(bench.orderOf(name, "stub", { bootMs: 1000 }), soon());
+
+  await expect.poll(bench.logged, { timeout: SOON_MS }).toContain("the seed could not be handed over");
+  expect(bench.logged()).toContain(end);
+  expect(bench.logged()).not.toContain(`${name.slice(-4)}${end}`);
+});
+
+test("a seed that was read is handed over no second time, although the first answer was lost", async () => {
+  const clock = fakeClock();
+  const bench = await openBench(await freshHost(), { clock });
+  onTestFinished(bench.close);
+  const name = newName();
+  bench.fleet.exec = { exitCode: "error", says: "" };
+  await bench.driver.start(bench.order(name), soon());
+  await expect.poll(() => bench.fleet.handedOver.length, { timeout: SOON_MS }).toBe(1);
+  await clock.awaited();
+
+  await bench.driver.dropSeed?.(name, soon());
+  await clock.advance(600_000);
+  await bench.driver.list(soon());
+
+  expect(bench.fleet.handedOver).toHaveLength(1);
+  expect((await bench.driver.list(soon())).map((vm) => vm.name)).toEqual([name]);
+});
+
 test("a VM that was destroyed is not asked for any more", async () => {
   const clock = fakeClock();
   const bench = await openBench(await freshHost(), { clock });

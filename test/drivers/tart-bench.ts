@@ -24,13 +24,17 @@ export type TartBench = Bench & {
 export const PROGRAM = join(import.meta.dirname, "../../macos/host/mayfly-tart");
 export const TART = join(import.meta.dirname, "mac/tart");
 
+/** What a VM may live on this Mac. That of IMAGE lives for 1920 s. */
+export const MOST_LIFE_SECONDS = 7200;
+
 /** A Mac: a real sshd, whose only key may run mayfly-tart, which calls the stand-in for tart. */
 export async function freshHost(): Promise<TartOptions> {
   const root = await mkdtemp(join(tmpdir(), "mayfly-tart-"));
   for (const folder of ["tart/vms", "tart/images", "ssh"])
     await mkdir(join(root, folder), { recursive: true });
   const env = `TART_HOME=${join(root, "tart")} MAYFLY_TART=${TART} MAYFLY_STATE=${join(root, "state")}`;
-  return { root, sshd: await startSshd(join(root, "ssh"), `${env} ${PROGRAM} test`) };
+  const words = `${env} ${PROGRAM} test ${MOST_LIFE_SECONDS} 192.168.64.1/32,10.1.2.0/24`;
+  return { root, sshd: await startSshd(join(root, "ssh"), words) };
 }
 
 export async function openBench(

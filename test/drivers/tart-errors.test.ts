@@ -160,11 +160,11 @@ test("a Mac that comes back is asked again", async () => {
 test("an order that a killed program left locked is no hindrance", async () => {
   const { bench } = await fresh();
   await startOf(bench, "stub");
-  await execa("ln", ["-s", "99999999", join(bench.state, "lock")]);
+  await execa("ln", ["-s", "99999999", join(bench.state, ".lock")]);
 
   await startOf(bench, "stub");
 
-  expect(await entries(bench.state)).not.toContain("lock");
+  expect(await entries(bench.state)).not.toContain(".lock");
 });
 
 test("a check tells what is missing on the Mac", async () => {
@@ -227,6 +227,19 @@ test("a check names the cure for a Mac with another key, and for one that does n
 
   expect(wrongHost).toMatch(/has another key than .* says/);
   expect(wrongKey).toMatch(/does not let .* in with our key/);
+});
+
+test("a check tells what the Mac does not allow, before a machine fails for it", async () => {
+  const { bench } = await fresh();
+  const tart = { host: "", user: "", key: "", knownHosts: "", ...bench.host.tart, allow: ["10.9.9.9"] };
+  const images = [{ ...IMAGE, limits: { ...IMAGE.limits, jobMs: 7_200_000 } }];
+  const other = await fresh({ host: { tart }, images });
+  await mkdir(join(bench.tartHome, "images", "stub"));
+
+  expect(await other.bench.driver.check(soon())).toEqual([
+    "This Mac lets a VM live 7200 seconds, and not 9060. If it should, run install-host.sh there again, with more LIFE_HOURS.",
+    "This Mac does not let VMs reach 10.9.9.9/32. If they should, run install-host.sh there again, with this address, too.",
+  ]);
 });
 
 test("a check warns of a guest listener that is known by name only", async () => {

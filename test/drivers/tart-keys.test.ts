@@ -1,8 +1,9 @@
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { fresh, newName, soon, startOf, withTheKey } from "./mac/hand.ts";
-import { entries, freshHost, openBench, type TartBench } from "./tart-bench.ts";
+import { fresh, newName, SOON_MS, soon, startOf, withTheKey } from "./mac/hand.ts";
+import { entries, freshHost, openBench, PROGRAM, TART, type TartBench } from "./tart-bench.ts";
 
 /** What the controller's key is good for on the Mac, and what it is not. */
 
@@ -84,6 +85,30 @@ describe("an order", () => {
   });
 
   test.each([
+    ["a longer life than the Mac allows", { lifeSeconds: 7201 }, "lets a VM live 7200 seconds, and not 7201"],
+    [
+      "a seed that stays longer than that",
+      { bootSeconds: 7201 },
+      "lets a VM live 7200 seconds, and not 7201",
+    ],
+    ["all addresses", { allow: "0.0.0.0/0" }, "does not let VMs reach 0.0.0.0/0"],
+    ["an address more", { allow: "192.168.64.1/32,10.9.9.9/32" }, "does not let VMs reach 10.9.9.9/32"],
+    ["a larger network", { allow: "10.1.2.0/2" }, "does not let VMs reach 10.1.2.0/2"],
+    ["a part of what is allowed", { allow: "10.1.2.0" }, "does not let VMs reach 10.1.2.0."],
+  ])("is refused for %s", async (_, change, words) => {
+    const name = newName();
+
+    const said = await withTheKey(shared.bench, [`start ${name}`], {
+      input: `${JSON.stringify({ ...ORDER, ...change })}\n${SEED(name)}\n`,
+    });
+
+    expect(said.exitCode).toBe(65);
+    expect(said.stderr).toContain(words);
+    expect(said.stderr).toContain("run install-host.sh there again");
+    expect(await shared.bench.leftovers(name)).toEqual([]);
+  });
+
+  test.each([
     ["nothing", () => "", BROKEN_OFF],
     ["the order only", () => `${JSON.stringify(ORDER)}\n`, BROKEN_OFF],
     [
@@ -107,6 +132,53 @@ describe("an order", () => {
     expect(said.stderr).toContain(words);
     expect(await shared.bench.leftovers(name)).toEqual([]);
   });
+});
+
+test("an order may have all that the Mac allows, and tart is given no more", async () => {
+  const { bench } = await fresh();
+  const name = newName();
+  const order = { ...ORDER, lifeSeconds: 7200, allow: "10.1.2.0/24,192.168.64.1/32" };
+
+  const said = await withTheKey(bench, [`start ${name}`], {
+    input: `${JSON.stringify(order)}\n${SEED(name)}\n`,
+  });
+
+  expect(said).toMatchObject({ exitCode: 0 });
+  await expect
+    .poll(() => readFile(join(bench.tartHome, "calls"), "utf8"), { timeout: SOON_MS })
+    .toContain("--net-softnet-allow 10.1.2.0/24,192.168.64.1/32\n");
+});
+
+test.each([
+  ["nothing", []],
+  ["a name only, as by an installation of before", ["test"]],
+  ["a name with a dot", [".lock", "7200"]],
+  ["a life that is none", ["test", "1h"]],
+  ["addresses that are none", ["test", "7200", "licence.lab"]],
+])("a line of authorized_keys that gives %s opens nothing", async (_, words) => {
+  const said = await execa({ reject: false, env: { SSH_ORIGINAL_COMMAND: "list" } })(PROGRAM, words);
+
+  expect(said).toMatchObject({ exitCode: 64, stdout: "" });
+  expect(said.stderr).toContain("Run install-host.sh on this Mac again");
+});
+
+test("a controller may be named lock", async () => {
+  const { bench } = await fresh();
+  const name = newName().replace("-test-", "-lock-");
+  const order = `${JSON.stringify({ ...ORDER, lifeSeconds: 60 })}\n${SEED(name)}\n`;
+  const ask = async (words: string, input = "") => {
+    const env = { SSH_ORIGINAL_COMMAND: words, MAYFLY_STATE: bench.state, MAYFLY_TART: TART };
+    return await execa({ input, env: { ...env, TART_HOME: bench.tartHome } })(PROGRAM, ["lock", "60"]);
+  };
+
+  await ask(`start ${name}`, order);
+  const listed = (await ask("list")).stdout;
+  await ask(`destroy ${name}`);
+
+  expect(JSON.parse(listed)).toMatchObject({ name });
+  expect((await ask("list")).stdout).toBe("");
+  expect(await readdir(bench.state)).toEqual(["lock"]);
+  expect(await readdir(join(bench.state, "lock"))).toEqual([]);
 });
 
 test("a name is started once", async () => {

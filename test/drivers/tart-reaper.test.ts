@@ -1,5 +1,5 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { execa } from "execa";
 import { expect, test } from "vitest";
 import { fresh, newName, soon, startOf, stateOf } from "./mac/hand.ts";
@@ -68,6 +68,26 @@ test("VMs of others are left alone", async () => {
   await reap(bench);
 
   expect(await entries(join(bench.state, "test"))).toEqual([]);
+  expect(await isThere()).toBe(true);
+  expect(await isThereToo()).toBe(true);
+});
+
+test("what others have put among the records is left alone, and so is a VM of that name", async () => {
+  const { bench } = await fresh();
+  const isThere = await bench.plantVm("database");
+  const isThereToo = await bench.plantVm("mayfly-other-image-a2b3c4d5");
+  const records = [
+    ["test", "database"],
+    ["test", "mayfly-other-image-a2b3c4d5"],
+    ["Notes", "database"],
+  ].map((path) => join(bench.state, ...path));
+  for (const folder of records) await mkdir(folder, { recursive: true });
+
+  const said = await reap(bench);
+  const listed = await bench.driver.list(soon());
+
+  expect({ said, listed }).toEqual({ said: "", listed: [] });
+  for (const folder of records) expect(await entries(join(folder, ".."))).toContain(basename(folder));
   expect(await isThere()).toBe(true);
   expect(await isThereToo()).toBe(true);
 });

@@ -46,6 +46,15 @@ describe.skipIf(PWSH === "")("on Windows", () => {
       expect(await life.vm.commandLines()).toContain("Hide-ConfigDrive ");
     });
 
+    test("that cannot be looked for powers the VM off", async () => {
+      await mkdir(join(life.vm.root, "disk"));
+      life.vm.boot();
+
+      expect(await life.vm.ended()).toBe(1);
+
+      expect(await life.vm.powerOffs()).toBe(1);
+    });
+
     test("is none if the user data are somebody else's", async () => {
       await userData("#ps1\nWrite-Output mine\n");
       life.vm.boot();

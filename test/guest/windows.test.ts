@@ -5,20 +5,12 @@ import type { Node } from "web-tree-sitter";
 import { SYSTEMS } from "../../src/core/systems.ts";
 import { powershellTrees } from "../images/powershell.ts";
 import { outcomes } from "./contract.ts";
-import { CMDLETS, PROGRAMS, TYPES } from "./powershell-known.ts";
-import {
-  assignedIn,
-  commandsOf,
-  functionsOf,
-  nameOf,
-  type ScriptFunction,
-  typesOf,
-  under,
-} from "./powershell-tree.ts";
+import { PROGRAMS } from "./powershell-known.ts";
+import { commandsOf, functionsOf, type ScriptFunction, under } from "./powershell-tree.ts";
 
 /**
  * What can be said of the Windows guest where there is no PowerShell: by the trees of its scripts. It runs nothing. With MAYFLY_PWSH the
- * suite of all guests runs it: windows-job.test.ts, windows-idle.test.ts.
+ * suite of all guests runs it: windows-job.test.ts, windows-idle.test.ts. What it calls: ../images/powershell-calls.test.ts.
  */
 const FOLDER = "guest/windows";
 const GUEST = ["mayfly-guest", "https", "calls", "seed", "runner", "system"];
@@ -50,10 +42,6 @@ beforeAll(async () => {
   standIn = read("test/rig/windows/system.ps1");
 });
 
-/** The scripts that run together with this one. */
-const together = (script: Script): Script[] => (guest.includes(script) ? guest : [script]);
-const lower = (text: string): string => text.toLowerCase();
-
 function bodyOf(name: string): Node {
   const found = guest.flatMap(({ functions }) => functions).find((one) => one.name === name);
   if (!found) throw new Error(`the guest has no function ${name}`);
@@ -64,98 +52,6 @@ function bodyOf(name: string): Node {
 const callsIn = (name: string): string[] =>
   under(bodyOf(name), "command_name", "member_name").map(({ text }) => text);
 
-describe("what the scripts call", () => {
-  test("is a function of theirs, or a command that Windows PowerShell 5.1 and PowerShell 7 both have", () => {
-    const unknown = scripts.flatMap((script) => {
-      const own = together(script).flatMap(({ functions }) => functions.map(({ name }) => lower(name)));
-      return commandsOf(script.tree)
-        .map(({ name }) => name)
-        .filter((name) => !own.includes(lower(name)) && !(name in CMDLETS) && !isProgram(name))
-        .map((name) => `${script.name}: ${name}`);
-    });
-
-    expect(unknown).toEqual([]);
-  });
-
-  const isProgram = (name: string): boolean =>
-    PROGRAMS.includes(name) || /^(\$windowsPowerShell$|\(Join-Path |"\$(folder|from|runner)\\|\$)/.test(name);
-
-  test("takes the parameters that it is given", () => {
-    const wrong = scripts.flatMap((script) =>
-      commandsOf(script.tree).flatMap(({ name, parameters }) =>
-        parameters
-          .filter((parameter) => name in CMDLETS && !CMDLETS[name]?.includes(parameter.slice(1)))
-          .map((parameter) => `${script.name}: ${name} ${parameter}`),
-      ),
-    );
-
-    expect(wrong).toEqual([]);
-  });
-
-  test("are types that .NET Framework 4.7 and .NET 8 both have", () => {
-    const unknown = scripts.flatMap(({ name, tree }) =>
-      typesOf(tree)
-        .filter((type) => !TYPES.includes(type))
-        .map((type) => `${name}: ${type}`),
-    );
-
-    expect(unknown).toEqual([]);
-  });
-
-  test("is never called by another name for it", () => {
-    const aliases = scripts.flatMap(({ tree }) => commandsOf(tree).map(({ name }) => name));
-
-    expect(
-      aliases.filter((name) =>
-        /^(%|\?|cd|cat|cp|curl|dir|echo|iex|irm|iwr|ls|mv|rm|sleep|type|wget)$/i.test(name),
-      ),
-    ).toEqual([]);
-  });
-});
-
-describe("the variables of a function", () => {
-  const AUTOMATIC = [
-    "_",
-    "null",
-    "true",
-    "false",
-    "args",
-    "matches",
-    "lastexitcode",
-    "psscriptroot",
-    "erroractionpreference",
-  ];
-
-  // NB: in strict mode a variable that was given no value ends the program.
-  test("are its own, its file's, or PowerShell's: none is misspelt", () => {
-    const unknown = scripts.flatMap((script) => {
-      const shared = together(script).flatMap(({ tree }) => [...topLevel(tree)]);
-      return script.functions.flatMap(({ name, node }) => {
-        const known = new Set([...AUTOMATIC, ...shared, ...assignedIn(node)]);
-        return under(node, "variable")
-          .map(nameOf)
-          .filter((variable) => !known.has(lower(variable)) && !/^env:/i.test(variable))
-          .map((variable) => `${script.name}: ${name} $${variable}`);
-      });
-    });
-
-    expect(unknown).toEqual([]);
-  });
-
-  const topLevel = (tree: Node): Set<string> => {
-    const inFunctions = new Set(
-      functionsOf(tree).flatMap(({ node }) => under(node, "left_assignment_expression").map(({ id }) => id)),
-    );
-    const own = under(tree, "left_assignment_expression").filter(({ id }) => !inFunctions.has(id));
-    const parameters = under(tree, "param_block").flatMap((node) => under(node, "variable"));
-    return new Set(
-      [...own.flatMap((node) => under(node, "variable").slice(0, 1)), ...parameters].map((node) =>
-        lower(nameOf(node)),
-      ),
-    );
-  };
-});
-
 describe("the functions", () => {
   test("that tests put in place of Windows have the same names and parameters", () => {
     const own = guest.find(({ name }) => name === "system");
@@ -163,17 +59,6 @@ describe("the functions", () => {
     const inRig = standIn.functions.map(signature);
 
     expect(own?.functions.map(signature).filter((one) => !inRig.includes(one))).toEqual([]);
-  });
-
-  test("have at most 60 lines, and the scripts at most 350", () => {
-    const long = scripts.flatMap(({ functions }) =>
-      functions
-        .filter(({ node }) => node.endPosition.row - node.startPosition.row > 60)
-        .map(({ name }) => name),
-    );
-
-    expect(long).toEqual([]);
-    expect(scripts.filter(({ text }) => text.split("\n").length > 350)).toEqual([]);
   });
 });
 
@@ -195,12 +80,30 @@ describe("the guest", () => {
   });
 
   test("powers off whatever happens, but not without a seed", () => {
-    const [last] = under(bodyOf("Invoke-Guest"), "finally_clause");
+    const body = bodyOf("Invoke-Guest");
+    const [tried] = under(body, "try_statement");
+    const [last] = under(body, "finally_clause");
 
+    expect(tried && commandsOf(tried)).toHaveLength(commandsOf(body).length);
+    expect(last?.text).toContain("if ($isOurs) {");
     expect(last && commandsOf(last).map(({ name }) => name)).toEqual(["Write-Said", "Stop-Machine"]);
-    const before = bodyOf("Invoke-Guest").text.split("try {")[0];
-    expect(before).toContain("left alone");
-    expect(before).not.toContain("Stop-Machine");
+    expect(body.text).toMatch(
+      /if \(\$null -eq \$seed\) \{\s+\$isOurs = \$false\s+Write-Said '.* left alone'/,
+    );
+    expect(body.text.match(/\$isOurs = \$false/g)).toHaveLength(1);
+  });
+
+  test("stays for no log that cannot be written", () => {
+    const [tried] = under(bodyOf("Write-Said"), "try_statement");
+
+    expect(tried?.text).toContain("AppendAllText");
+  });
+
+  test("looks again where it could not look for the seed, and fails if it never could", () => {
+    const [tried] = under(bodyOf("Find-Seed"), "try_statement");
+
+    expect(tried && commandsOf(tried).map(({ name }) => name)).toEqual(["Find-SeedOnce"]);
+    expect(bodyOf("Find-Seed").text).toMatch(/\} while \(.*\)\n +if \(\$fault\) \{ throw /);
   });
 
   test("looks at the controller's certificate before it sends anything", () => {
@@ -313,6 +216,28 @@ describe("the tasks", () => {
     const files = readdirSync(FOLDER).filter((name) => !/^install-|^README/.test(name));
 
     expect(files.filter((name) => !installed.includes(`'${name}'`))).toEqual([]);
+  });
+});
+
+describe("the bootstrap of a box", () => {
+  const functionOf = (name: string): Node => {
+    const bootstrap = scripts.find((script) => script.name === "bootstrap_windows");
+    const found = bootstrap?.functions.find((one) => one.name === name);
+    if (!found) throw new Error(`the bootstrap has no function ${name}`);
+    return found.node;
+  };
+
+  // NB: Windows lets nobody replace a run-as.dll that a program has loaded
+  test("waits until the box's own guest program has ended, for a while, before it installs ours", () => {
+    const steps = under(functionOf("Start-Bootstrap"), "command_name", "command_name_expr").map(
+      ({ text }) => text,
+    );
+    const [waiting] = under(functionOf("Stop-Guest"), "while_statement");
+
+    expect(steps.slice(0, 2)).toEqual(["Stop-Guest", '"$from\\windows\\install-guest.ps1"']);
+    expect(functionOf("Stop-Guest").text).toMatch(/Stop-ScheduledTask -TaskName \$task\n/);
+    expect(waiting?.text).toMatch(/^while \(\(Get-ScheduledTask -TaskName \$task\)\.State -eq 'Running'\)/);
+    expect(waiting?.text).toMatch(/-ge \$stopSeconds\) \{ throw /);
   });
 });
 

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { readSettings } from "../../src/config.ts";
+import { OS_NAMES, SYSTEMS, type System } from "../../src/core/systems.ts";
 import type { Image } from "../../src/core/types.ts";
 import { LIBVIRT } from "../../src/drivers/libvirt-virsh.ts";
-import { vagrantOrder } from "../../src/drivers/vagrant-order.ts";
+import { type Bootstrap, vagrantOrder } from "../../src/drivers/vagrant-order.ts";
 import type { StartOrder } from "../../src/ports.ts";
 import { PROJECT } from "./sources.ts";
 
@@ -14,39 +15,56 @@ const LIBVIRT_SETTINGS = { ...LIBVIRT, pool: "default", hypervisor: "kvm", seedD
 
 describe("the real Vagrant loads our Vagrantfile for every image of the example catalogue", async () => {
   const images = await imagesOfExample();
+  const [image] = images;
+  if (!image) throw new Error("the example has no image");
 
   test("which has some that are in comments, too", () => {
-    expect(images.map(({ name }) => name)).toEqual(expect.arrayContaining(["linux", "linux-matlab"]));
+    expect(images.map(({ name, os }) => [name, os])).toEqual([
+      ...[
+        ["linux", "linux"],
+        ["linux-matlab", "linux"],
+        ["windows", "windows"],
+      ],
+    ]);
   });
 
-  test.each(images.filter(({ box }) => box).map((image) => [image.name, image] as const))(
-    "%s",
-    async (_, image) => {
-      const said = await load(orderOf(image), []);
+  test.each(images.map((one) => [one.name, one] as const))("%s", async (_, one) => {
+    const said = await load(orderOf(one), []);
 
-      expect(said).toContain("Vagrantfile validated successfully.");
-    },
-  );
+    expect(said).toContain("Vagrantfile validated successfully.");
+  });
 
   // NB: VirtualBox is not here, so Vagrant is told to leave its settings alone. Other providers are plug-ins
   test("for VirtualBox, as far as Vagrant goes without it", async () => {
-    const [image] = images;
-    if (!image) throw new Error("the example has no image");
     const said = await load({ ...orderOf(image), virtualbox: {} }, ["--ignore-provider"], "virtualbox");
 
     expect(said).toContain("Vagrantfile validated successfully.");
   });
 
-  test.each(["linux", "windows", "macos"] as const)("of system %s", async (os) => {
-    const [image] = images;
-    if (!image) throw new Error("the example has no image");
+  describe.each(OS_NAMES)("and for one with the system %s", (os) => {
+    test("that holds the guest program", async () => {
+      const order = orderOf({ ...image, os, prepared: true });
 
-    expect(await load(orderOf({ ...image, os }), [])).toContain("Vagrantfile validated successfully.");
+      expect(order.bootstrap).toBeUndefined();
+      expect(await load(order, [])).toContain("Vagrantfile validated successfully.");
+    });
+
+    test("that gets it by the system's own bootstrap", async () => {
+      const order = orderOf({ ...image, os, prepared: false });
+
+      expect(order.bootstrap?.script).toMatch(new RegExp(`/vagrant/bootstrap_${os}\\.(sh|ps1)$`));
+      expect(await load(order, [])).toContain("Vagrantfile validated successfully.");
+    });
+
+    test("but not if there is no such bootstrap", async () => {
+      const { bootstrap, ...order } = orderOf({ ...image, os, prepared: false });
+      const script = `${bootstrap?.script}.none`;
+
+      expect(await load({ ...order, bootstrap: { ...bootstrap, script } }, [])).toContain(script);
+    });
   });
 
   test("and not for an order that lacks something", async () => {
-    const [image] = images;
-    if (!image) throw new Error("the example has no image");
     const { cpus: _, ...order } = orderOf(image);
 
     expect(await load(order, [])).toContain("key not found");
@@ -74,17 +92,18 @@ async function imagesOfExample(): Promise<readonly Image[]> {
 /** As the driver writes it for libvirt. */
 function orderOf(image: Image) {
   const order = { name: "mayfly-lab-example-a2b3c4d5", image } as StartOrder;
-  const box = { name: image.box?.name ?? "", version: "1" };
+  const box = { name: image.box?.name ?? "a-box-of-a-file", version: "1" };
+  const bootstrap = image.prepared ? undefined : bootstrapOf(SYSTEMS[image.os]);
   return {
-    ...vagrantOrder(order, { box, console: "/dev/null", bootstrap: image.prepared ? undefined : BOOTSTRAP }),
+    ...vagrantOrder(order, { box, console: "/dev/null", bootstrap }),
     libvirt: LIBVIRT_SETTINGS,
   };
 }
 
-const BOOTSTRAP = {
-  ...{ folder: join(PROJECT, "guest"), to: "/tmp/mayfly", env: {} },
-  script: join(PROJECT, "vagrant/bootstrap_linux.sh"),
-};
+const bootstrapOf = ({ upload, bootstrap }: System): Bootstrap => ({
+  ...{ folder: join(PROJECT, "guest"), to: upload, env: {} },
+  script: join(PROJECT, "vagrant", bootstrap),
+});
 
 async function load(order: object, options: readonly string[], provider = "libvirt"): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "mayfly-vagrantfile-"));

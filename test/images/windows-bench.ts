@@ -83,10 +83,10 @@ export async function openBench() {
     folder,
     iso,
     output: at("out"),
-    /** Runs build.sh with our small variables file; an exit code other than 0 is an answer. */
+    /** Runs build.sh in our folder with our small variables file; an exit code other than 0 is an answer. */
     build: (args: readonly string[] = [], more: Record<string, string> = {}) =>
       execa(BUILD, ["-var-file", at("windows.pkrvars.hcl"), "--output", at("out"), ...args], {
-        ...{ reject: false, env: { ...env, ...more } },
+        ...{ reject: false, cwd: folder, env: { ...env, ...more } },
       }),
     tell: (name: "broken" | "version", text: string) => writeFile(join(state, name), text),
     /** What the stand-in has noted. */

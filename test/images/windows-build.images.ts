@@ -34,6 +34,14 @@ describe("build.sh", () => {
     expect((await readFile(`${box}.sha256`, "utf8")).trim()).toBe(sha256(await readFile(box)));
   });
 
+  test.each(["built", "built/", "./built", "deep/built"])("takes %s for its --output", async (output) => {
+    const { stdout, exitCode, stderr } = await bench.build(["--output", output]);
+
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toBe(join(bench.folder, output, "windows-test-libvirt.box"));
+    expect((await readFile(`${stdout}.sha256`, "utf8")).trim()).toBe(sha256(await readFile(stdout)));
+  });
+
   test("makes a box for VirtualBox, which knows its network card", async () => {
     await bench.put("bin/VBoxManage", "");
     await execa("chmod", ["+x", join(bench.folder, "bin/VBoxManage")]);
@@ -258,6 +266,42 @@ describe("what is wrong is said before anything is built", () => {
   test("a secret of the environment that is none", async () => {
     expect(await refused([], { PKR_VAR_product_key: "hm" })).toContain("product_key is no product key");
   });
+});
+
+describe("a variables file", () => {
+  const withFile = async (text: string) => {
+    const file = await bench.put("more.pkrvars.hcl", text);
+    return bench.build(["-var-file", file, "--check"]);
+  };
+
+  test("may have comments, after a value too", async () => {
+    const { exitCode, stderr } = await withFile(
+      [
+        ...["# of ours", "", "  // and theirs", 'name = "windows-7" # a number', "evaluation_days=90//days"],
+        ...["vagrant_user = false #", 'drivers\t=\t"w11"\t// a folder'],
+      ].join("\n"),
+    );
+
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain("windows-7 can be built");
+  });
+
+  test("may have in a text what begins a comment elsewhere", async () => {
+    const { stderr } = await withFile('name = "windows # 7 // 8" # a name');
+
+    expect(stderr).toContain("not 'windows # 7 // 8'");
+  });
+
+  test.each(['product_key = "open', "product_key open", 'product_key = "open" ends'])(
+    "with the line %j is refused by its number, for it could hold a key",
+    async (line) => {
+      const { exitCode, stderr } = await withFile(`# first\n${line}`);
+
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain("more.pkrvars.hcl: line 2 is not NAME = VALUE");
+      expect(stderr).not.toContain("open");
+    },
+  );
 });
 
 describe("digests", () => {

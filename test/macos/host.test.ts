@@ -19,17 +19,17 @@ beforeEach(async () => {
   keys = join(root, "home/.ssh/authorized_keys");
   await mkdir(join(root, "bin"), { recursive: true });
   await mkdir(join(root, "home"));
-  await writeFile(join(root, "bin/launchctl"), `#!/bin/sh\necho "$*" >>${join(root, "launchctl-calls")}\n`);
-  await chmod(join(root, "bin/launchctl"), 0o755);
+  await standIn("launchctl", LAUNCHCTL);
+  await standIn("sleep", "exit 0");
 });
 
 describe("the installation of a Mac", () => {
   test("installs the program, its timer, and the key for nothing but the program", async () => {
-    await install("lab", `${KEY} somebody@somewhere`);
+    await install("lab", `${KEY} somebody@somewhere`, "192.168.7.20", "10.1.2.0/24");
 
     const target = join(root, "usr/local/lib/mayfly");
     expect(await readFile(keys, "utf8")).toBe(
-      `command="${target}/mayfly-tart lab",restrict ${KEY} mayfly lab\n`,
+      `command="${target}/mayfly-tart lab 86400 192.168.7.20/32,10.1.2.0/24",restrict ${KEY} mayfly lab\n`,
     );
     for (const program of ["mayfly-tart", "records.sh"])
       expect(await readFile(join(target, program))).toEqual(await readFile(join(HOST, program)));
@@ -64,6 +64,48 @@ describe("the installation of a Mac", () => {
     ]);
   });
 
+  test("puts new addresses and hours in the place of the old ones", async () => {
+    await install("lab", KEY, "192.168.7.20");
+
+    await installWith({ LIFE_HOURS: "2" }, "lab", KEY);
+
+    expect(await readFile(keys, "utf8")).toMatch(/^command="\S+\/mayfly-tart lab 7200 ",restrict .*\n$/);
+  });
+
+  test("waits for launchd, which is still taking the old timer away", async () => {
+    await writeFile(join(root, "busy"), "...");
+
+    await install("lab", KEY);
+
+    expect(await readFile(join(root, "busy"), "utf8")).toBe("");
+  });
+
+  test("lets the key in although launchd takes no timer, says so, and can be repeated", async () => {
+    await writeFile(join(root, "busy"), ".".repeat(1000));
+    const failing = install("lab", KEY);
+    await expect(failing).rejects.toThrow(
+      /launchd does not take the timer: Bootstrap failed: 5.*Log in on the Mac's screen/,
+    );
+    const once = await readFile(keys, "utf8");
+    await rm(join(root, "busy"));
+
+    await install("lab", KEY);
+
+    expect(once).toContain(KEY);
+    expect(await readFile(keys, "utf8")).toBe(once);
+    expect(await readFile(join(root, "launchctl-calls"), "utf8")).toMatch(/bootstrap .*\n$/);
+  });
+
+  test("that was killed before it had let the key in can be repeated", async () => {
+    await standIn("mv", 'kill -KILL "$PPID"');
+    await expect(install("lab", KEY)).rejects.toThrow("SIGKILL");
+    await rm(join(root, "bin/mv"));
+
+    await install("lab", KEY);
+
+    expect((await readFile(keys, "utf8")).split("\n")).toHaveLength(2);
+  });
+
   test("takes a key from a file", async () => {
     const file = join(root, "mac.pub");
     await writeFile(file, `${KEY} mayfly`);
@@ -76,11 +118,27 @@ describe("the installation of a Mac", () => {
   test.each([
     ["a name that is none", "lab x", KEY, "is no name of a controller"],
     ["a name with a command in it", 'lab" id "', KEY, "is no name of a controller"],
+    ["a name with a dot", ".lock", KEY, "is no name of a controller"],
     ["a key of another kind", "lab", "ssh-rsa AAAA", "no public key of the kind ssh-ed25519"],
     ["a key with options of its own", "lab", `command="id" ${KEY}`, "no public key of the kind"],
     ["a private key", "lab", "-----BEGIN OPENSSH PRIVATE KEY-----", "no public key of the kind"],
   ])("refuses %s, and changes nothing", async (_, name, key, words) => {
     await expect(install(name, key)).rejects.toThrow(words);
+
+    await expect(stat(keys)).rejects.toThrow();
+  });
+
+  test.each(["licence.lab", "10.1.2.3/", '10.1.2.3" id "', "10.1.2.3,10.0.0.0/8", "--help", ""])(
+    "refuses what is no address: %s",
+    async (address) => {
+      await expect(install("lab", KEY, "10.9.9.9", address)).rejects.toThrow("is no IPv4 address");
+
+      await expect(stat(keys)).rejects.toThrow();
+    },
+  );
+
+  test.each(["0", "a day", "1000", "1\n2"])("refuses hours that are none: %s", async (hours) => {
+    await expect(installWith({ LIFE_HOURS: hours }, "lab", KEY)).rejects.toThrow("must be a number of hours");
 
     await expect(stat(keys)).rejects.toThrow();
   });
@@ -104,9 +162,26 @@ test("the timer calls the program where it is installed, once a minute", async (
   expect(plist).toMatch(/<key>StartInterval<\/key>\s*<integer>60<\/integer>/);
 });
 
-const install = (...words: string[]) =>
+/** Fails as often as `busy` has dots, as launchd does for some seconds after it was asked to take a job away. */
+const LAUNCHCTL = `cd "\${0%/*}/.."
+echo "$*" >>launchctl-calls
+[ "$1" = bootstrap ] && [ -s busy ] || exit 0
+busy=$(cat busy)
+printf %s "\${busy#.}" >busy
+echo "Bootstrap failed: 5: Input/output error" >&2
+exit 5`;
+
+async function standIn(name: string, text: string): Promise<void> {
+  await writeFile(join(root, "bin", name), `#!/bin/sh\n${text}\n`);
+  await chmod(join(root, "bin", name), 0o755);
+}
+
+const install = (...words: string[]) => installWith({}, ...words);
+
+const installWith = (env: Record<string, string>, ...words: string[]) =>
   execa(join(HOST, "install-host.sh"), words, {
     env: {
+      ...env,
       HOME: join(root, "home"),
       MAYFLY_ROOT: root,
       MAYFLY_SUDO: "env",

@@ -36,14 +36,14 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "a cloud's quota is not heeded",
     file: "src/core/pools.ts",
-    find: "return fits(here, host, image) && fits(here, capacity, image);",
-    replace: "return fits(here, host, image) && capacity !== undefined;",
+    find: "return fits(here, host, size) && fits(here, capacity, size);",
+    replace: "return fits(here, host, size) && capacity !== undefined;",
   },
   {
     name: "a candidate is tried on all machines",
     file: "src/core/trials.ts",
-    find: "return trial.good + onItsWay < canary.boots ? candidate.id : undefined;",
-    replace: "return trial.good + onItsWay < 1e9 ? candidate.id : undefined;",
+    find: "return good + onItsWay < canary.boots ? candidate.id : undefined;",
+    replace: "return good + onItsWay < 1e9 ? candidate.id : undefined;",
   },
   {
     name: "a candidate that fails is promoted all the same",

@@ -85,7 +85,7 @@ export function ringRig(parts: RigParts = {}): Rig {
   let made = 0;
   const newName = (image: string) => {
     made += 1;
-    return `mayfly-lab-${image}-aaaaaaa${"abcdefghij".charAt(made - 1)}`;
+    return `mayfly-lab-${image}-aaaaaa${letterOf(Math.floor((made - 1) / 26))}${letterOf((made - 1) % 26)}`;
   };
   const ringing = reconciler({
     catalogue,
@@ -107,10 +107,14 @@ export function ringRig(parts: RigParts = {}): Rig {
 }
 
 /** Lets the next call of a verb fail, or wait until it is told to go on. */
+const letterOf = (index: number): string => String.fromCharCode("a".charCodeAt(0) + index);
+
 export type Troubles<Verb extends string> = {
   fails: (verb: Verb, error: Error) => void;
   waits: (verb: Verb) => () => void;
   meet: (verb: Verb) => Promise<void>;
+  /** How many troubles are still to come. */
+  pending: (verb: Verb) => number;
 };
 
 function troubles<Verb extends string>(): Troubles<Verb> {
@@ -122,6 +126,7 @@ function troubles<Verb extends string>(): Troubles<Verb> {
       coming.push({ verb, happen: () => promise });
       return resolve;
     },
+    pending: (verb) => coming.filter((trouble) => trouble.verb === verb).length,
     meet: async (verb) => {
       const index = coming.findIndex((trouble) => trouble.verb === verb);
       if (index >= 0) await coming.splice(index, 1)[0]?.happen();

@@ -22,6 +22,7 @@ const CONTEXT: TurnContext = {
   limits: anImage().limits,
   job: undefined,
   hostDrained: false,
+  hostRefuses: false,
   hasAccess: true,
   isIntruder: false,
   seen: aSeen(),

@@ -182,9 +182,9 @@ describe("refused, with nothing written, is", () => {
   test.each([null, "", "md5:0123", "sha256:", `sha256:${"z".repeat(64)}`])(
     "an archive whose digest is %j",
     async (digest) => {
-      released({ body: "", assets: withDigest("win-x64", digest) });
+      released({ assets: withDigest("win-x64", digest) });
 
-      await expectRefusal("win-x64 has no SHA-256");
+      await expectRefusal(`${archiveName("win-x64", "2.999.0")} has the digest ${digest || "(none)"}`);
     },
   );
 
@@ -192,6 +192,20 @@ describe("refused, with nothing written, is", () => {
     released({ published_at });
 
     await expectRefusal("the day of its release is missing");
+  });
+
+  test.each(SYSTEMS)("a release whose notes have no digest for %s", async (system) => {
+    const { body } = runnerRelease("2.999.0");
+    const others = body.split("\n").filter((line) => !line.includes(`BEGIN SHA ${system} `));
+    released({ body: others.join("\n") });
+
+    await expectRefusal(`have no digest for ${archiveName(system, "2.999.0")}`);
+  });
+
+  test("a release without notes", async () => {
+    released({ body: "" });
+
+    await expectRefusal("have no digest for");
   });
 
   test("a digest that is another than the release's notes say", async () => {

@@ -107,10 +107,10 @@ describe("the status page", () => {
     await isLive(page);
     await page.getByText("Drain", { exact: true }).click();
     await page.getByText("Drain", { exact: true }).focus();
+    await page.evaluate("window.oldBody = document.querySelector('[data-live] > *')");
 
-    const [job = 0] = queue("unit tests");
-    await running(job);
-    await page.getByRole("link", { name: "unit tests" }).waitFor();
+    queue("unit tests");
+    await expect.poll(() => page.evaluate("window.oldBody.isConnected"), { timeout: 20_000 }).toBe(false);
 
     expect(await page.getByRole("button", { name: "Drain lab1" }).isVisible()).toBe(true);
     expect(await page.evaluate("document.activeElement.textContent")).toBe("Drain");

@@ -51,6 +51,11 @@ export function orchardDriver(parts: DriverParts, env: Env = process.env): Drive
       handOvers.get(name)?.abort();
       await orchard.remove(name, signal);
     },
+    // NB: else a seed that is handed over a second time, since the first answer was lost, would lie beside the job.
+    dropSeed: async (name) => {
+      guard(name);
+      handOvers.get(name)?.abort();
+    },
     capacity: async (signal) =>
       roomOf(await orchard.workers(signal), await orchard.vms(signal), { isOurs, now: clock.now() }),
     check: async (signal) => await checkOrchard({ host, orchard, clock }, signal),

@@ -2,20 +2,30 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import { withLimit } from "../../clock.ts";
 import type { Clock, StartOrder } from "../../ports.ts";
-import { printable } from "../exec.ts";
+import { printable, redact } from "../exec.ts";
 import { type Orchard, OrchardError } from "./api.ts";
 import type { Socket } from "./socket.ts";
 
 /**
- * What is run in the VM: it takes the seed from its standard input, puts it where the guest looks for it, and starts the guest if it is
- * not running any more. See: guest/macos/seed.sh. NB: the command is in addresses, and so in logs; the seed is not.
+ * What is run in the VM: it takes the seed from its standard input, puts it where the guest looks for it, starts the guest if it is not
+ * running any more, and ends with 0 when the guest has taken it away. See: guest/macos/seed.sh.
+ * NB: the command is in addresses, and so in logs; the seed is not. A seed without its end of line has broken off. launchctl refuses to
+ * start what runs, and a guest that gives up just then takes nothing; so what counts is whether the seed is gone.
  */
-export const TAKE_SEED = [
-  "sudo -n /bin/sh -c '",
-  "umask 077 && mkdir -p /var/db/mayfly && cat > /var/db/mayfly/seed.new",
-  " && mv /var/db/mayfly/seed.new /var/db/mayfly/seed.json && launchctl kickstart system/dev.mayfly.guest",
-  "'",
-].join("");
+export const TAKE_SEED = `sudo -n /bin/sh -c '
+umask 077
+fail() { rm -f seed.new seed.json; echo "$1" >&2; exit 1; }
+mkdir -p /var/db/mayfly && cd /var/db/mayfly || exit 1
+IFS= read -r seed || fail "the seed has broken off"
+printf "%s\\n" "$seed" >seed.new && mv seed.new seed.json || fail "the seed cannot be written"
+launchctl kickstart system/dev.mayfly.guest
+tries=0
+while [ -e seed.json ]; do
+  tries=$((tries + 1))
+  [ $tries -le 50 ] || fail "the guest program does not take its seed"
+  sleep 0.2
+done
+exit 0'`;
 
 export type HandOverParts = { orchard: Orchard; clock: Clock; log: Logger };
 
@@ -67,7 +77,7 @@ async function handOnce(
   signal.addEventListener("abort", hangUp, { once: true });
   try {
     for (const text of [`${JSON.stringify(seed)}\n`, ""]) socket.send(stdinFrame(text));
-    return await endOf(socket);
+    return redact(await endOf(socket), [seed.token]).slice(-SAID_MOST);
   } finally {
     signal.removeEventListener("abort", hangUp);
     socket.end();
@@ -89,12 +99,14 @@ async function endOf(socket: Socket): Promise<string> {
   let said = "";
   for await (const text of socket.texts()) {
     const frame = FRAME.parse(JSON.parse(text));
-    if (frame.type === "error") return printable(frame.error).slice(0, SAID_MOST);
+    if (frame.type === "error") return printable(frame.error);
     if (frame.type === "exit")
       return frame.exit.code === 0 ? "done" : `exit code ${frame.exit.code}: ${said.trim()}`;
-    said = printable(said + Buffer.from(frame.data, "base64").toString("utf8")).slice(-SAID_MOST);
+    said = printable(said + Buffer.from(frame.data, "base64").toString("utf8")).slice(-KEPT_MOST);
   }
   return "the connection ended before the command did";
 }
 
 const SAID_MOST = 300;
+/** NB: more than is told, so that a secret is whole, and is found, before it is cut. */
+const KEPT_MOST = 4096;

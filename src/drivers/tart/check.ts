@@ -3,7 +3,7 @@ import { isIPv4 } from "node:net";
 import type { MacPlace } from "../../core/macs.ts";
 import type { Host, Image } from "../../core/types.ts";
 import { ifThere } from "../files.ts";
-import { imageOf } from "./order.ts";
+import { checkText } from "./order.ts";
 import { linesOf } from "./said.ts";
 import { type Mac, MacError } from "./ssh.ts";
 
@@ -15,13 +15,13 @@ export type CheckParts = { host: Host; images: readonly Image[]; mac: Mac };
 export async function checkMac({ host, images, mac }: CheckParts, signal: AbortSignal): Promise<string[]> {
   const files = host.tart ? await fileFaults(host.tart) : [];
   if (files.length > 0) return files;
-  const input = images.map((image) => `${imageOf(image)}\n`).join("");
+  const input = checkText(host, images);
   try {
     const said = await mac.ask({ verb: "check", input, limitMs: LIMIT_MS }, signal);
     return [...linesOf(said), ...addressFaults(host, host.tart?.allow ?? [])];
   } catch (error) {
     if (!(error instanceof MacError)) throw error;
-    return [host.tart ? cureOf(error, host.tart) : error.message];
+    return [error.message];
   }
 }
 
@@ -38,16 +38,6 @@ async function fileFaults({ key, knownHosts, host, port }: MacPlace): Promise<st
     );
   }
   return faults;
-}
-
-/** ssh's own words, and what to do about them. */
-function cureOf({ message, said, exitCode }: MacError, { host, user, knownHosts }: MacPlace): string {
-  if (exitCode !== undefined) return message;
-  if (/host key verification failed|no .* host key is known/i.test(said))
-    return `The Mac ${host} has another key than ${knownHosts} says. If the Mac was installed anew, write its new key there.`;
-  if (/permission denied/i.test(said))
-    return `The Mac ${host} does not let ${user} in with our key. Put its public half into authorized_keys there, as docs/macos.md says.`;
-  return `${message}. Is it on, and is Remote Login allowed in its system settings?`;
 }
 
 /** NB: softnet lets VMs through to addresses, not to names. */

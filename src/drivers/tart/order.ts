@@ -1,5 +1,6 @@
 import { isIPv4 } from "node:net";
 import type { TartImage } from "../../core/macs.ts";
+import { lifeSecondsOf } from "../../core/patience.ts";
 import type { Host, Image } from "../../core/types.ts";
 import { SetupError, type StartOrder } from "../../ports.ts";
 
@@ -11,10 +12,19 @@ export function orderText({ host, image, seed }: StartOrder): string {
     memoryMiB: image.memoryMiB,
     lifeSeconds: seed.lifeSeconds,
     bootSeconds: Math.ceil(image.limits.bootMs / 1000),
-    allow: allowedOf(host, host.tart?.allow ?? []).join(","),
+    allow: allowText(host),
   };
   return `${JSON.stringify(order)}\n${JSON.stringify(seed)}\n`;
 }
+
+/** What `mayfly-tart check` reads: the most that orders will want, and the names of images, a line each. */
+export function checkText(host: Host, images: readonly Image[]): string {
+  const lifeSeconds = Math.max(1, ...images.map(({ limits }) => lifeSecondsOf(limits)));
+  const lines = [JSON.stringify({ lifeSeconds, allow: allowText(host) }), ...images.map(imageOf)];
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+const allowText = (host: Host): string => allowedOf(host, host.tart?.allow ?? []).join(",");
 
 /** The image as tart calls it. NB: a tag may be another image tomorrow, so a digest takes its place. */
 export function imageOf({ name, tartImage }: Image): string {

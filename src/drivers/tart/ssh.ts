@@ -63,7 +63,7 @@ export function macOver(place: MacPlace, folder: string): Mac {
       try {
         return (await run(command, { signal, limitMs, input })).stdout;
       } catch (error) {
-        throw error instanceof CommandError ? refusal(error, place, words) : error;
+        throw error instanceof CommandError ? refusal(error, place, { words, limitMs }) : error;
       } finally {
         leave();
       }
@@ -114,11 +114,33 @@ const optionsOf = (place: MacPlace, socket: string): string[] => [
   }).flatMap(([key, value]) => ["-o", `${key}=${value}`]),
 ];
 
-function refusal(error: CommandError, { host }: MacPlace, words: string): MacError {
-  const { exitCode, said, isLate } = error;
+type Asked = { words: string; limitMs: number };
+
+function refusal(error: CommandError, place: MacPlace, asked: Asked): MacError {
+  const { exitCode, said } = error;
   const isAnswer = exitCode !== undefined && exitCode !== NO_CONNECTION;
   const text = isAnswer
-    ? `The Mac ${host} refused "${words}": ${said}`
-    : `The Mac ${host} ${isLate ? "did not answer in time" : "could not be reached"}: ${said || error.message}`;
+    ? `The Mac ${place.host} refused "${asked.words}": ${said}`
+    : noAnswer(error, place, asked);
   return new MacError(text, { exitCode: isAnswer ? exitCode : undefined, said }, { cause: error });
+}
+
+/** What ssh's own words mean, and what to do about it. */
+function noAnswer(
+  { said, isLate, message }: CommandError,
+  place: MacPlace,
+  { words, limitMs }: Asked,
+): string {
+  const { host, user, knownHosts } = place;
+  if (isLate) return `The Mac ${host} did not answer "${words}" within ${limitMs / 1000} s.`;
+  if (message.endsWith(": not found on this machine"))
+    return "There is no ssh on Mayfly's machine. Install it: sudo apt-get install openssh-client";
+  if (/host key .* has changed/i.test(said))
+    return `The Mac ${host} has another key than ${knownHosts} says. If the Mac was installed anew, write its new key there; if not, somebody is between you and it.`;
+  if (/host key verification failed/i.test(said))
+    return `${knownHosts} does not say the key of the Mac ${host}. Write it there, as docs/macos.md says.`;
+  if (/permission denied/i.test(said))
+    return `The Mac ${host} does not let ${user} in with our key. Put its public half into authorized_keys there, as docs/macos.md says.`;
+  const why = said.replace(/\s+/g, " ") || "the connection broke off";
+  return `The Mac ${host} could not be reached: ${why}. Is it on, and is Remote Login allowed in its system settings?`;
 }

@@ -43,6 +43,7 @@ function isAtEnd({ scrollTop, scrollHeight, clientHeight }) {
 
 function nameOf(element) {
   if (element.id) return `#${CSS.escape(element.id)}`;
+  if (element.matches("details[id] > summary")) return `#${CSS.escape(element.parentElement.id)} > summary`;
   const href = element.getAttribute("href");
   return href === null ? undefined : `[href="${CSS.escape(href)}"]`;
 }

@@ -69,6 +69,9 @@ export async function endConnections({ pid }: Sshd): Promise<void> {
   for (const one of await sshdsBelow(pid)) endIfThere(one);
 }
 
+/** Processes that serve a connection. */
+export const connectionsOf = ({ pid }: Sshd): Promise<number[]> => sshdsBelow(pid);
+
 async function sshdsBelow(pid: number): Promise<number[]> {
   const { stdout } = await execa({ reject: false })("pgrep", ["-P", String(pid)]);
   const children = stdout.split("\n").filter(Boolean).map(Number);

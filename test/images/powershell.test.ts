@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { powershellParser } from "./powershell.ts";
 import { readSource, sourcesOf } from "./sources.ts";
 
@@ -46,6 +47,57 @@ describe("every PowerShell script", () => {
   test("says in its first line what it is for", () => {
     expect(scripts.filter(({ text }) => !/^# (Purpose|What)/.test(text)).map(({ file }) => file)).toEqual([]);
   });
+});
+
+describe("PowerShell in files of other kinds", () => {
+  test("is PowerShell: what workflows run on Windows, and what answer files call", async () => {
+    const pieces = [...(await inWorkflows()), ...(await inAnswerFiles())];
+    const faults = pieces.flatMap(({ file, text }) => faultsOf(text).map((fault) => `${file}: ${fault}`));
+
+    expect(pieces.map(({ file }) => file)).toEqual(
+      expect.arrayContaining([
+        ".github/workflows/windows.yml",
+        "packer_windows/answer_files/server/autounattend.xml.pkrtpl.hcl",
+        "packer_windows/answer_files/client/autounattend.xml.pkrtpl.hcl",
+      ]),
+    );
+    expect(faults).toEqual([]);
+  });
+
+  test("is in no file that these checks do not know", async () => {
+    expect([...(await sourcesOf(".psm1")), ...(await sourcesOf(".psd1"))]).toEqual([]);
+  });
+
+  type Workflow = { jobs: Record<string, { steps?: { shell?: string; run?: string }[] }> };
+  type Piece = { file: string; text: string };
+
+  // NB: a shell that comes of a matrix is one of the two PowerShells.
+  const inWorkflows = async (): Promise<Piece[]> => {
+    const files = (await sourcesOf(".yml")).filter((file) => file.startsWith(".github/workflows/"));
+    const read = await Promise.all(
+      files.map(async (file) => {
+        const { jobs }: Workflow = parse(await readSource(file));
+        const steps = Object.values(jobs).flatMap((job) => job.steps ?? []);
+        return steps
+          .filter(({ shell = "" }) => /powershell|pwsh|matrix\.shell/.test(shell))
+          .flatMap(({ run }) => (run === undefined ? [] : [{ file, text: run }]));
+      }),
+    );
+    return read.flat();
+  };
+
+  const inAnswerFiles = async (): Promise<Piece[]> => {
+    const files = (await sourcesOf("")).filter((file) => file.startsWith("packer_windows/answer_files/"));
+    const read = await Promise.all(
+      files.map(async (file) =>
+        Array.from((await readSource(file)).matchAll(/powershell .*-Command "(.*)"</g), ([, text = ""]) => ({
+          file,
+          text: text.replaceAll("&amp;", "&"),
+        })),
+      ),
+    );
+    return read.flat();
+  };
 });
 
 describe("the scripts of Windows' images", () => {
@@ -115,6 +167,37 @@ describe("the scripts of Windows' images", () => {
     expect(seal).toContain('"$scripts\\SetupComplete.cmd"');
     expect(atTheEnd).toContain('/change /tn "Mayfly guest" /enable');
     expect(atTheEnd).toContain('/run /tn "Mayfly guest"');
+    expect(atTheEnd.indexOf("start sshd")).toBeGreaterThan(atTheEnd.indexOf('/run /tn "Mayfly guest"'));
+  });
+});
+
+describe("what a clone does to the account that built it", () => {
+  test("closes it and the Administrator's first, and removes it and then its folder, and itself last", async () => {
+    const text = withoutComments(await readSource("packer_windows/scripts/forget-builder.ps1"));
+    const deeds = text.match(/\b(?:Disable-LocalUser|Remove-\w+|exit)\b/g);
+
+    expect(deeds).toEqual([
+      ...["Disable-LocalUser", "Remove-LocalUser", "Remove-CimInstance", "Remove-Item", "exit"],
+    ]);
+    expect(text).toMatch(
+      /\$_\.Name -eq \$builder -or \$_\.SID\.Value -like 'S-1-5-21-\*-500' \} \| Disable-LocalUser/,
+    );
+  });
+});
+
+describe("a Windows of an image", () => {
+  test("has a driver if it is in the driver store, whether a device has asked for it or not", async () => {
+    const text = withoutComments(await readSource("packer_windows/scripts/85-verify.ps1"));
+
+    expect(text).toContain("Get-WindowsDriver -Online");
+    expect(text).toMatch(/'vioscsi', 'viostor', 'netkvm'[\s\S]*-notcontains "\$driver\.inf"/);
+    expect(text).not.toMatch(/System32\\drivers|Get-Service '?\$?(?:driver|viostor)/);
+  });
+
+  test("takes a disk that it has not seen before, such as a seed's", async () => {
+    expect(await readSource("packer_windows/scripts/30-settings.ps1")).toContain(
+      "\nSet-StorageSetting -NewDiskPolicy OnlineAll\n",
+    );
   });
 });
 

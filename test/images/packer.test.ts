@@ -120,6 +120,17 @@ describe("the template of Windows", () => {
     expect(kinds?.at(-1)).toBe("powershell");
   });
 
+  // See: PowerShell/Win32-OpenSSH 2018: Packer takes the end of its scp for a failure.
+  test("copies files by sftp, whatever it is built with", () => {
+    const { sources } = templateOf("packer_windows");
+    const methods = [...sources].map(([name, body]) => [name, body.ssh_file_transfer_method]);
+
+    expect(methods).toEqual([
+      ["qemu.windows", "sftp"],
+      ["virtualbox-iso.windows", "sftp"],
+    ]);
+  });
+
   test("runs every numbered script, here or at the first logon", async () => {
     const windows = templateOf("packer_windows");
     const logon = await readFile(join(PROJECT, "packer_windows/scripts/00-first-logon.ps1"), "utf8");

@@ -69,6 +69,22 @@ describe.each([
   });
 });
 
+// See: learn.microsoft.com, "Path" of RunSynchronousCommand and "CommandLine" of FirstLogonCommands. Windows refuses the whole file else.
+describe.each([
+  ["a server", SERVER],
+  ["a client", CLIENT],
+  ["a clone", CLONE],
+])("no command of %s", (_, file) => {
+  test.each([
+    ["while Windows is set up", "//u:RunSynchronousCommand/u:Path", 259],
+    ["of the first logon", "//u:SynchronousCommand/u:CommandLine", 1024],
+  ])("%s is longer than Windows takes", async (_claim, path, most) => {
+    const commands = await ask(await filled(file), path);
+
+    expect(commands.filter(({ length }) => length > most)).toEqual([]);
+  });
+});
+
 test("XML that is not well formed is found", async () => {
   await expect(ask("<unattend><settings></unattend>", "//u:settings")).rejects.toThrow("mismatch");
 });
@@ -107,9 +123,28 @@ describe("the answer file of a clone", () => {
 
     expect(first).toContain("forget-builder.ps1");
     expect(await readSource("packer_windows/scripts/forget-builder.ps1")).toContain(
-      "Get-LocalUser mayfly-build",
+      "$builder = 'mayfly-build'",
     );
     expect(await readSource("packer_windows/windows.pkr.hcl")).toContain('build_user = "mayfly-build"');
+  });
+
+  test("calls what the last step puts into the image, and nothing else of ours", async () => {
+    const commands = await ask(await readSource(CLONE), "//u:RunSynchronousCommand/u:Path");
+    const seal = await readSource("packer_windows/scripts/90-seal.ps1");
+    expect(commands.map((command) => /C:\\ProgramData\\Mayfly\\([\w.-]+)$/.exec(command)?.[1])).toEqual([
+      "forget-builder.ps1",
+      "cloud-name.cmd",
+    ]);
+    expect(seal).toContain(
+      'Copy-Item "$build\\forget-builder.ps1", "$build\\answer_files\\clone\\cloud-name.cmd" $mayfly -Force',
+    );
+  });
+
+  test("takes the cloud's name by Cloudbase-Init's configuration for a first boot, where there is one", async () => {
+    const text = await readSource("packer_windows/answer_files/clone/cloud-name.cmd");
+
+    expect(text).toMatch(/\nif not exist "%cloudbase%\\Python\\Scripts\\cloudbase-init.exe" exit \/b 0\n/);
+    expect(text).toContain('--config-file "%cloudbase%\\conf\\cloudbase-init-unattend.conf"');
   });
 });
 
