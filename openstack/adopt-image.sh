@@ -29,7 +29,7 @@ main() {
   read_properties arguments
   cloud image set "${arguments[@]}" "$image"
   become_candidate
-  cloud image unset --tag "$(tag_of uploading)" "$image" 2>/dev/null || true # only some have it
+  take_tag "$image" uploading
   echo "$image"
 }
 

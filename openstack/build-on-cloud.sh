@@ -23,6 +23,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/image.sh"
 # shellcheck source=server.sh
 source "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 
+# The folder in the server. See: build-in-vm.sh.
+readonly in_vm=/run/mayfly-build
 readonly snapshot_seconds=${MAYFLY_UPLOAD_SECONDS:-7200} user_data_bytes=49151
 readonly variables='^(MAYFLY_(PACKAGES|UPGRADE|NTP|RUNNER_MIRROR|COMMIT|SOURCE_SHA256|EXPIRES_AT|NETWORK|CLOUD_INIT|ASK_METADATA|SSH|ALLOW_SUDO|KEEP_USERS|SKIP)|MATLAB_(RELEASE|PRODUCTS|MPM_OPTIONS|ISO|ISO_SHA256|LICENSE_SERVER|KEEP_LICENSE|PROVE|PACKAGES)|MPM_(URL|SHA256))$'
 readonly files=(MATLAB_INPUT_FILE MATLAB_LICENSE_FILE MAYFLY_RUNNER_LOCK)
@@ -51,20 +53,23 @@ main() {
 # --- what the server is told to do ---
 
 # A script for cloud-init. NB: plain text, for the command reads it as such; so only the archive in it is packed.
+# NB: all is unpacked in memory, for the disk becomes the image; in a file system of its own, as nothing may be run from /run itself. bash
+# may put what it feeds to a command into a file: there, too.
 make_user_data() {
   local bytes
   mkdir -p "$work/mayfly/files"
   mkdir "$work/mayfly/images" "$work/mayfly/guest"
   cp -r "$project/images/linux" "$work/mayfly/images/"
-  cp -r "$project/guest/linux" "$project/guest/runner.lock.json" "$work/mayfly/guest/"
+  cp -r "$project/guest/linux" "$project/guest/unix" "$project/guest/runner.lock.json" "$work/mayfly/guest/"
   {
     write_variables
     cat "$project/openstack/build-in-vm.sh"
   } >"$work/mayfly/build"
   {
-    printf '%s\n' '#!/bin/bash' 'umask 077' 'mkdir /tmp/mayfly' 'base64 --decode <<"END" | tar --extract --gzip --directory /tmp/mayfly'
+    printf '%s\n' '#!/bin/bash' 'umask 077' "mkdir $in_vm" "mount -t tmpfs -o mode=0700 tmpfs $in_vm" "TMPDIR=$in_vm" \
+      "base64 --decode <<\"END\" | tar --extract --gzip --directory $in_vm"
     tar --create --owner=0 --group=0 --directory "$work/mayfly" . | gzip -9 | base64
-    printf '%s\n' END 'exec bash /tmp/mayfly/build'
+    printf '%s\n' END "exec bash $in_vm/build"
   } >"$work/user-data"
   bytes=$(stat --format=%s "$work/user-data")
   ((bytes <= user_data_bytes)) || die "the steps and files have $bytes bytes, and user data can have $user_data_bytes. A shorter licence's file may help"
@@ -80,7 +85,7 @@ write_variables() {
   for name in "${files[@]}"; do
     [[ -n ${!name:-} ]] || continue
     cp "${!name}" "$work/mayfly/files/$name"
-    printf 'export %s=/tmp/mayfly/files/%s\n' "$name" "$name"
+    printf 'export %s=%s/files/%s\n' "$name" "$in_vm" "$name"
   done
 }
 

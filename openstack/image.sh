@@ -9,6 +9,7 @@ image='' facts='' is_candidate=''
 
 check_facts() {
   local wrong key
+  add_release
   wrong=$(jq -r 'to_entries[] | select((.key | test("^(mayfly|hw|os)_[a-z0-9_]+$") | not) or (.value | type != "string")
     or (.value | test("^[ -~]{1,255}$") | not)) | .key' <<<"$facts")
   [[ -z $wrong ]] || die "properties are named mayfly_…, hw_… or os_… and are plain text of at most 255 characters; these are not: ${wrong//$'\n'/, }"
@@ -18,6 +19,13 @@ check_facts() {
   done
   jq -e '.mayfly_built_at | test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")' <<<"$facts" >/dev/null \
     || die "mayfly_built_at must be a time as 2026-11-27T03:00:00Z"
+}
+
+# When GitHub released its runner, for images that do not say so themselves, if the runner is the one that is pinned here.
+add_release() {
+  local released
+  released=$(jq -r --argjson facts "$facts" 'select(.version == $facts.mayfly_runner_version) | .released // ""' "${MAYFLY_RUNNER_LOCK:-$project/guest/runner.lock.json}")
+  [[ -z $released ]] || facts=$(jq -c --arg day "$released" '{mayfly_runner_released_at: $day} + .' <<<"$facts")
 }
 
 # Appends what is known as --property KEY=VALUE to the array whose name is given.

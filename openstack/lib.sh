@@ -3,11 +3,14 @@
 # (disabled: variables and arguments that the script uses which reads this file)
 # Purpose: what the scripts of this folder share: options, calls to the cloud, the tags of images. To be sourced, not run.
 # Input: a cloud that the command `openstack` finds: OS_CLOUD with clouds.yaml, or OS_* variables; MAYFLY_POLL_SECONDS, the pause
-#   between two looks at something that is waited for.
+#   between two looks at something that is waited for. For tests: MAYFLY_MINUTE_SECONDS, how long a minute is.
+
+# NB: without it `set -e` ends at each $(…), and a list that the cloud did not give is an empty one.
+shopt -s inherit_errexit
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly project
-readonly poll_seconds=${MAYFLY_POLL_SECONDS:-5}
+readonly poll_seconds=${MAYFLY_POLL_SECONDS:-5} minute_seconds=${MAYFLY_MINUTE_SECONDS:-60}
 # How long one call may take; an upload sets its own limit.
 call_seconds=120
 # How the command says it: "No Image found for …", "Error while executing command: No SecurityGroup found for …", "No server with a name …".
@@ -131,7 +134,16 @@ look_up() {
 # Replaces tag $2 of image $1 by tag $3; first the new one, so that the image never lacks both.
 move_tag() {
   cloud image set --tag "$(tag_of "$3")" "$1"
-  cloud image unset --tag "$(tag_of "$2")" "$1"
+  take_tag "$1" "$2"
+}
+
+# Takes tag $2 from image $1.
+# NB: the command ends with 1 for a tag that is gone already, and says the same of every other trouble. So it is looked at afterwards.
+take_tag() {
+  local tags
+  if cloud image unset --tag "$(tag_of "$2")" "$1" 2>/dev/null; then return; fi
+  tags=$(image_field "$1" '.tags[]') || die "the cloud does not tell the tags of image $1"
+  ! grep --quiet --line-regexp --fixed-strings "$(tag_of "$2")" <<<"$tags" || die "the cloud did not take the tag $(tag_of "$2") from image $1"
 }
 
 image_field() {

@@ -56,17 +56,21 @@ is_wanted() {
 
 # Uploads take two hours at most; what is a day old is nobody's.
 prune_unfinished() {
-  local id created
+  local ids id created
+  ids=$(cloud image list --tag "$(tag_of uploading)" --long -f json | jq -r --arg owner "$owner" '.[] | select(.Project == $owner) | .ID')
   while IFS= read -r id; do
     [[ -n $id ]] || continue
-    created=$(date --date "$(image_field "$id" .created_at)" +%s)
+    created=$(image_field "$id" .created_at) || continue # gone meanwhile, or looked at the next time
+    created=$(date --date "$created" +%s)
     (($(date +%s) - created < 86400)) || delete_image "$id"
-  done < <(cloud image list --tag "$(tag_of uploading)" --long -f json | jq -r --arg owner "$owner" '.[] | select(.Project == $owner) | .ID')
+  done <<<"$ids"
 }
 
 delete_image() {
+  local now
   if [[ -n ${option[dry-run]:-} ]]; then say "would delete image $1"; return; fi
-  if is_wanted "$(cloud image show "$1" -f json)"; then say "image $1 is kept: it is wanted again"; return; fi
+  if ! now=$(cloud image show "$1" -f json); then say "image $1 is kept: the cloud does not tell its tags"; refused=1; return; fi
+  if is_wanted "$now"; then say "image $1 is kept: it is wanted again"; return; fi
   if remove image "$1"; then say "deleted image $1"; return; fi
   say "the cloud keeps image $1: it is protected, or something is made of it"
   refused=1

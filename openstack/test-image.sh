@@ -5,7 +5,7 @@
 #   --flavor, --network        what the server is made with, names or ids
 #   --security-group NAME      may be repeated
 #   --availability-zone NAME
-#   --minutes N                how long to wait for the test's answer; usually 15
+#   --minutes N                how long to wait for the server, and then for the test's answer; usually 15
 #   The cloud: OS_CLOUD and clouds.yaml, or OS_* variables.
 # Result: the id of the current image, alone on the standard output. The one before has the tag `old`; at no moment is there none.
 #   Exit code 1: it could not be tried, and is the candidate still. 2: it failed, and is put away as old. 3: there is no candidate.
@@ -47,35 +47,44 @@ boot() {
   create_server "mayfly-test-${option[family]}" "$image" "$work/user-data" || die "could not be tried: the cloud made no server"
 }
 
-# NB: the image powers itself off when it has spoken, so a server that is off has no more to say.
+# Sets `said`. An image is silent only if its server was up and its console could be read: all else is the cloud's fault, not the image's.
+# NB: the image powers itself off when it has spoken, so a server that is off has no more to say; its console may be gone by then.
 wait_for_answer() {
-  local end=$((SECONDS + option[minutes] * 60)) status
+  local end=$((SECONDS + option[minutes] * minute_seconds)) status console is_up='' is_read=''
   while ((SECONDS < end)); do
     status=$(server_status) || status=unknown # the cloud may not answer just now
     [[ $status != ERROR ]] || die "could not be tried, the server is broken: $(server_fault)"
-    said=$(server_console | grep --only-matching --max-count=1 'MAYFLY-SELFTEST .*') && return
-    [[ $status != SHUTOFF ]] || { said="MAYFLY-SELFTEST failed: it powered off and said nothing"; return; }
+    if [[ -z $is_up && $status == ACTIVE ]]; then is_up=yes end=$((SECONDS + option[minutes] * minute_seconds)); fi
+    if console=$(cloud console log show "$server" 2>/dev/null); then
+      said=$(grep --only-matching --max-count=1 'MAYFLY-SELFTEST .*' <<<"$console") && return
+      [[ $status != ACTIVE && $status != SHUTOFF ]] || is_read=yes
+    elif [[ $status == ACTIVE ]]; then is_read=''
+    fi
+    if [[ $status == SHUTOFF ]]; then silent "it powered off and said nothing"; return; fi
     sleep "$poll_seconds"
   done
-  said="MAYFLY-SELFTEST failed: it said nothing within ${option[minutes]} minutes"
+  [[ -n $is_up ]] || die "could not be tried: the server did not start within ${option[minutes]} minutes, or the cloud did not say so"
+  silent "it said nothing within ${option[minutes]} minutes"
 }
 
+silent() {
+  [[ -n $is_read ]] || die "could not be tried: the cloud did not show the server's console"
+  said="MAYFLY-SELFTEST failed: $1"
+}
+
+# NB: what is called in a condition goes on after a command that fails. So the cloud is asked before.
 judge() {
+  local version
   said=$(tr --complement --delete '[:print:]' <<<"${said#MAYFLY-SELFTEST }" | cut -c 1-250)
   say "the image says: $said"
+  version=$(image_field "$image" '.properties.mayfly_runner_version // ""') || die "could not be tried: the cloud does not tell the image's properties"
   if [[ $said != ok\ * ]]; then
     turn_back "$said"
-  elif ! tells_its_version; then
+  elif [[ " $said " != *" runner=$version "* ]]; then
     turn_back "failed: its runner is not the one that its properties tell"
   else
     promote
   fi
-}
-
-tells_its_version() {
-  local version
-  version=$(image_field "$image" '.properties.mayfly_runner_version // ""')
-  [[ " $said " == *" runner=$version "* ]]
 }
 
 turn_back() {
@@ -101,10 +110,10 @@ promote() {
   done
   cloud image set --tag "$(tag_of current)" --property "mayfly_replaces=${others[0]:-}" --property "mayfly_test=$said" "$image"
   for before in "${others[@]}"; do
-    cloud image unset --tag "$(tag_of current)" "$before"
+    take_tag "$before" current
     say "image $before was the current one: it is put away as old"
   done
-  cloud image unset --tag "$(tag_of candidate)" "$image"
+  take_tag "$image" candidate
   [[ -z ${others[0]:-} ]] || cloud image set --property mayfly_replaces= "$image"
   say "image $image is the current one of the family ${option[family]}"
   echo "$image"

@@ -36,7 +36,7 @@ main() {
   upload
   compare
   become_candidate
-  cloud image unset --tag "$(tag_of uploading)" "$image"
+  take_tag "$image" uploading
   echo "$image"
 }
 

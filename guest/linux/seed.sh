@@ -49,10 +49,10 @@ read_place() {
 
 # --- user data ---
 
-# Looks once at each disk that may be Nova's config drive: a CD, or at most 64 MiB on a device, so no loop and no RAM disk.
-# True if one had user data, whatever they say.
+# Looks at each disk that may be Nova's config drive: a CD, or at most 64 MiB on a device, so no loop and no RAM disk.
+# True if one had user data, whatever they say. One that was mounted and had none is not looked at again.
 # NB: the mount is the test: asking for the label, config-2, would cost a process more, or udev. A CD drive tells its size only when it
-# was opened.
+# was opened, and may not be ready when we first come.
 find_config_drive() {
   local size_file block sectors
   for size_file in "$root"/sys/block/*/size; do
@@ -60,8 +60,7 @@ find_config_drive() {
     [[ -e $block/device && $looked_at != *" ${block##*/} "* ]] || continue
     { read -r sectors <"$size_file"; } 2>/dev/null || continue
     [[ ${block##*/} == sr* ]] || ((sectors > 128 && sectors <= 131072)) || continue
-    looked_at+="${block##*/} "
-    read_config_drive "$root/dev/${block##*/}" || continue
+    read_config_drive "${block##*/}" || continue
     seed=$root/dev/${block##*/}
     return 0
   done
@@ -71,7 +70,8 @@ find_config_drive() {
 read_config_drive() {
   local folder=$run/config-drive
   mkdir -p "$folder"
-  mount -t iso9660,vfat -o ro,nosuid,nodev,noexec "$1" "$folder" 2>/dev/null || return 1
+  mount -t iso9660,vfat -o ro,nosuid,nodev,noexec "$root/dev/$1" "$folder" 2>/dev/null || return 1
+  looked_at+="$1 "
   { IFS= read -r -d '' user_data <"$folder/openstack/latest/user_data"; } 2>/dev/null || true # no NUL byte ends it
   umount "$folder"
   [[ -n $user_data ]]

@@ -13,7 +13,8 @@
 #   MATLAB_PROVE           no: MATLAB is not started, for the licence server cannot be reached from where the image is built
 #   MATLAB_PACKAGES        system packages, in place of matlab-packages.txt
 # Result: MATLAB, and `matlab` on the PATH of jobs. What lands in the image: the server's address, in the runner's .env, where each job
-#   can read it, and nothing else of a licence, but with MATLAB_KEEP_LICENSE=yes. Key and input file do not.
+#   can read it, and nothing else of a licence, but with MATLAB_KEEP_LICENSE=yes. Key and input file do not: they are in memory only, or
+#   overwritten. 90-clean.sh overwrites MATLAB_INPUT_FILE and MATLAB_LICENSE_FILE themselves.
 #   /etc/mayfly/matlab holds release and proof. Safe to repeat.
 set -euo pipefail
 
@@ -23,13 +24,14 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 readonly release=${MATLAB_RELEASE:-} folder=/usr/local/MATLAB/${MATLAB_RELEASE:-}
 readonly env_file=/home/runner/actions-runner/.env notes=/etc/mayfly/matlab
 readonly install_seconds=7200 start_seconds=600 pause_seconds=${MATLAB_PAUSE_SECONDS:-30}
-work='' mounted=''
+work='' secret='' mounted=''
 
 main() {
   check_machine
   if [[ -z $release ]]; then say "MATLAB is not wanted"; return; fi
   check_input
   work=$(mktemp -d)
+  secret=$(mktemp -d /run/mayfly-matlab.XXXXXX) # in memory
   trap clean_up EXIT
   install_system_packages
   if [[ -x $folder/bin/matlab && -r $notes ]] && grep --quiet --line-regexp --fixed-strings "wanted=$(wanted)" "$notes"; then
@@ -44,6 +46,8 @@ main() {
 
 clean_up() {
   [[ -z $mounted ]] || umount "$mounted"
+  rm -rf "$secret"
+  shred_files "$work"/*.log
   rm -rf "$work"
 }
 
@@ -133,9 +137,9 @@ install_from_iso() {
   write_input
   say "installing $release from the medium"
   # NB: its exit code tells little, so it is not asked.
-  TMPDIR=$work timeout "$install_seconds" "$medium/install" -mode silent -inputFile "$work/input.txt" </dev/null >"$work/said" 2>&1 || true
+  TMPDIR=$work timeout "$install_seconds" "$medium/install" -mode silent -inputFile "$secret/input.txt" </dev/null >"$secret/said" 2>&1 || true
   [[ -x $folder/bin/matlab ]] && return
-  show_logs "$work/said" "$work/installer.log" "$work"/mathworks_*.log
+  show_logs "$secret/said" "$secret/installer.log" "$work"/mathworks_*.log
   die "the installer left no MATLAB in $folder: what it said is above"
 }
 
@@ -159,12 +163,12 @@ open_medium() {
 write_input() {
   (
     umask 077
-    grep --invert-match --ignore-case -E '^(destinationFolder|outputFile|mode)=' "$MATLAB_INPUT_FILE" >"$work/input.txt"
+    grep --invert-match --ignore-case -E '^(destinationFolder|outputFile|mode)=' "$MATLAB_INPUT_FILE" >"$secret/input.txt"
     if [[ -n ${MATLAB_LICENSE_FILE:-} ]]; then
-      sed --in-place '/^licensePath=/d' "$work/input.txt"
-      echo "licensePath=$MATLAB_LICENSE_FILE" >>"$work/input.txt"
+      sed --in-place '/^licensePath=/d' "$secret/input.txt"
+      echo "licensePath=$MATLAB_LICENSE_FILE" >>"$secret/input.txt"
     fi
-    printf '%s\n' "destinationFolder=$folder" "outputFile=$work/installer.log" mode=silent >>"$work/input.txt"
+    printf '%s\n' "destinationFolder=$folder" "outputFile=$secret/installer.log" mode=silent >>"$secret/input.txt"
   )
 }
 
@@ -191,10 +195,18 @@ prove() {
   say "$release $proof"
 }
 
+# NB: one that does not stay is never on the disk. MATLAB is started by the runner's user, who has to get at it.
 put_license() {
+  local to=$folder/licenses/mayfly.lic
   [[ -n ${MATLAB_LICENSE_FILE:-} ]] || return 0
   install --directory "$folder/licenses"
-  install --mode=0644 "$MATLAB_LICENSE_FILE" "$folder/licenses/mayfly.lic"
+  rm -f "$to"
+  if [[ ${MATLAB_KEEP_LICENSE:-no} != yes ]]; then
+    chmod 0711 "$secret"
+    ln --symbolic "$secret/mayfly.lic" "$to"
+    to=$secret/mayfly.lic
+  fi
+  install --mode=0644 "$MATLAB_LICENSE_FILE" "$to"
 }
 
 has_license() {
@@ -203,7 +215,9 @@ has_license() {
 
 # NB: an installer puts the licence of its input file there as well.
 take_license_away() {
-  [[ ${MATLAB_KEEP_LICENSE:-no} == yes ]] || rm -rf "$folder/licenses"
+  [[ ${MATLAB_KEEP_LICENSE:-no} != yes ]] || return 0
+  shred_files "$folder/licenses"
+  rm -rf "$folder/licenses"
 }
 
 # As a job starts it: the runner's user, and nothing in the environment but what jobs have.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Purpose: step 90 of an image, the last: what makes this machine itself, and what the build left behind, is removed.
-# Input: none. See: lib.sh.
-# Result: no machine-id, no SSH host keys, no keys to log in by, no state of cloud-init, no logs, no histories, no caches, no seed.
+# Input: MATLAB_INPUT_FILE, MATLAB_LICENSE_FILE, as 40-matlab.sh takes them. WARN: they are overwritten and removed. See: lib.sh.
+# Result: no machine-id, no SSH host keys, no keys to log in by, no state of cloud-init, no logs, no histories, no caches, no seed; and
+#   where there was a licence or a key, nothing in the free space of the disk.
 #   The names of the network are resolved by systemd-resolved from the next boot on. Safe to repeat.
 set -euo pipefail
 
@@ -12,13 +13,13 @@ main() {
   check_machine
   clean_packages
   forget_identity
+  forget_secrets
   forget_cloud_init
   forget_people
   forget_logs
   link_resolver
   prove
-  if is_running; then fstrim --all 2>/dev/null || true; fi # not every disk can
-  sync
+  if is_running; then empty_free_space; fi
 }
 
 clean_packages() {
@@ -34,6 +35,15 @@ forget_identity() {
   [[ ! -d /var/lib/dbus ]] || ln --symbolic --force /etc/machine-id /var/lib/dbus/machine-id
   rm -rf /var/lib/dhcp/* /var/lib/NetworkManager/* /etc/udev/rules.d/70-persistent-net.rules
   rm -f /var/lib/mayfly/seed.json
+}
+
+# What the build was given, and the user data that it may have come in. Of those on another disk, as a medium, nothing is in the image.
+forget_secrets() {
+  local file
+  for file in "${MATLAB_INPUT_FILE:-}" "${MATLAB_LICENSE_FILE:-}"; do
+    [[ ! -w $file ]] || shred_files "$file"
+  done
+  shred_files /var/lib/cloud
 }
 
 forget_cloud_init() {
@@ -58,6 +68,17 @@ forget_logs() {
   find /var/log -type f \( -name '*.gz' -o -name '*.[0-9]' -o -name '*.old' \) -delete
   rm -rf /var/log/journal/* /home/runner/actions-runner/_diag
   find /tmp /var/tmp -mindepth 1 -maxdepth 1 ! -name 'mayfly*' ! -name 'systemd-private-*' -exec rm -rf {} +
+}
+
+# NB: what was secret may have been written twice: by a file system, by cloud-init, by an installer. A disk may say that it forgets what is
+# trimmed, and keep it; so zeros come first. Only where there was something: they take minutes, and room in the cloud.
+empty_free_space() {
+  if [[ -n ${MATLAB_INPUT_FILE:-}${MATLAB_LICENSE_FILE:-} ]]; then
+    say "overwriting what is free on the disk"
+    overwrite_free_space /
+  fi
+  sync
+  fstrim --all 2>/dev/null || true # not every disk can
 }
 
 link_resolver() {

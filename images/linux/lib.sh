@@ -66,3 +66,26 @@ mask() {
   local said
   said=$(systemctl --quiet mask "$@" 2>&1) || die "cannot mask: $said"
 }
+
+# Overwrites files, and all files in folders, and removes them. What is not there is gone already.
+# NB: a file that is only removed can be read from the image's free space by whoever has the image.
+shred_files() {
+  local path
+  for path in "$@"; do
+    [[ ! -e $path ]] || find "$path" -type f -exec shred --iterations=0 --zero --remove=unlink {} +
+  done
+}
+
+# Overwrites what is free in the file system of a folder.
+# NB: ext4 keeps up to 16 MiB from everybody, until it is told not to; and a large write fails where smaller ones find room. Both are tried.
+overwrite_free_space() {
+  local device reserve size
+  device=$(findmnt --noheadings --output SOURCE --target "$1")
+  reserve=/sys/fs/ext4/${device##*/}/reserved_clusters
+  [[ ! -w $reserve ]] || echo 0 >"$reserve"
+  for size in 4M 4K 1K; do
+    dd if=/dev/zero of="$1/mayfly-zeros-$size" bs="$size" status=none 2>/dev/null || true # ends when the disk is full
+    sync
+  done
+  rm -f "$1"/mayfly-zeros-*
+}

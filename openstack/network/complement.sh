@@ -4,6 +4,7 @@
 # Input: networks that are left out besides the usual ones, as 130.246.0.0/16; none is usual.
 # Result: the fewest networks that cover the rest, one a line, in their order. Safe to repeat.
 set -euo pipefail
+shopt -s inherit_errexit
 
 # Private, of the provider, of the link, of the machine itself, of benchmarks, for many at once, and not in use. See: RFC 6890, RFC 5771.
 # NB: each costs a dozen rules, and a project has a hundred if its cloud is as usual. So networks where nobody can be are not among them.

@@ -38,13 +38,14 @@ main() {
 # --- the network ---
 
 make_network() {
-  local id servers=() server
+  local id existing servers=() server
   id=$(own network)
   if [[ -z $id ]]; then
     say "making the network $name"
     id=$(cloud network create --description "VMs of Mayfly's" -f json "$name" | jq -er .id)
   fi
-  [[ -z $(own subnet) ]] || return 0
+  existing=$(own subnet)
+  [[ -z $existing ]] || return 0
   while IFS= read -r server; do
     [[ -z $server ]] || servers+=(--dns-nameserver "$server")
   done <<<"${option[dns]:-}"
@@ -52,13 +53,15 @@ make_network() {
 }
 
 make_router() {
-  local id
+  local id inside
   [[ ${option[external]} != none ]] || return 0
-  [[ -z $(own router) ]] || return 0
+  id=$(own router)
+  [[ -z $id ]] || return 0
+  inside=$(own subnet)
   say "making the router $name"
   id=$(cloud router create -f json "$name" | jq -er .id)
   cloud router set --external-gateway "${option[external]}" "$id"
-  cloud router add subnet "$id" "$(own subnet)"
+  cloud router add subnet "$id" "$inside"
 }
 
 # The id of our network, subnet, router or security group of the name, or nothing.
@@ -73,10 +76,11 @@ own() {
 }
 
 only_own() {
-  local kind id
+  local kind id whose
   read -ra kind <<<"$1"
   for id in $2; do
-    [[ $(cloud "${kind[@]}" show "$id" -f json | jq -r .project_id) != "$owner" ]] || echo "$id"
+    whose=$(cloud "${kind[@]}" show "$id" -f json | jq -r .project_id)
+    [[ $whose != "$owner" ]] || echo "$id"
   done
 }
 
@@ -88,7 +92,7 @@ list_wanted() {
   while IFS= read -r network; do
     [[ -z $network ]] || denied+=("$network")
   done <<<"${option[deny]:-}"
-  network=$("$here/complement.sh" "${denied[@]}")
+  network=$("$here/complement.sh" "${denied[@]}") || die "--deny is not as it must be. See --help"
   while IFS= read -r one; do
     echo "egress IPv4 any - $one"
   done <<<"$network"
@@ -116,13 +120,14 @@ rules_of() {
 
 # NB: sixty rules, each of which would be a call of three seconds. So one call is told all of them, and what came of it is looked at.
 make_group() {
-  local orders
+  local rules orders
   group=$(own "security group")
   if [[ -z $group ]]; then
     say "making the security group $name"
     group=$(cloud security group create --description "out to the Internet and to what is named, and nothing in" -f json "$name" | jq -er .id)
   fi
-  orders=$(list_orders "$(list_rules)")
+  rules=$(list_rules)
+  orders=$(list_orders "$rules")
   [[ -n $orders ]] || return 0
   say "changing $(wc -l <<<"$orders") rules of the security group $name"
   timeout --foreground 600 openstack <<<"$orders" >/dev/null

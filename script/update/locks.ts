@@ -2,7 +2,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** guest/runner.lock.json: GitHub's runner. */
-export type RunnerLock = { version: string; archives: Record<string, { file: string; sha256: string }> };
+export type RunnerLock = {
+  version: string;
+  /** The day, as 2026-11-27: GitHub refuses a runner 30 days after the next one was released. */
+  released: string;
+  archives: Record<string, { file: string; sha256: string }>;
+};
 
 /** images/downloads.lock.json: what Linux images are made from. */
 export type DownloadsLock = Record<string, Download>;
@@ -35,13 +40,14 @@ export const archiveName = (system: string, version: string): string =>
   `actions-runner-${system}-${version}.${system.startsWith("win") ? "zip" : "tar.gz"}`;
 
 /** What is wrong with a runner's lock. */
-export function faultsOfRunner({ version, archives }: RunnerLock): string[] {
+export function faultsOfRunner({ version, released, archives }: RunnerLock): string[] {
   const missing = SYSTEMS.filter((system) => archives[system] === undefined);
   const faults = Object.entries(archives).flatMap(([system, { file, sha256 }]) => [
     ...(file === archiveName(system, version) ? [] : [`${system} names the file ${file}`]),
     ...(/^[0-9a-f]{64}$/.test(sha256) ? [] : [`${system} has no SHA-256`]),
   ]);
-  return [...missing.map((system) => `${system} is missing`), ...faults];
+  const undated = /^\d{4}-\d\d-\d\d$/.test(released) ? [] : ["the day of its release is missing"];
+  return [...undated, ...missing.map((system) => `${system} is missing`), ...faults];
 }
 
 /** What is wrong with a download's entry. */

@@ -6,6 +6,7 @@ export type Release = {
   tag_name: string;
   draft: boolean;
   prerelease: boolean;
+  published_at: string | null;
   body: string | null;
   assets: readonly Asset[];
 };
@@ -42,7 +43,7 @@ function lockOf(release: Release): RunnerLock {
   if (version === undefined || release.draft || release.prerelease)
     throw new Refused(`GitHub's release ${release.tag_name} of the runner is no finished one`);
   const archives = Object.fromEntries(SYSTEMS.map((system) => [system, archiveOf(release, system, version)]));
-  const lock = { version, archives };
+  const lock = { version, released: (release.published_at ?? "").slice(0, "2026-11-27".length), archives };
   const faults = faultsOfRunner(lock);
   if (faults.length > 0) throw new Refused(`GitHub's release ${version}: ${faults.join(", ")}`);
   return lock;
@@ -74,13 +75,14 @@ function assetOf({ tag_name, assets }: Release, file: string): Asset {
   return asset;
 }
 
-/** A released archive does not change. If it did, somebody must look. */
-function refuseOthers(lock: RunnerLock, found: RunnerLock): undefined {
+/** A released archive does not change. If it did, somebody must look. The day may have been written down wrongly. */
+function refuseOthers(lock: RunnerLock, found: RunnerLock): RunnerLock | undefined {
   for (const [system, { sha256 }] of Object.entries(lock.archives))
     if (found.archives[system]?.sha256 !== sha256)
       throw new Refused(
         `GitHub's runner ${lock.version} for ${system} is no longer what is pinned. Find out why before you use it`,
       );
+  return found.released === lock.released ? undefined : found;
 }
 
 async function checkDownloads(release: Release, lock: RunnerLock, outside: Outside): Promise<void> {

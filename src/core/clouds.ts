@@ -39,6 +39,7 @@ export type CloudImageSeen = {
   /** `current`: what machines are made from. `candidate`: what may become it. `old`: what it was. */
   standing: "current" | "candidate" | "old";
   runnerVersion?: string | undefined;
+  runnerReleasedAt?: number | undefined;
   builtAt?: number | undefined;
   /** It is not to be used from then on: a trial licence ends, for instance. */
   expiresAt?: number | undefined;

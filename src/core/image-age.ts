@@ -3,8 +3,9 @@ import type { CloudImageSeen } from "./clouds.ts";
 const DAY_MS = 24 * 3_600_000;
 
 /**
- * A runner has to be taken to a new version within so many days of its release. When the next one comes nobody knows, so an image is
- * as old as its build. See: docs.github.com, "Self-hosted runners reference", "Runner software updates".
+ * A runner has to be taken to a new version within so many days of that one's release. When the next one comes nobody knows, so days
+ * are counted from the release of the image's own runner: an image that was built today may have an old one. Images that do not tell
+ * it: from their build. See: docs.github.com, "Self-hosted runners reference", "Runner software updates".
  */
 export const RUNNER_DAYS = 30;
 /** From this age on people are warned. */
@@ -15,6 +16,8 @@ const ENDING_DAYS = 14;
 export type Age = {
   /** Whole days since it was built. */
   days?: number | undefined;
+  /** Whole days since GitHub released its runner. */
+  runnerDays?: number | undefined;
   /** Until GitHub may refuse its runner; below zero: it may do so by now. */
   runnerDaysLeft?: number | undefined;
   /** Until it must not be used any more. */
@@ -22,13 +25,21 @@ export type Age = {
 };
 
 export function ageOf(
-  { builtAt, expiresAt }: Pick<CloudImageSeen, "builtAt" | "expiresAt">,
+  {
+    builtAt,
+    runnerReleasedAt,
+    expiresAt,
+  }: Pick<CloudImageSeen, "builtAt" | "runnerReleasedAt" | "expiresAt">,
   now: number,
 ): Age {
-  const days = builtAt === undefined ? undefined : Math.floor((now - builtAt) / DAY_MS);
+  const daysSince = (at: number | undefined) =>
+    at === undefined ? undefined : Math.floor((now - at) / DAY_MS);
+  const runnerDays = daysSince(runnerReleasedAt);
+  const old = runnerDays ?? daysSince(builtAt);
   return {
-    days,
-    runnerDaysLeft: days === undefined ? undefined : RUNNER_DAYS - days,
+    days: daysSince(builtAt),
+    runnerDays,
+    runnerDaysLeft: old === undefined ? undefined : RUNNER_DAYS - old,
     daysLeft: expiresAt === undefined ? undefined : Math.floor((expiresAt - now) / DAY_MS),
   };
 }
@@ -36,16 +47,10 @@ export function ageOf(
 /** What is the matter with an image that is in use, in sentences. */
 export function ageWords(image: CloudImageSeen, host: string, now: number): string[] {
   if (image.standing === "old") return [];
-  const { days, runnerDaysLeft = 0, daysLeft } = ageOf(image, now);
+  const age = ageOf(image, now);
+  const { daysLeft } = age;
   const name = `The ${image.standing} cloud image of ${image.family} on ${host}`;
-  const sentences: string[] = [];
-  if (days !== undefined && days >= OLD_DAYS) {
-    const rest =
-      runnerDaysLeft > 0
-        ? `in ${plural(runnerDaysLeft, "day")} GitHub may refuse its runner`
-        : "GitHub may refuse its runner by now";
-    sentences.push(`${name} is ${plural(days, "day")} old; ${rest}. Build it anew (openstack/README.md).`);
-  }
+  const sentences = runnerWords(name, age);
   if (daysLeft !== undefined && daysLeft < ENDING_DAYS) {
     sentences.push(
       daysLeft < 0
@@ -54,6 +59,19 @@ export function ageWords(image: CloudImageSeen, host: string, now: number): stri
     );
   }
   return sentences;
+}
+
+/** NB: building anew helps only if there is a newer runner to build with. */
+function runnerWords(name: string, { days = 0, runnerDays, runnerDaysLeft }: Age): string[] {
+  if (runnerDaysLeft === undefined || runnerDaysLeft > RUNNER_DAYS - OLD_DAYS) return [];
+  const when = runnerDaysLeft > 0 ? `in ${plural(runnerDaysLeft, "day")}` : "by now";
+  if (runnerDays === undefined)
+    return [
+      `${name} is ${plural(days, "day")} old; GitHub may refuse its runner ${when}. Build it anew (openstack/README.md).`,
+    ];
+  return [
+    `${name} has a runner that GitHub released ${plural(runnerDays, "day")} ago; GitHub may refuse it ${when}, if there is a newer one. Take that (script/update-runner), and build the image anew (openstack/README.md).`,
+  ];
 }
 
 /** The same of a box. Nothing is known of its age but when it ends. */

@@ -1,4 +1,5 @@
 import { Counter, Gauge } from "prom-client";
+import type { CloudImageSeen } from "../core/clouds.ts";
 import { type Phase, phaseOf } from "../core/explain.ts";
 import { poolKey } from "../core/facts.ts";
 import { waitsSince } from "../core/measure.ts";
@@ -134,20 +135,16 @@ export const GAUGES: readonly Reading<Look>[] = [
   hostReading("mayfly_host_memory_limit_bytes", "Memory for VMs, where it is counted.", ({ memoryMiB }) =>
     memoryMiB === undefined ? undefined : memoryMiB * MIB,
   ),
-  {
-    name: "mayfly_cloud_image_age_seconds",
-    help: "How long ago the cloud image was built that machines are made from. GitHub may refuse its runner after 30 days.",
-    kind: Gauge,
-    labels: ["host", "family"],
-    values: ({ world }) =>
-      [...world.cloudImages].flatMap(([host, images]) =>
-        images.flatMap(({ family, standing, builtAt }) =>
-          standing === "current" && builtAt !== undefined
-            ? [{ labels: { host, family }, value: Math.max(0, world.now - builtAt) / 1000 }]
-            : [],
-        ),
-      ),
-  },
+  imageReading(
+    "mayfly_cloud_image_age_seconds",
+    "How long ago the cloud image was built that machines are made from.",
+    ({ builtAt }) => builtAt,
+  ),
+  imageReading(
+    "mayfly_cloud_image_runner_age_seconds",
+    "How long ago GitHub released the runner in the cloud image that machines are made from; where the image does not tell, how long ago it was built. GitHub refuses a runner 30 days after the next one was released.",
+    ({ runnerReleasedAt, builtAt }) => runnerReleasedAt ?? builtAt,
+  ),
   {
     name: "mayfly_host_reachable",
     help: "1 if the host could be asked at the last look.",
@@ -211,6 +208,25 @@ function hostReading(
 
 const hostFlags = ({ catalogue }: World, is: (host: Host) => boolean): Value[] =>
   catalogue.hosts.map((host) => ({ labels: { host: host.name }, value: Number(is(host)) }));
+
+/** How long ago something of each cloud image was that machines are made from. */
+function imageReading(
+  name: Reading<Look>["name"],
+  help: string,
+  read: (image: CloudImageSeen) => number | undefined,
+): Reading<Look> {
+  return {
+    ...{ name, help, kind: Gauge, labels: ["host", "family"] },
+    values: ({ world }) =>
+      [...world.cloudImages].flatMap(([host, images]) =>
+        images.flatMap((image) => {
+          const at = image.standing === "current" ? read(image) : undefined;
+          const labels = { host, family: image.family };
+          return at === undefined ? [] : [{ labels, value: Math.max(0, world.now - at) / 1000 }];
+        }),
+      ),
+  };
+}
 
 function installationReading(
   name: Reading<Look>["name"],

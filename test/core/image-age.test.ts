@@ -13,6 +13,9 @@ const words = (changes: Partial<CloudImageSeen>) => ageWords(image(changes), "st
 describe("the age of a cloud image", () => {
   test("is counted in whole days, and GitHub may refuse its runner after thirty", () => {
     expect(ageOf({ builtAt: ago(days(3) + hours(23)) }, NOW)).toEqual({ days: 3, runnerDaysLeft: 27 });
+    expect(ageOf({ builtAt: ago(days(3)), runnerReleasedAt: ago(days(12)) }, NOW)).toEqual({
+      ...{ days: 3, runnerDays: 12, runnerDaysLeft: 18 },
+    });
     expect(ageOf({ builtAt: ago(days(31)) }, NOW).runnerDaysLeft).toBe(-1);
     expect(ageOf({ expiresAt: NOW + days(5) }, NOW).daysLeft).toBe(5);
     expect(ageOf({}, NOW)).toEqual({});
@@ -21,10 +24,21 @@ describe("the age of a cloud image", () => {
   test("is warned of from day 20 on, and not before", () => {
     expect(words({ builtAt: ago(days(20) - 1) })).toEqual([]);
     expect(words({ builtAt: ago(days(20)) })).toEqual([
-      "The current cloud image of plain on stfc is 20 days old; in 10 days GitHub may refuse its runner. Build it anew (openstack/README.md).",
+      "The current cloud image of plain on stfc is 20 days old; GitHub may refuse its runner in 10 days. Build it anew (openstack/README.md).",
     ]);
-    expect(words({ builtAt: ago(days(29)) })[0]).toContain("in 1 day GitHub may refuse its runner");
+    expect(words({ builtAt: ago(days(29)) })[0]).toContain("GitHub may refuse its runner in 1 day");
     expect(words({ builtAt: ago(days(30)) })[0]).toContain("GitHub may refuse its runner by now");
+  });
+
+  test("is that of its runner, where the image tells when that was released, however new the image is", () => {
+    const released = (count: number) => words({ builtAt: NOW, runnerReleasedAt: ago(days(count)) });
+
+    expect(released(19)).toEqual([]);
+    expect(released(25)).toEqual([
+      "The current cloud image of plain on stfc has a runner that GitHub released 25 days ago; GitHub may refuse it in 5 days, if there is a newer one. Take that (script/update-runner), and build the image anew (openstack/README.md).",
+    ]);
+    expect(released(40)[0]).toContain("40 days ago; GitHub may refuse it by now, if there is a newer one");
+    expect(words({ builtAt: ago(days(25)), runnerReleasedAt: ago(days(3)) })).toEqual([]);
   });
 
   test("does not matter of those that are used no more", () => {

@@ -39,7 +39,7 @@ test("images of the catalogue's families are listed, with what they hold; others
     now,
     aBuild("next", "candidate", {
       ...{ mayfly_runner_version: "2.337.0", mayfly_built_at: "2026-11-20T10:00:00Z" },
-      ...{ mayfly_expires_at: "2026-12-20T10:00:00Z", size: 7 },
+      ...{ mayfly_runner_released_at: "2026-11-18", mayfly_expires_at: "2026-12-20T10:00:00Z", size: 7 },
     }),
     aBuild("uploading", "candidate", { status: "queued" }),
     // NB: somebody began to promote it once more, and came no further.
@@ -59,6 +59,7 @@ test("images of the catalogue's families are listed, with what they hold; others
   expect(listed[1]).toMatchObject({
     ...{ family: "image", runnerVersion: "2.337.0", sizeBytes: 7 },
     builtAt: Date.parse("2026-11-20T10:00:00Z"),
+    runnerReleasedAt: Date.parse("2026-11-18T00:00:00Z"),
     expiresAt: Date.parse("2026-12-20T10:00:00Z"),
   });
   expect(listed[0]).toMatchObject({ builtAt: Date.parse("2026-11-27T03:45:23Z"), expiresAt: undefined });

@@ -26,6 +26,10 @@ test.each(SYSTEMS)(
   },
 );
 
+test("a lock that does not say when its runner was released is not right", () => {
+  expect(faultsOfRunner({ ...pinned, released: "soon" })).toEqual(["the day of its release is missing"]);
+});
+
 test("no two runners have the same SHA-256", () => {
   const digests = Object.values(pinned.archives).map(({ sha256 }) => sha256);
 

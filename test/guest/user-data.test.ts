@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Drive, insertDrive, ORDERS, userDataOf } from "./config-drive.ts";
@@ -78,7 +78,18 @@ describe("the seed on a config drive", () => {
     expect(await life.vm.commandLines()).not.toMatch(/^(mount|ip) /m);
   });
 
-  test("is looked for once on each drive, and the seed's file is found although a drive has no user data", async () => {
+  test("is found on a drive that cannot be mounted when it is first looked at", async () => {
+    await insert({ name: "sr0", userData: seed() });
+    await rename(join(life.vm.root, "media/sr0"), join(life.vm.root, "media/later"));
+    life.vm.boot();
+    await eventually(async () => expect(await life.vm.commandLines()).toMatch(/^mount /m));
+
+    await rename(join(life.vm.root, "media/later"), join(life.vm.root, "media/sr0"));
+
+    await asks();
+  });
+
+  test("is looked for once on each drive that could be mounted, and the seed's file is found although a drive has no user data", async () => {
     await insert({ name: "sr0" });
     life.vm.boot();
     await eventually(async () => expect(await life.vm.commandLines()).toContain("umount"));

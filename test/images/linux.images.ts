@@ -1,3 +1,6 @@
+import { link, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openRoot, type Root } from "./root.ts";
@@ -40,6 +43,7 @@ describe("the steps of an image, each run twice on a stock Debian", () => {
 
     expect(facts).toEqual({
       mayfly_runner_version: (await root.read("etc/mayfly/runner-version")).trim(),
+      mayfly_runner_released_at: "2026-11-20",
       mayfly_built_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
       mayfly_os: "debian-12",
       mayfly_commit: "0123abc",
@@ -116,6 +120,55 @@ describe("the steps of an image, each run twice on a stock Debian", () => {
     expect(exitCode).toBe(1);
   });
 });
+
+test("the last step overwrites licence, key and cloud-init's copies of them, before they are removed", async () => {
+  const root = await openRoot();
+  onTestFinished(root.close);
+  const given = ["site.lic", "input.txt", "var/lib/cloud/instance/scripts/part-001"];
+  for (const [at, path] of given.entries()) {
+    await root.put(path, "a secret");
+    await link(join(root.folder, path), join(root.folder, `kept-${at}`));
+  }
+
+  const files = { MATLAB_LICENSE_FILE: "/site.lic", MATLAB_INPUT_FILE: "/input.txt" };
+  const { exitCode, all } = await root.step("90-clean.sh", files);
+
+  expect(exitCode, all).toBe(0);
+  for (const [at, path] of given.entries()) {
+    expect(await root.isThere(path), path).toBe(false);
+    expect(await root.read(`kept-${at}`), path).not.toContain("secret");
+  }
+});
+
+test("nothing that was removed is left in the free space of a disk that was overwritten", async (context) => {
+  const { exitCode } = await execa("losetup", ["--find"], { reject: false });
+  context.skip(exitCode !== 0, "this machine has no loop devices");
+  const folder = await mkdtemp(join(tmpdir(), "mayfly-disk-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await execa("truncate", ["--size=64M", join(folder, "disk")]);
+  await execa("mkfs.ext4", ["-q", "-b", "4096", join(folder, "disk")]);
+
+  await execa("unshare", ["--mount", "bash", "--norc", "-euc", OVERWRITTEN], {
+    cwd: folder,
+    env: { LIB: resolve("images/linux/lib.sh") },
+  });
+
+  expect(await readFile(join(folder, "before"), "utf8")).not.toBe("");
+  expect((await readFile(join(folder, "disk"))).includes("SIGN=secret")).toBe(false);
+  expect(await readFile(join(folder, "left"), "utf8")).toBe("lost+found\n");
+});
+
+// NB: in one go: when a disk is mounted anew its file system begins to fill it elsewhere.
+const OVERWRITTEN = `
+mount -o loop disk /mnt
+yes SIGN=secret | head -n 700 >/mnt/site.lic
+sync
+rm /mnt/site.lic
+sync
+grep --text --max-count=1 SIGN=secret disk >before
+source "$LIB"
+overwrite_free_space /mnt
+ls /mnt >left`;
 
 describe("the self-test in an image", () => {
   test("finds that jobs may become root, unless the image is made for that", async () => {

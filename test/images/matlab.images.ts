@@ -12,7 +12,7 @@ const KEY = "12345-12345-12345-12345";
 /** Starts if it has a licence, by server or file, and tells its release. NB: as the runner's user, it can write nowhere else than home. */
 const MATLAB = `#!/bin/sh
 here=$(dirname "$(dirname "$(readlink -f "$0")")")
-[ -n "$MLM_LICENSE_FILE" ] || ls "$here"/licenses/*.lic >/dev/null 2>&1 || { echo "License checkout failed."; exit 1; }
+[ -n "$MLM_LICENSE_FILE" ] || ls "$here"/licenses/*.lic >/dev/null 2>&1 || { echo "License checkout failed. $(readlink "$here"/licenses/*)"; exit 1; }
 [ "$(id -un)" = runner ] || { echo "not runner"; exit 1; }
 echo "MAYFLY $(cat "$here/release")"
 `;
@@ -33,20 +33,25 @@ cp /matlab "$to/bin/mex"
 echo 2025b >"$to/release"
 `;
 
-/** A site's installer. It notes the key in its log, copies the licence it was given, and ends with 1 when all is well. */
+/**
+ * A site's installer. It notes the key in its log and in one of its own, copies the licence it was given, and ends with 1 when all is
+ * well. /kept-… are the same files under a second name: what is on the disk when they were removed.
+ */
 const INSTALL = `#!/bin/bash
 input=\${!#}
 get() { sed -n "s/^$1=//p" "$input" | tail -n 1; }
 echo "$*" >/install-arguments
 cp "$input" /install-input
 echo "using the key $(get fileInstallationKey)" >"$(get outputFile)"
+echo "$(get fileInstallationKey)" >"$TMPDIR/mathworks_root.log"
+ln -f "$TMPDIR/mathworks_root.log" /kept-log
 [[ ! -e /broken ]] || exit 0
 to=$(get destinationFolder)
 mkdir -p "$to/bin" "$to/licenses"
 cp /matlab "$to/bin/matlab"
 cp /matlab "$to/bin/mex"
 echo 2025b >"$to/release"
-[[ -z $(get licensePath) ]] || cp "$(get licensePath)" "$to/licenses/network.lic"
+[[ -z $(get licensePath) ]] || { cp "$(get licensePath)" "$to/licenses/network.lic"; ln -f "$to/licenses/network.lic" /kept-licence; }
 exit 1
 `;
 
@@ -85,7 +90,7 @@ const matlab = (more: Record<string, string> = {}) =>
 /** All that the image holds of this text, but where the test itself has put it. */
 const holds = async (text: string): Promise<string> =>
   (
-    await execa("grep", ["-rlF", "--", text, "etc", "home", "root", "tmp", "usr/local", "var/log"], {
+    await execa("grep", ["-rlF", "--", text, "etc", "home", "root", "run", "tmp", "usr/local", "var/log"], {
       cwd: root.folder,
       reject: false,
     })
@@ -170,6 +175,19 @@ describe("a licence", () => {
     expect(await holds("SIGN=secret")).toBe("");
   });
 
+  test("file that does not stay is in memory only, also while MATLAB is started", async () => {
+    await root.put(
+      "matlab",
+      MATLAB.replace('[ -n "$MLM_LICENSE_FILE" ]', "false ||").replace("|| ls", "! ls"),
+      0o755,
+    );
+    const { all } = await matlab({ MATLAB_LICENSE_FILE: "/site.lic" });
+    await root.put("matlab", MATLAB, 0o755);
+
+    expect(all).toMatch(/^License checkout failed\. \/run\/mayfly-matlab\.\w+\/mayfly\.lic$/m);
+    expect(await holds("SIGN=secret")).toBe("");
+  });
+
   test("file stays if it is meant to", async () => {
     await matlab({ MATLAB_LICENSE_FILE: "/site.lic", MATLAB_KEEP_LICENSE: "yes" });
 
@@ -214,6 +232,13 @@ describe("MATLAB from a site's medium", () => {
     expect(all).not.toContain(KEY);
     expect(await holds(KEY)).toBe("");
     expect(await holds("SIGN=secret")).toBe("");
+  });
+
+  test("overwrites what the installer wrote down of key and licence, before it is removed", async () => {
+    await matlab({ ...medium, MATLAB_LICENSE_FILE: "/site.lic" });
+
+    expect(await root.read("kept-log")).not.toContain(KEY);
+    expect(await root.read("kept-licence")).not.toContain("SIGN=secret");
   });
 
   test("that leaves no program fails the image, and shows the installer's log without the key", async () => {

@@ -8,7 +8,7 @@ import { onTestFinished } from "vitest";
 const SCRIPTS = resolve(import.meta.dirname, "../../openstack");
 
 /** What the stand-in can be told to do wrong. See: stubs/openstack. */
-type Trouble = "fail" | "hang" | "spoil" | "console" | "status" | "keep";
+type Trouble = "fail" | "lost" | "hang" | "spoil" | "console" | "status" | "keep";
 
 export type CloudThing = {
   id: string;

@@ -164,9 +164,33 @@ describe("the server's user data", () => {
 
     expect(script.startsWith("#!/bin/bash\n")).toBe(true);
     expect(Buffer.from(script).toString("base64").length).toBeLessThan(65_535);
-    for (const path of ["images/linux/all.sh", "guest/linux/install-guest.sh", "guest/runner.lock.json"])
+    const paths = ["images/linux/all.sh", "guest/linux/install-guest.sh", "guest/runner.lock.json"];
+    for (const path of [...paths, "guest/unix/install-runner.sh"])
       expect(await readFile(join(folder, path), "utf8")).toBe(await readFile(path, "utf8"));
+    const list = `eval "$(grep "^readonly programs=" install-guest.sh)"; ls "\${programs[@]}"`;
+    const { stdout } = await execa("bash", ["-c", list], { cwd: join(folder, "guest/linux") });
+    expect(stdout.split("\n")).toContain("../unix/mayfly-guest");
     await execa("bash", ["-n", join(folder, "build")]);
+  });
+
+  test("unpacks itself in memory, and not on the disk that becomes the image", async () => {
+    const bench = await whoseServerSays(DONE);
+    await build(bench);
+
+    const { script } = await unpacked(bench);
+
+    const lines = script.split("\n");
+    const packed = lines.findIndex((line) => line.startsWith("base64 "));
+    expect(lines.slice(0, packed)).toEqual([
+      "#!/bin/bash",
+      "umask 077",
+      "mkdir /run/mayfly-build",
+      "mount -t tmpfs -o mode=0700 tmpfs /run/mayfly-build",
+      "TMPDIR=/run/mayfly-build",
+    ]);
+    expect(lines[packed]).toMatch(/--directory \/run\/mayfly-build$/);
+    expect(lines.at(-2)).toBe("exec bash /run/mayfly-build/build");
+    expect(script).not.toMatch(/ \/(var\/)?tmp/);
   });
 
   test("has the steps' variables, whatever is in them, and no other", async () => {
@@ -203,7 +227,7 @@ describe("the server's user data", () => {
 
     expect(await readFile(join(folder, "files/MAYFLY_RUNNER_LOCK"), "utf8")).toBe("{}");
     expect(await readFile(join(folder, "build"), "utf8")).toContain(
-      "export MAYFLY_RUNNER_LOCK=/tmp/mayfly/files/MAYFLY_RUNNER_LOCK\n",
+      "export MAYFLY_RUNNER_LOCK=/run/mayfly-build/files/MAYFLY_RUNNER_LOCK\n",
     );
   });
 

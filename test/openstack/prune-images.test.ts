@@ -51,6 +51,17 @@ test("deletes nothing when the cloud does not say what its servers run from", as
   expect(await left(bench)).toEqual([...wanted, ...old]);
 });
 
+test("deletes nothing when the cloud does not say whether an image is wanted again", async () => {
+  const { bench, old, wanted } = await withOld(4);
+  await bench.tell("fail", "image show");
+
+  const { exitCode, stderr } = await prune(bench);
+
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain(`image ${old[0]} is kept: the cloud does not tell its tags`);
+  expect(await left(bench)).toEqual([...wanted, ...old]);
+});
+
 test("says which image the cloud would not delete, and deletes the others", async () => {
   const { bench, old, wanted } = await withOld(4);
   await bench.tell("keep", old[1] ?? "");

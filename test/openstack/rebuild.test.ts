@@ -1,10 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { type Bench, openBench } from "./bench.ts";
+
+// NB: up to forty calls of the stand-in, each a start of bash and of jq.
+vi.setConfig({ testTimeout: 60_000 });
 
 const FACTS = {
   mayfly_runner_version: "2.337.0",
@@ -32,42 +35,68 @@ async function ready() {
 }
 
 const rebuild = (bench: Bench, more: Record<string, string> = {}) =>
-  bench.run("rebuild.sh", [], { env: { ...VARIABLES, TMPDIR: bench.folder, ...more } });
+  bench.run("rebuild.sh", [], { env: { ...VARIABLES, HOME: bench.folder, XDG_STATE_HOME: "", ...more } });
 
 const standing = async (bench: Bench) =>
   (await bench.has("image"))
     .sort((a, b) => a.created_at.localeCompare(b.created_at))
     .map(({ tags }) => tags.map((tag) => tag.replace("mayfly:spinw:", "")).join());
 
-test("a rebuild makes a candidate, and leaves two old images", async () => {
+test("a rebuild tests its image and makes it current, and leaves two old images", async () => {
   const bench = await ready();
 
   const { exitCode, stderr } = await rebuild(bench);
 
   expect(exitCode, stderr).toBe(0);
-  expect(await standing(bench)).toEqual(["old", "old", "current", "candidate"]);
+  expect(await standing(bench)).toEqual(["old", "old", "current"]);
 });
 
-test("a rebuild that is to test its image makes it current", async () => {
+test("a rebuild that is not to promote leaves a candidate", async () => {
   const bench = await ready();
 
-  await rebuild(bench, { MAYFLY_PROMOTE: "test", MAYFLY_KEEP: "1" });
+  await rebuild(bench, { MAYFLY_PROMOTE: "no", MAYFLY_KEEP: "1" });
 
-  expect(await standing(bench)).toEqual(["old", "current"]);
+  expect(await standing(bench)).toEqual(["old", "current", "candidate"]);
 });
 
-test("the image is told when it ends", async () => {
+test("an image that fails its test is put away, and no old one is deleted for it", async () => {
+  const bench = await ready();
+  await bench.tell(
+    "console",
+    `MAYFLY-BUILD ok ${JSON.stringify(FACTS)}\nMAYFLY-SELFTEST failed: the disk has 3 MiB left`,
+  );
+
+  const { exitCode } = await rebuild(bench);
+
+  expect(exitCode).toBe(2);
+  expect(await standing(bench)).toEqual(["old", "old", "old", "current", "old"]);
+});
+
+test("an image is not told an end that it does not have", async () => {
   const bench = await ready();
 
-  await rebuild(bench, { MAYFLY_DAYS: "10" });
+  await rebuild(bench, { MAYFLY_PROMOTE: "no" });
 
   const script = await readFile(join(bench.folder, "state/user-data"), "utf8");
   const archive = Buffer.from(/<<"END"[^\n]*\n([\s\S]*?)\nEND\n/.exec(script)?.[1] ?? "", "base64");
   const { stdout } = await execa("tar", ["-xzO", "./build"], { input: archive });
-  const [, ends = ""] = /MAYFLY_EXPIRES_AT=(\S+)/.exec(stdout) ?? [];
-  const days = (Date.parse(ends) - Date.now()) / 86_400_000;
-  expect(days).toBeGreaterThan(9.9);
-  expect(days).toBeLessThan(10.1);
+  expect(stdout).toContain("export MAYFLY_IMAGE_BUILD");
+  expect(stdout).not.toContain("MAYFLY_EXPIRES_AT");
+});
+
+test("a runner that is long out is spoken of, and the image is built all the same", async () => {
+  const releasedBefore = async (days: number) => {
+    const bench = await ready();
+    const day = new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10);
+    const lock = await bench.file("lock.json", JSON.stringify({ version: "2.337.0", released: day }));
+    return rebuild(bench, { MAYFLY_RUNNER_LOCK: lock, MAYFLY_PROMOTE: "no" });
+  };
+
+  const [old, fresh] = [await releasedBefore(40), await releasedBefore(3)];
+
+  expect([old.exitCode, fresh.exitCode]).toEqual([0, 0]);
+  expect(old.stderr).toContain("was released 40 days ago");
+  expect(fresh.stderr).not.toContain("days ago");
 });
 
 test("old images stay when the new one was not built", async () => {
@@ -93,7 +122,8 @@ test("a new image that could be built counts, though an old one could not be del
 
 test("a second rebuild at the same time does nothing", async () => {
   const bench = await ready();
-  const lock = join(bench.folder, `mayfly-rebuild-${process.getuid?.()}.lock`);
+  await mkdir(join(bench.folder, ".local/state/mayfly"), { recursive: true });
+  const lock = join(bench.folder, ".local/state/mayfly/rebuild.lock");
   const holder = spawn("flock", [lock, "sh", "-c", "echo held; exec sleep 60"], {
     stdio: ["ignore", "pipe", "ignore"],
   });
@@ -104,6 +134,16 @@ test("a second rebuild at the same time does nothing", async () => {
 
   expect(exitCode).toBe(1);
   expect(stderr).toContain("another rebuild is under way");
+  expect(await bench.calls()).toEqual([]);
+});
+
+test("a word that nobody knows is refused before anything is done", async () => {
+  const bench = await ready();
+
+  const { exitCode, stderr } = await rebuild(bench, { MAYFLY_PROMOTE: "test" });
+
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain("MAYFLY_PROMOTE is yes or no");
   expect(await bench.calls()).toEqual([]);
 });
 

@@ -24,7 +24,8 @@ const ARGS = [
   "--security-group",
   "mayfly",
 ];
-const testImage = (bench: Bench, ...more: string[]) => bench.run("test-image.sh", [...ARGS, ...more]);
+const testImage = (bench: Bench, ...more: string[]) =>
+  bench.run("test-image.sh", [...ARGS, ...more], { env: { MAYFLY_MINUTE_SECONDS: "1" } });
 
 /** Tags by image, oldest first. */
 const tags = async (bench: Bench) =>
@@ -79,6 +80,16 @@ describe("a candidate that is well", () => {
     expect(await tags(bench)).toEqual([["mayfly:spinw:old"], ["mayfly:spinw:current"]]);
   });
 
+  test("is promoted to the end though tags are gone when they are to be taken", async () => {
+    const { bench, candidate } = await withCandidate(GOOD);
+    await bench.tell("lost", "image unset");
+
+    const { exitCode, stdout, stderr } = await testImage(bench);
+
+    expect({ exitCode, stdout }, stderr).toEqual({ exitCode: 0, stdout: candidate.id });
+    expect(await tags(bench)).toEqual([["mayfly:spinw:old"], ["mayfly:spinw:current"]]);
+  });
+
   test("is the current one when there was none before", async () => {
     const bench = await openBench();
     await bench.put({ tags: ["mayfly:spinw:candidate"] });
@@ -105,11 +116,12 @@ describe("a candidate that is not well is put away, and the current image stays:
       "not the one",
     ],
     ["it powers off and says nothing", "login:", "SHUTOFF", "said nothing"],
+    ["it runs and says nothing", "login:", "ACTIVE", "said nothing within 2 minutes"],
   ])("%s", async (_what, says, status, told) => {
     const { bench, candidate } = await withCandidate(says);
     if (status) await bench.tell("status", status);
 
-    const { exitCode, stderr } = await testImage(bench);
+    const { exitCode, stderr } = await testImage(bench, "--minutes", "2");
 
     expect(exitCode).toBe(2);
     expect(stderr).toContain(told);
@@ -124,16 +136,30 @@ describe("a candidate that could not be tried stays one, and nothing is left:", 
   test.each([
     ["the cloud refuses the server", "fail", "server create", "the cloud made no server"],
     ["the server is broken", "status", "ERROR", "No valid host was found."],
+    ["the server does not start", "status", "BUILD", "the server did not start"],
+    ["the cloud does not say how the server is", "fail", "server show", "the server did not start"],
+    ["the console cannot be read", "fail", "console log show", "did not show the server's console"],
   ] as const)("%s", async (_what, file, text, told) => {
     const { bench } = await withCandidate("nothing yet");
     await bench.tell(file, text);
 
-    const { exitCode, stderr } = await testImage(bench);
+    const { exitCode, stderr } = await testImage(bench, "--minutes", "2");
 
     expect(exitCode).toBe(1);
     expect(stderr).toContain(told);
     expect(await tags(bench)).toEqual([["mayfly:spinw:current"], ["mayfly:spinw:candidate"]]);
     expect(await bench.has("server")).toEqual([]);
+  });
+
+  test("the cloud does not tell which runner it should have", async () => {
+    const { bench } = await withCandidate(GOOD);
+    await bench.tell("fail", "image show");
+
+    const { exitCode, stderr } = await testImage(bench);
+
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("does not tell the image's properties");
+    expect(await tags(bench)).toEqual([["mayfly:spinw:current"], ["mayfly:spinw:candidate"]]);
   });
 
   test("the test is interrupted while the server is being made", async () => {

@@ -39,11 +39,15 @@ export const sha256 = (content: string): string => createHash("sha256").update(c
 export type Asset = { name: string; browser_download_url: string; digest?: string | null };
 
 /** A release of the runner as GitHub's API describes it, whose archives hold their own name. */
-export function runnerRelease(version: string, changes: { body?: string; assets?: readonly Asset[] } = {}) {
+export function runnerRelease(
+  version: string,
+  changes: { body?: string; assets?: readonly Asset[]; published_at?: string | null } = {},
+) {
   return {
     tag_name: `v${version}`,
     draft: false,
     prerelease: false,
+    published_at: "2026-12-01T15:04:05Z",
     body: SYSTEMS.map((system) => note(system, sha256(archiveName(system, version)))).join("\n"),
     assets: runnerAssets(version),
     ...changes,

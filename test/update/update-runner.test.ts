@@ -13,6 +13,7 @@ import {
   RUNNER_LOCK,
   type RunnerLock,
   SYSTEMS,
+  writeLock,
 } from "../../script/update/locks.ts";
 import { note, openPublishers, type Publishers, runnerAssets, runnerRelease, sha256 } from "./publishers.ts";
 
@@ -67,7 +68,7 @@ describe("a newer runner", () => {
     expect(await git("status", "--porcelain")).toBe("");
     const committed: RunnerLock = JSON.parse(await git("show", `update/pinned:${RUNNER_LOCK}`));
     expect(faultsOfRunner(committed)).toEqual([]);
-    expect(committed.version).toBe("2.999.0");
+    expect([committed.version, committed.released]).toEqual(["2.999.0", "2026-12-01"]);
     for (const system of SYSTEMS) {
       const file = archiveName(system, "2.999.0");
       expect(committed.archives[system]).toEqual({ file, sha256: sha256(file) });
@@ -109,6 +110,17 @@ describe("a newer runner", () => {
     expect([exitCode, stdout]).toEqual([0, "nothing is new"]);
     expect(await git("rev-parse", "HEAD")).toBe(before);
     expect(await git("branch", "--list", "again")).toBe("");
+  });
+
+  test("that is pinned already gets the day of its release right", async () => {
+    await update("--only", "runner", "--no-commit");
+    const before = read<RunnerLock>(RUNNER_LOCK);
+    writeLock(project, RUNNER_LOCK, { ...before, released: "2026-11-30" });
+    await git("commit", "--quiet", "--all", "--message", "a wrong day");
+
+    await update("--only", "runner");
+
+    expect(read<RunnerLock>(RUNNER_LOCK)).toEqual(before);
   });
 
   test("is downloaded and compared, if that is wanted", async () => {
@@ -175,6 +187,12 @@ describe("refused, with nothing written, is", () => {
       await expectRefusal(`${archiveName("win-x64", "2.999.0")} has the digest ${digest || "(none)"}`);
     },
   );
+
+  test.each([null, ""])("a release whose day is %j", async (published_at) => {
+    released({ published_at });
+
+    await expectRefusal("the day of its release is missing");
+  });
 
   test.each(SYSTEMS)("a release whose notes have no digest for %s", async (system) => {
     const { body } = runnerRelease("2.999.0");

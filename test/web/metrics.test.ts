@@ -68,11 +68,12 @@ async function start(
 }
 
 describe("the metrics", () => {
-  test("tell how old the cloud images are that machines are made from", async () => {
+  test("tell how old the cloud images and their runners are that machines are made from", async () => {
     const image = { family: "plain", id: "1", name: "plain-1", builtAt: ago(hours(2)) };
     const cloudImages = {
       lab1: [
         { ...image, standing: "current" as const },
+        { ...image, family: "dated", standing: "current" as const, runnerReleasedAt: ago(hours(30)) },
         { ...image, id: "2", standing: "candidate" as const },
       ],
     };
@@ -82,6 +83,9 @@ describe("the metrics", () => {
 
     expect(Object.entries(series).filter(([name]) => name.startsWith("mayfly_cloud_image"))).toEqual([
       ['mayfly_cloud_image_age_seconds{host="lab1",family="plain"}', "7200"],
+      ['mayfly_cloud_image_age_seconds{host="lab1",family="dated"}', "7200"],
+      ['mayfly_cloud_image_runner_age_seconds{host="lab1",family="plain"}', "7200"],
+      ['mayfly_cloud_image_runner_age_seconds{host="lab1",family="dated"}', "108000"],
     ]);
   });
 

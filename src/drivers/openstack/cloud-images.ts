@@ -121,6 +121,7 @@ const seenOf = (family: string, found: readonly GlanceImage[]): CloudImageSeen[]
 const factsOf = ({ id, name, sizeBytes, createdAt, properties }: GlanceImage) => ({
   ...{ id, name, sizeBytes },
   runnerVersion: properties.mayfly_runner_version || undefined,
+  runnerReleasedAt: timeOf(properties.mayfly_runner_released_at),
   builtAt: timeOf(properties.mayfly_built_at) ?? createdAt,
   expiresAt: timeOf(properties.mayfly_expires_at),
 });

@@ -36,7 +36,11 @@ export async function buildStandIn(folder: string, version?: string, platform = 
     const lock = join(folder, "runner.lock.json");
     await writeFile(
       lock,
-      JSON.stringify({ version: built, archives: { [system]: { file, sha256 } } }, null, 2),
+      JSON.stringify(
+        { version: built, released: "2026-11-20", archives: { [system]: { file, sha256 } } },
+        null,
+        2,
+      ),
     );
     return { version: built, folder: resolve(folder), file, sha256, lock: resolve(lock) };
   } finally {
