@@ -23,8 +23,8 @@ export class SetupError extends Error {
 }
 
 /**
- * Thrown by a driver when its host has no room for an order just now: a quota is used up, or no hypervisor has what it takes. That is
- * nobody's failure, so the job waits. WARN: nothing may be left of the order, since
+ * Thrown by a driver when its host has no room for an order just now: a quota is used up, no hypervisor has what it takes, or
+ * it cannot be asked for a VM yet, since it does not answer or is not set up for one. That is no failure of the machine, so the job waits. WARN: nothing may be left of the order, since
  * nobody asks the driver to remove it. The message is the host's own reason. `retryAt`: not before then, if the host says so.
  */
 export class NoRoom extends Error {

@@ -6,6 +6,6 @@ export type CloudImages = {
   list(signal: AbortSignal): Promise<CloudImageSeen[]>;
   /** The candidate becomes the current one, which becomes old. Doing it twice is harmless. */
   promote(image: Pick<CloudImageSeen, "family" | "id">, signal: AbortSignal): Promise<void>;
-  /** The candidate is none any more, and old. Doing it twice is harmless. */
+  /** The candidate is none any more, and old. Doing it twice is harmless. Throws if it is the current one, which stays it. */
   turnBack(image: Pick<CloudImageSeen, "family" | "id">, signal: AbortSignal): Promise<void>;
 };

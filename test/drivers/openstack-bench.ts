@@ -8,6 +8,7 @@ import { keptLog } from "../support/log.ts";
 export type DriverParts = {
   env: Record<string, string>;
   controller?: string | undefined;
+  hostName?: string | undefined;
   place?: Partial<CloudPlace> | undefined;
   images?: readonly Partial<Image>[] | undefined;
   clock?: Clock | undefined;
@@ -23,7 +24,8 @@ export type DriverBench = {
 export function openDriver(parts: DriverParts): DriverBench {
   const { env, controller = "test", clock = systemClock } = parts;
   const kept = keptLog();
-  const host: Host = { ...HOST, openstack: { securityGroups: [], configDrive: true, ...parts.place } };
+  const name = parts.hostName ?? HOST.name;
+  const host: Host = { ...HOST, name, openstack: { securityGroups: [], configDrive: true, ...parts.place } };
   const images = (parts.images ?? [{}]).map((image) => ({ ...IMAGE, ...image }));
   const made = { host, images, controller, folder: "/nowhere", project: "/nowhere", log: kept.log };
   const driver = openstackDriver(

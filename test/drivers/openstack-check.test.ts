@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { expect, onTestFinished, test } from "vitest";
+import { fastClock } from "../support/clock.ts";
 import { type DriverParts, openDriver } from "./openstack-bench.ts";
 import { openStub, type Stub } from "./openstack-stub.ts";
 import { NETWORK, stubImage, stubNetwork } from "./openstack-stub-world.ts";
@@ -209,7 +210,43 @@ test("what our machines may take is the quota less what others use", async () =>
   const { stub, driver } = await fresh();
   stub.world.servers = [ours(), others(), others(), others()];
 
-  expect(await driver.capacity?.(soon())).toEqual({ machines: 7, cpus: 14, memoryMiB: 48128 });
+  expect(await driver.capacity?.(soon())).toMatchObject({ machines: 7, cpus: 14, memoryMiB: 48128 });
+});
+
+test("what a machine takes of it is what its flavor takes, for each image", async () => {
+  const images = [
+    { name: "small" },
+    { name: "large", cloudImage: { family: "image", flavor: "m1.large" } },
+    { name: "nowhere", cloudImage: { family: "nowhere" } },
+  ];
+  const { driver } = await fresh({ images });
+
+  expect((await driver.capacity?.(soon()))?.sizes).toEqual({
+    small: { cpus: 1, memoryMiB: 256 },
+    large: { cpus: 4, memoryMiB: 8192 },
+  });
+});
+
+test("what a machine takes is still known while it cannot be looked up", async () => {
+  const { stub, driver } = await fresh({ clock: fastClock(100) });
+  const before = await driver.capacity?.(soon());
+  stub.fail(/glance|flavors/, { status: 503, body: "oh" }, 999);
+  stub.calls.length = 0;
+
+  await expect
+    .poll(async () => {
+      const room = await driver.capacity?.(soon());
+      return [room, stub.calls.some((call) => call.startsWith("GET glance"))];
+    })
+    .toEqual([before, true]);
+});
+
+test("a cloud that takes too long is a finding, and not a failure of the check", async () => {
+  const clock = fastClock(100);
+  const { stub, driver } = await fresh({ clock, place: { network: NETWORK } });
+  stub.watch(/GET neutron .*networks/, () => clock.until(clock.now() + 15_000, soon()));
+
+  expect(await driver.check(soon())).toEqual([expect.stringMatching(/^The cloud takes too long/)]);
 });
 
 test("what has no limit limits nothing", async () => {
@@ -217,7 +254,7 @@ test("what has no limit limits nothing", async () => {
   stub.world.quota = { ...stub.world.quota, instances: -1, cores: -1, ram: -1 };
   stub.world.servers = [others()];
 
-  expect(await driver.capacity?.(soon())).toEqual({});
+  expect(await driver.capacity?.(soon())).toEqual({ sizes: expect.anything() });
 });
 
 test("volumes and addresses limit the machines of a host that uses them", async () => {

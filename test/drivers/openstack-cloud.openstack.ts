@@ -10,6 +10,9 @@ import { FAMILY, freshHost, openBench, rigOf } from "./openstack-rig-bench.ts";
 
 /** What the contract of all drivers does not ask, on a genuine cloud. */
 
+/** The rig's smallest flavor. */
+const TINY = { cpus: 1, memoryMiB: 256 };
+
 const soon = () => AbortSignal.timeout(60_000);
 const waiting = { timeout: 60_000, interval: 500 };
 
@@ -96,7 +99,12 @@ test("a server for which there is no hypervisor is broken for want of room, in N
 
   await expect
     .poll(() => driver.list(soon()), waiting)
-    .toEqual([{ name, state: "broken", text: "Nova: No valid host was found.", isNoRoom: true }]);
+    .toEqual([
+      {
+        ...{ name, state: "broken", text: "Nova: No valid host was found.", isNoRoom: true },
+        cloudImage: expect.any(String),
+      },
+    ]);
   expect((await driver.evidence(name, soon()))["nova.log"]).toContain("No valid host was found");
 });
 
@@ -110,7 +118,7 @@ test("a quota that is used up is no room, and is what the capacity and the check
 
   expect(error).toBeInstanceOf(NoRoom);
   expect(String(error)).toContain("Quota exceeded for instances");
-  expect(room).toEqual({ machines: 0, cpus: 3, memoryMiB: 1024 });
+  expect(room).toEqual({ machines: 0, cpus: 3, memoryMiB: 1024, sizes: { image: TINY } });
   expect(faults).toEqual([expect.stringContaining("The project's quota leaves too little for one machine")]);
 });
 
@@ -134,7 +142,7 @@ test("our own machines do not count against their capacity, and those of others 
 
   await expect
     .poll(() => driver.capacity?.(soon()), waiting)
-    .toEqual({ machines: 4, cpus: 7, memoryMiB: 3840 });
+    .toEqual({ machines: 4, cpus: 7, memoryMiB: 3840, sizes: { image: TINY } });
 });
 
 test("a candidate is promoted and another one turned back, and machines are made from the promoted one", async () => {
@@ -161,6 +169,52 @@ test("a candidate is promoted and another one turned back, and machines are made
     "/servers/detail",
   );
   expect(servers.map(({ image }) => image.id)).toEqual([good]);
+});
+
+test("a candidate whose promotion was cut short gives its place back when it is turned back", async () => {
+  const { driver, front, cloud } = await fresh();
+  const next = await cloud.addImage({ name: "next", tags: [`mayfly:${FAMILY}:candidate`] });
+  front.fail(/^PUT .*tags.*old/, 500, { error: { message: "cut short" } });
+  await expect(driver.cloudImages?.promote({ family: FAMILY, id: next }, soon())).rejects.toThrow(
+    "cut short",
+  );
+  const unfinished = await driver.cloudImages?.list(soon());
+
+  await driver.cloudImages?.turnBack({ family: FAMILY, id: next }, soon());
+
+  const listed = await driver.cloudImages?.list(soon());
+  const standings = (images: typeof listed) => images?.map(({ name, standing }) => `${name} ${standing}`);
+  expect(standings(unfinished)?.toSorted()).toEqual(["contract current", "next candidate"]);
+  expect(standings(listed)?.toSorted()).toEqual(["contract current", "next old"]);
+});
+
+test("a server that somebody renamed is still its machine, and is removed", async () => {
+  const { driver, orderOf, leftovers, name, cloud } = await fresh();
+  await driver.start(orderOf(name), soon());
+  const { servers } = await cloud.demo.get<{ servers: { id: string }[] }>("compute", "/servers");
+  for (const { id } of servers)
+    await cloud.demo.call("compute", "PUT", `/servers/${id}`, { body: { server: { name: "precious" } } });
+
+  const listed = await driver.list(soon());
+  await driver.destroy(name, soon());
+
+  expect(listed).toMatchObject([{ name }]);
+  expect(await leftovers(name)).toEqual([]);
+  expect((await cloud.demo.get<{ servers: object[] }>("compute", "/servers")).servers).toEqual([]);
+});
+
+test("two hosts in one project see each its own machines, ports and addresses", async () => {
+  const { driver, orderOf, name, options } = await fresh({ floatingNetwork: "external" });
+  const second = openDriver({ ...options, hostName: "second", images: byFamily() });
+  onTestFinished(() => second.driver.close());
+  await driver.start(orderOf(name), soon());
+
+  const there = await second.driver.list(soon());
+  const here = await driver.list(soon());
+  await driver.destroy(name, soon());
+
+  expect(there).toEqual([]);
+  expect(here).toMatchObject([{ name }]);
 });
 
 test("two current images, and a flavor that is too small for one, are what the check says", async () => {

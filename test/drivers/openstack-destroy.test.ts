@@ -26,42 +26,6 @@ const aServer = (name: string, more: Record<string, unknown> = {}) => ({
 
 const callsOf = ({ calls }: Stub, call: RegExp): string[] => calls.filter((each) => call.test(each));
 
-test("a list of two thousand is read page by page, and each server once", async () => {
-  const { stub, driver } = await fresh();
-  stub.world.page = 700;
-  stub.world.servers = Array.from({ length: 2000 }, () => aServer(newName()));
-
-  const listed = await driver.list(soon());
-
-  expect(new Set(listed.map(({ name }) => name)).size).toBe(2000);
-  expect(callsOf(stub, /servers\/detail/)).toHaveLength(3);
-});
-
-test("a server that goes between two pages makes the list begin anew, and not fail", async () => {
-  const { stub, driver } = await fresh();
-  stub.world.page = 2;
-  stub.world.servers = Array.from({ length: 5 }, () => aServer(newName()));
-  const message = "marker [00000000-0000-4000-8000-00000000002e] not found";
-  stub.fail(/marker=/, { status: 400, body: { badRequest: { code: 400, message } } });
-
-  expect(await driver.list(soon())).toHaveLength(5);
-});
-
-test("lists that are asked for together are one call, and one more for those who came during it", async () => {
-  const { stub, driver, name } = await fresh();
-  await driver.list(soon());
-  stub.calls.length = 0;
-
-  const first = driver.list(soon());
-  await expect.poll(() => stub.calls.length).toBe(1);
-  stub.world.servers.push(aServer(name));
-  const later = await Promise.all([driver.list(soon()), driver.list(soon()), driver.list(soon())]);
-  await first;
-
-  expect(later.map((vms) => vms.length)).toEqual([1, 1, 1]);
-  expect(stub.calls).toHaveLength(2);
-});
-
 test("a hundred machines that are destroyed together are listed a few times, not a hundred", async () => {
   const { stub, driver, clock } = { ...(await fresh()), clock: fastClock(20) };
   const names = Array.from({ length: 100 }, newName);
@@ -111,6 +75,50 @@ test("a removal that Nova never does ends in its time, with Nova's own words", a
   expect(await driver.list(soon())).toHaveLength(1);
 });
 
+test("a removal that keeps failing is tried less and less often", async () => {
+  const { stub, driver, name } = await fresh({ clock: fastClock(100) });
+  stub.world.servers = [aServer(name)];
+  stub.fail(/DELETE/, { status: 500, body: { computeFault: { message: "The hypervisor is away." } } }, 999);
+
+  await expect(driver.destroy(name, soon())).rejects.toThrow("The hypervisor is away.");
+
+  // NB: after 1, 2, 4, 8, 16 and then 30 seconds, for somewhat less than two minutes.
+  expect(callsOf(stub, /DELETE/).length).toBeLessThanOrEqual(8);
+  expect(callsOf(stub, /DELETE/).length).toBeGreaterThan(5);
+});
+
+test("a cloud that asks to be left alone gets no removal until then, of whatever server", async () => {
+  const { stub, driver, clock } = { ...(await fresh()), clock: fastClock(20) };
+  const names = Array.from({ length: 20 }, newName);
+  stub.world.servers = names.map((each) => aServer(each));
+  const slowDown = { overLimit: { message: "slow down" } };
+  stub.fail(/DELETE/, { status: 429, body: slowDown, headers: { "retry-after": "30" } }, 8);
+  const startedAt = clock.now();
+  const sentAt: number[] = [];
+  stub.watch(/DELETE/, async () => void sentAt.push(clock.now() - startedAt));
+
+  await Promise.all(names.map((each) => driver.destroy(each, soon())));
+
+  expect(stub.world.servers).toEqual([]);
+  expect(sentAt).toHaveLength(28);
+  expect(sentAt.filter((at) => at < 25_000)).toHaveLength(8);
+});
+
+test("lists that fail meanwhile do not end the wait for a server's end", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.servers = [aServer(name)];
+  stub.fail(/DELETE/, { status: 204 });
+  await driver.list(soon());
+  stub.watch(/DELETE/, async () => {
+    stub.fail(/servers\/detail/, { status: 503, body: "oh" }, 2);
+    stub.world.servers = [];
+  });
+
+  await driver.destroy(name, soon());
+
+  expect(await driver.list(soon())).toEqual([]);
+});
+
 test("a removal that may not be done at all is said at once", async () => {
   const { stub, driver, name } = await fresh();
   stub.world.servers = [aServer(name)];
@@ -144,17 +152,6 @@ test("a server that somebody else deletes meanwhile is gone, which is success", 
 
   await destroying;
   expect(await driver.list(soon())).toEqual([]);
-});
-
-test("a server that somebody else deleted is not listed any more", async () => {
-  const { stub, driver, orderOf, name } = await fresh();
-  await driver.start(orderOf(name), soon());
-  const before = await driver.list(soon());
-  stub.world.servers = [];
-
-  const after = await driver.list(soon());
-
-  expect([before.length, after]).toEqual([1, []]);
 });
 
 test("a deleted server that the cloud keeps for a while counts as gone", async () => {
@@ -234,32 +231,6 @@ test("a server of ours without a row is listed and removed by a driver that neve
   expect(stub.world.servers).toEqual([]);
 });
 
-test("a port and an address that an earlier driver has left are listed, and removed; those of others are not", async () => {
-  const { stub, driver, name } = await fresh();
-  const description = `mayfly-controller=test ${name}`;
-  const others = [`mayfly-controller=testx mayfly-testx-image-a2b3c4d5`, "", `about ${description}`];
-  const rows = [description, ...others].map((text) => ({ id: randomUUID(), description: text }));
-  const before = stub.world.ports.length;
-  stub.world.ports.push(...rows);
-  stub.world.floatingips.push(...rows.map((row) => ({ ...row, id: randomUUID() })));
-
-  const listed = await driver.list(soon());
-  await driver.destroy(name, soon());
-
-  expect(listed).toMatchObject([{ name, state: "off" }]);
-  expect(await driver.list(soon())).toEqual([]);
-  expect(stub.world.ports).toHaveLength(before + 3);
-  expect(stub.world.floatingips).toHaveLength(3);
-});
-
-test("what is left beside servers is looked for once, and not at each list", async () => {
-  const { stub, driver } = await fresh();
-
-  for (let look = 0; look < 3; look += 1) await driver.list(soon());
-
-  expect(callsOf(stub, /neutron/)).toHaveLength(2);
-});
-
 test("a volume that should have gone with its server is removed, and the machine is listed until then", async () => {
   const { stub, driver, name } = await fresh();
   const volume = randomUUID();
@@ -284,61 +255,17 @@ test("a volume that should have gone with its server is removed, and the machine
   expect(callsOf(stub, /somebody/)).toEqual([]);
 });
 
-test("a server in ERROR is broken, with Nova's own words; one that has no room says so", async () => {
-  const { stub, driver } = await fresh();
-  const [full, failed] = [newName(), newName()];
-  const fault = (message: string) => ({ status: "ERROR", fault: { code: 500, message } });
-  stub.world.servers = [
-    aServer(full, fault("No valid host was found. ")),
-    aServer(failed, fault("Exceeded maximum number of retries.")),
-  ];
+test("a volume that Cinder cannot delete is tried less and less often", async () => {
+  const { stub, driver, name } = await fresh({ clock: fastClock(100) });
+  const volume = randomUUID();
+  const attached = [{ id: volume, delete_on_termination: true }];
+  stub.world.servers = [aServer(name, { "os-extended-volumes:volumes_attached": attached })];
+  stub.world.volumes = [{ id: volume, status: "error_deleting" }];
+  stub.fail(/DELETE cinder/, { status: 202 }, 999);
 
-  expect(await driver.list(soon())).toEqual([
-    { name: full, state: "broken", text: "Nova: No valid host was found.", isNoRoom: true },
-    { name: failed, state: "broken", text: "Nova: Exceeded maximum number of retries." },
-  ]);
-  expect(await driver.evidence(failed, soon())).toEqual({
-    "nova.log": expect.stringContaining("fault Exceeded maximum number of retries."),
-  });
-});
+  await expect(driver.destroy(name, soon())).rejects.toThrow();
 
-test("a fault that is not in the list is looked up, once for each server", async () => {
-  const { stub, driver } = await fresh();
-  const names = Array.from({ length: 30 }, newName);
-  stub.world.servers = names.map((name) => aServer(name, { status: "ERROR" }));
-  stub.world.faultsApart = Object.fromEntries(
-    stub.world.servers.map(({ id }) => [id, { code: 500, message: "No valid host was found. " }]),
-  );
-
-  const first = await driver.list(soon());
-  const second = await driver.list(soon());
-
-  expect(first.every(({ isNoRoom }) => isNoRoom)).toBe(true);
-  expect(second).toEqual(first);
-  const lookUps = /GET nova .*servers\/[0-9a-f-]{36}/;
-  expect(callsOf(stub, lookUps)).toHaveLength(30);
-  expect(stub.mostAtOnce(/GET nova .*servers\/<id>/)).toBeLessThanOrEqual(4);
-});
-
-test("a fault that cannot be looked up just now keeps no list back, and is looked up again", async () => {
-  const { stub, driver, name } = await fresh();
-  const server = aServer(name, { status: "ERROR" });
-  stub.world.servers = [server];
-  stub.world.faultsApart = { [server.id]: { code: 500, message: "No valid host was found. " } };
-  stub.fail(/GET nova .*servers\/[0-9a-f-]{36}/, { status: 500, body: "oh" });
-
-  const first = await driver.list(soon());
-  const second = await driver.list(soon());
-
-  expect(first).toEqual([{ name, state: "broken", text: "Nova: ERROR" }]);
-  expect(second).toMatchObject([{ name, isNoRoom: true }]);
-});
-
-test("a part of the cloud that does not answer makes the list fail, for its servers are not gone", async () => {
-  const { stub, driver, name } = await fresh();
-  stub.world.servers = [aServer(name), { id: randomUUID(), status: "UNKNOWN", tags: TAGS } as never];
-
-  await expect(driver.list(soon())).rejects.toThrow(/part of the cloud/);
+  expect(callsOf(stub, /DELETE cinder/).length).toBeLessThanOrEqual(8);
 });
 
 test("a token that ends in the middle of a pass is replaced, and all that the pass does is done", async () => {

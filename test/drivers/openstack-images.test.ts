@@ -25,6 +25,11 @@ const aBuild = (name: string, standing: string, more: Record<string, unknown> = 
 const tagsOf = ({ world }: Stub): Record<string, string[]> =>
   Object.fromEntries(world.images.map(({ name, tags }) => [String(name), tags as string[]]));
 
+const currents = (stub: Stub): string[] =>
+  Object.entries(tagsOf(stub)).flatMap(([name, tags]) =>
+    tags.includes("mayfly:image:current") ? [name] : [],
+  );
+
 const start = async ({ driver, orderOf }: Awaited<ReturnType<typeof fresh>>, letter: string) =>
   await driver.start(orderOf(`mayfly-test-image-${letter.repeat(8)}`), soon());
 
@@ -37,6 +42,8 @@ test("images of the catalogue's families are listed, with what they hold; others
       ...{ mayfly_runner_released_at: "2026-11-18", mayfly_expires_at: "2026-12-20T10:00:00Z", size: 7 },
     }),
     aBuild("uploading", "candidate", { status: "queued" }),
+    // NB: somebody began to promote it once more, and came no further.
+    aBuild("before", "old", { mayfly_replaces: now.id }),
     aBuild("theirs", "candidate", { owner: "others" }),
     stubImage("other", ["mayfly:other:current"]),
     stubImage("none", []),
@@ -47,6 +54,7 @@ test("images of the catalogue's families are listed, with what they hold; others
   expect(listed.map(({ name, standing }) => [name, standing])).toEqual([
     ["now", "current"],
     ["next", "candidate"],
+    ["before", "old"],
   ]);
   expect(listed[1]).toMatchObject({
     ...{ family: "image", runnerVersion: "2.337.0", sizeBytes: 7 },
@@ -87,12 +95,14 @@ test("new machines are made from the promoted image at once", async () => {
   ]);
 });
 
+const CHANGE = /^(?:PATCH|PUT|DELETE) glance/;
+
 test("a promotion that is cut short after any step leaves an image to start from, and the next one mends it", async () => {
-  for (const steps of [0, 1, 2]) {
+  for (const steps of [0, 1, 2, 3, 4, 5]) {
     const bench = await fresh();
     const { stub, cloudImages, now, next } = bench;
-    const sent = (): number => stub.calls.filter((call) => call.startsWith("PATCH")).length;
-    stub.failAfter(/PATCH/, steps, { status: 500, body: { error: { message: "cut short" } } });
+    const sent = (): number => stub.calls.filter((call) => CHANGE.test(call)).length;
+    stub.failAfter(CHANGE, steps, { status: 500, body: { error: { message: "cut short" } } });
 
     await expect(cloudImages.promote({ family: "image", id: next.id }, soon())).rejects.toThrow("cut short");
     expect(sent()).toBe(steps + 1);
@@ -100,16 +110,14 @@ test("a promotion that is cut short after any step leaves an image to start from
     stub.recover();
     const listed = await cloudImages.list(soon());
     // NB: whichever is promoted then.
-    const chosen = steps === 1 ? now : next;
+    const chosen = steps % 2 === 1 ? now : next;
     await cloudImages.promote({ family: "image", id: chosen.id }, soon());
     await start(bench, "b");
 
     const made = stub.world.servers.map(({ asked }) => (asked as { imageRef: string }).imageRef);
     expect(listed.find(({ name }) => name === "next")?.standing).toBe("candidate");
-    expect(made).toEqual([steps === 0 ? now.id : next.id, chosen.id]);
-    expect(Object.values(tagsOf(stub)).filter((tags) => tags.includes("mayfly:image:current"))).toHaveLength(
-      1,
-    );
+    expect(made).toEqual([steps < 2 ? now.id : next.id, chosen.id]);
+    expect(currents(stub)).toEqual([chosen.name]);
   }
 });
 
@@ -120,7 +128,7 @@ test("at each moment of a promotion there is an image to start from, also if one
   Object.assign(now, { mayfly_replaces: next.id });
   const outcomes: unknown[] = [];
   let letter = 97;
-  stub.watch(/PATCH/, async () => {
+  stub.watch(CHANGE, async () => {
     const name = `mayfly-test-image-${String.fromCharCode(letter++).repeat(8)}`;
     const other = openDriver({ env: stub.env });
     outcomes.push(await other.driver.start(other.orderOf(name), soon()).catch(String));
@@ -129,18 +137,63 @@ test("at each moment of a promotion there is an image to start from, also if one
 
   await cloudImages.promote({ family: "image", id: next.id }, soon());
 
-  expect(outcomes).toEqual([undefined, undefined, undefined, undefined]);
+  expect(outcomes).toEqual(Array(outcomes.length).fill(undefined));
+  expect(outcomes.length).toBeGreaterThan(5);
   expect(tagsOf(stub)).toEqual({ now: ["keep", "mayfly:image:old"], next: ["keep", "mayfly:image:current"] });
 });
 
-test("a candidate that is turned back is old, and no longer a candidate; the current image stays", async () => {
-  const { stub, cloudImages, now, next } = await fresh();
+test("a candidate that is turned back is old, and no longer a candidate", async () => {
+  const { stub, cloudImages, next } = await fresh();
 
   for (let times = 0; times < 2; times += 1)
     await cloudImages.turnBack({ family: "image", id: next.id }, soon());
-  await cloudImages.turnBack({ family: "image", id: now.id }, soon());
 
   expect(tagsOf(stub)).toEqual({ now: ["keep", "mayfly:image:current"], next: ["keep", "mayfly:image:old"] });
+});
+
+test("the current image is not turned back, and that is said", async () => {
+  const { stub, cloudImages, now } = await fresh();
+
+  const turning = cloudImages.turnBack({ family: "image", id: now.id }, soon());
+
+  await expect(turning).rejects.toThrow(/is the current one of image/);
+  expect(currents(stub)).toEqual(["now"]);
+});
+
+test("a candidate whose promotion was cut short gives its place back when it is turned back", async () => {
+  for (const steps of [2, 4, 5]) {
+    const bench = await fresh();
+    const { stub, cloudImages, now, next } = bench;
+    stub.failAfter(CHANGE, steps, { status: 500, body: { error: { message: "cut short" } } });
+    await expect(cloudImages.promote({ family: "image", id: next.id }, soon())).rejects.toThrow("cut short");
+    stub.recover();
+
+    await cloudImages.turnBack({ family: "image", id: next.id }, soon());
+    await start(bench, "a");
+
+    const listed = await cloudImages.list(soon());
+    expect(listed.map(({ name, standing }) => [name, standing])).toEqual([
+      ["now", "current"],
+      ["next", "old"],
+    ]);
+    expect(stub.world.servers).toMatchObject([{ asked: { imageRef: now.id } }]);
+  }
+});
+
+test("a candidate that another host promotes while it is turned back stays the current image", async () => {
+  const { stub, cloudImages, next } = await fresh();
+  const other = openDriver({ env: stub.env, hostName: "other" });
+  onTestFinished(() => other.driver.close());
+  let isFirst = true;
+  stub.watch(/GET glance/, async () => {
+    if (!isFirst) return;
+    isFirst = false;
+    await other.driver.cloudImages?.promote({ family: "image", id: next.id }, soon());
+  });
+
+  await cloudImages.turnBack({ family: "image", id: next.id }, soon());
+
+  expect(currents(stub)).toEqual(["next"]);
 });
 
 test("an image of another family, or of somebody else, is not promoted", async () => {

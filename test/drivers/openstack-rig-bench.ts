@@ -81,12 +81,13 @@ const serversOf = async (options: RigOptions): Promise<Seen[]> =>
 
 /** All that the cloud has of a machine. */
 async function leftovers(name: string, options: RigOptions): Promise<string[]> {
+  const { controller } = options;
   const { demo } = rigOf(options).cloud;
   const servers = (await serversOf(options)).filter((server) => server.name === name);
   const { ports } = await demo.get<Beside<"ports">>("network", "/v2.0/ports");
   const { floatingips } = await demo.get<Beside<"floatingips">>("network", "/v2.0/floatingips");
   const beside = [...ports, ...floatingips].filter(
-    ({ description }) => describedName(description, options.controller) === name,
+    ({ description }) => describedName(description, { controller, host: "cloud" }) === name,
   );
   return [...servers.map(({ id }) => `server ${id}`), ...beside.map(({ id }) => `port or address ${id}`)];
 }

@@ -42,8 +42,11 @@ test("an order has the image by its tag, the smallest flavor that will do, and t
     security_groups: [{ name: "mayfly" }],
     availability_zone: "ceph",
     config_drive: true,
-    tags: ["mayfly-controller=test", "mayfly-pool=image.7f59ce8f"],
-    metadata: { mayfly_repository: "octo/spinw", mayfly_image: "image" },
+    tags: ["mayfly-controller=test", "mayfly-host=cloud", "mayfly-pool=image.7f59ce8f"],
+    metadata: {
+      ...{ mayfly_repository: "octo/spinw", mayfly_image: "image", mayfly_machine: name },
+      mayfly_cloud_image: stub.world.images[0]?.id,
+    },
   });
   expect(Buffer.from(String(user_data), "base64").toString()).toBe(
     `MAYFLYSEED1\n${JSON.stringify(order.seed)}\n`,
@@ -152,7 +155,7 @@ test("a machine with a fixed MAC address has a port of its own, which goes with 
   expect(port).toMatchObject({
     ...{ name, network_id: NETWORK, mac_address: "52:54:00:12:34:56" },
     security_groups: [stub.world.groups[1]?.id],
-    tags: ["mayfly-controller=test", expect.stringMatching(/^mayfly-pool=image\./)],
+    tags: ["mayfly-controller=test", "mayfly-host=cloud", expect.stringMatching(/^mayfly-pool=image\./)],
   });
   expect(stub.world.ports).toHaveLength(before);
 });
@@ -169,59 +172,6 @@ test("a host with a floating network gives each machine an address outside, whic
   expect(made).toEqual([expect.objectContaining({ floating_network_id: outside?.id, port_id: port?.id })]);
   expect(stub.world.floatingips).toEqual([]);
 });
-
-const full = [
-  [
-    "quota of instances",
-    /POST nova/,
-    403,
-    {
-      forbidden: {
-        message: "Quota exceeded for instances: Requested 1, but already used 10 of 10 instances",
-      },
-    },
-  ],
-  [
-    "quota of ports",
-    /POST neutron .*ports/,
-    409,
-    { NeutronError: { type: "OverQuota", message: "Quota exceeded for resources: ['port']." } },
-  ],
-  [
-    "addresses of the network",
-    /POST neutron .*ports/,
-    409,
-    {
-      NeutronError: {
-        type: "IpAddressGenerationFailure",
-        message: "No more IP addresses available on network x.",
-      },
-    },
-  ],
-  ["patience", /POST nova/, 429, { overLimit: { message: "This request was rate-limited." } }],
-  [
-    "patience, in older clouds",
-    /POST nova/,
-    413,
-    { overLimit: { message: "This request was rate-limited." } },
-  ],
-] as const;
-
-test.each(full)(
-  "a cloud that is short of %s has no room, in its own words",
-  async (_what, call, status, body) => {
-    const { stub, driver, orderOf, name } = await fresh();
-    stub.fail(call, { status, body, headers: { "retry-after": "30" } });
-
-    const error = await driver
-      .start(orderOf(name, { mac: "52:54:00:12:34:56" }), soon())
-      .catch((e: unknown) => e);
-
-    expect(error).toBeInstanceOf(NoRoom);
-    expect(String(error)).toContain(Object.values(body)[0]?.message);
-    expect((error as NoRoom).retryAt).toBeGreaterThan(Date.now() + 20_000);
-  },
-);
 
 test("a refusal for another reason is a failure, and a POST is never sent twice", async () => {
   const { stub, driver, orderOf, name } = await fresh();
@@ -292,6 +242,37 @@ test("a server that Nova does not list yet is being made, for a while", async ()
   await expect.poll(() => driver.list(soon())).toEqual([]);
 });
 
+test("a machine that is destroyed while what all share is looked up fails no other order", async () => {
+  const { stub, driver, orderOf, name } = await fresh();
+  const others = [1, 2].map(() => machineName("test", "image", randomBytes(8)));
+  const destroying = Promise.withResolvers<void>();
+  stub.watch(/GET glance/, async () => {
+    void driver.destroy(name, soon()).then(destroying.resolve, destroying.reject);
+    await expect(first).rejects.toThrow(/destroyed while it was ordered/);
+  });
+
+  const first = driver.start(orderOf(name), soon());
+  first.catch(() => undefined);
+  await Promise.all(others.map((other) => driver.start(orderOf(other), soon())));
+  await destroying.promise;
+
+  expect(stub.world.servers.map((server) => server.name).toSorted()).toEqual(others.toSorted());
+  expect(stub.calls.filter((call) => call.startsWith("GET glance"))).toHaveLength(1);
+});
+
+test("a candidate that nothing can be made from has failed, and keeps no job waiting", async () => {
+  const { stub, driver, orderOf, name } = await fresh();
+  const candidate = stubImage("next", ["mayfly:image:candidate"], { min_disk: 4000 });
+  stub.world.images.push(candidate);
+
+  const error = await driver
+    .start({ ...orderOf(name), cloudImage: candidate.id }, soon())
+    .catch((thrown: unknown) => thrown);
+
+  expect(String(error)).toContain("no flavor for the image");
+  expect(error).not.toBeInstanceOf(NoRoom);
+});
+
 test("a burst of orders asks Nova for few at a time, and looks images and flavors up once", async () => {
   const { stub, driver, orderOf } = await fresh();
   const names = Array.from({ length: 30 }, () => machineName("test", "image", randomBytes(8)));
@@ -301,22 +282,6 @@ test("a burst of orders asks Nova for few at a time, and looks images and flavor
   expect(stub.mostAtOnce(/POST nova/)).toBeLessThanOrEqual(4);
   expect(posts(stub)).toHaveLength(30);
   expect(stub.calls.filter((call) => /glance|flavors|networks/.test(call))).toHaveLength(3);
-});
-
-test("an order that has no turn in its time waits for room, and is not made", async () => {
-  const { stub, driver, orderOf } = await fresh();
-  stub.fail(/POST nova/, "silence", 4);
-  const names = Array.from({ length: 4 }, () => machineName("test", "image", randomBytes(8)));
-  const closing = new AbortController();
-  const stuck = names.map((name) => driver.start(orderOf(name), closing.signal).catch(() => undefined));
-  await expect.poll(() => posts(stub)).toHaveLength(4);
-
-  const late = driver.start(orderOf(machineName("test", "image", randomBytes(8))), AbortSignal.timeout(50));
-
-  await expect(late).rejects.toBeInstanceOf(NoRoom);
-  closing.abort();
-  await Promise.all(stuck);
-  expect(posts(stub)).toHaveLength(4);
 });
 
 test("an image without a cloudImage, and names that are nowhere, are refused with what to do", async () => {

@@ -198,6 +198,7 @@ function createServerIn({ body }: Asked, world: World): Failure {
       tags,
       metadata,
       status: "BUILD",
+      image: imageRef === undefined ? "" : { id: imageRef, links: [] },
       flavor: { ...flavor, original_name },
       asked: body.server,
     },
@@ -214,7 +215,10 @@ function createServerIn({ body }: Asked, world: World): Failure {
 
 function absoluteLimits({ quota, used, servers }: World): object {
   const sum = (key: string) =>
-    servers.reduce((total, { flavor }) => total + Number((flavor as Record<string, unknown>)[key] ?? 0), 0);
+    servers.reduce(
+      (total, { flavor }) => total + Number((flavor as Record<string, unknown> | undefined)?.[key] ?? 0),
+      0,
+    );
   return {
     ...{ maxTotalInstances: quota.instances, totalInstancesUsed: used.instances + servers.length },
     ...{ maxTotalCores: quota.cores, totalCoresUsed: used.cores + sum("vcpus") },
@@ -231,7 +235,9 @@ function glanceAnswer({ method, path, query, body }: Asked, world: World): Failu
     );
     return ok({ images: found.map((image) => ({ ...image })) });
   }
-  const image = world.images.find(({ id }) => path === `/v2/images/${id}`);
+  const [, , , id, , tag] = path.split("/").map(decodeURIComponent);
+  const image = world.images.find((each) => each.id === id);
+  if (image && tag !== undefined) return changeTag(image, tag, method);
   if (image && method === "GET") return ok(image);
   if (!image || method !== "PATCH") return undefined;
   for (const { op, path: key, value } of body) {
@@ -239,6 +245,14 @@ function glanceAnswer({ method, path, query, body }: Asked, world: World): Failu
     else image[key.slice(1)] = value;
   }
   return ok(image);
+}
+
+function changeTag(image: Row, tag: string, method: string): Failure {
+  const tags = image.tags as string[];
+  if (method === "DELETE" && !tags.includes(tag))
+    return { status: 404, body: "<title>404 Not Found</title>" };
+  image.tags = [...tags.filter((each) => each !== tag), ...(method === "PUT" ? [tag] : [])];
+  return { status: 204 };
 }
 
 function neutronAnswer({ method, path, query, body }: Asked, world: World): Failure | undefined {
@@ -269,7 +283,9 @@ function neutronAnswer({ method, path, query, body }: Asked, world: World): Fail
 }
 
 const matches = (row: Row, query: URLSearchParams): boolean =>
-  ["id", "name", "network_id", "description"].every((key) => !query.has(key) || row[key] === query.get(key));
+  ["id", "name", "network_id", "description"].every(
+    (key) => !query.has(key) || query.getAll(key).includes(String(row[key])),
+  );
 
 function cinderAnswer({ method, path }: Asked, world: World): Failure | undefined {
   const gigabytes = world.volumes.reduce((total, { size }) => total + Number(size ?? 0), 0);

@@ -74,7 +74,8 @@ test("the rules allow all that the driver does in a machine's life, and with ima
   await driver.cloudImages?.promote({ family: "image", id: String(next.id) }, soon());
   await driver.cloudImages?.turnBack({ family: "image", id: String(now.id) }, soon());
 
-  for (const call of [/POST nova .*\/servers$/, /POST neutron .*\/ports/, /DELETE cinder/, /PATCH glance/])
+  const calls = [/POST nova .*\/servers$/, /POST neutron .*\/ports/, /DELETE cinder/, /PATCH glance/];
+  for (const call of [...calls, /PUT glance .*tags/, /DELETE glance .*tags/])
     expect(
       stub.calls.some((made) => call.test(made)),
       String(call),

@@ -279,6 +279,7 @@ describe("the application credential", () => {
     expect(exitCode, stderr).toBe(0);
     const { auth } = parse(await readFile(file, "utf8")).clouds.mayfly;
     await cloud.addImage({ name: "life", tags: ["mayfly:life:current"] });
+    const next = await cloud.addImage({ name: "next", tags: ["mayfly:life:candidate"] });
     const controller = `t${randomBytes(3).toString("hex")}`;
     const { driver, orderOf } = openDriver({
       env: {
@@ -301,8 +302,13 @@ describe("the application credential", () => {
       .toMatchObject([{ name, state: "up" }]);
     const evidence = await driver.evidence(name, soon());
     await driver.destroy(name, soon());
+    await driver.cloudImages?.promote({ family: "life", id: next }, soon());
 
     expect(faults).toEqual([]);
+    expect(await driver.cloudImages?.list(soon())).toMatchObject([
+      { standing: "current" },
+      { standing: "old" },
+    ]);
     expect(Object.values(evidence).join()).toContain("FAKE CONSOLE OUTPUT");
     expect(await driver.list(soon())).toEqual([]);
     const env = { OS_CLIENT_CONFIG_FILE: file, OS_CLOUD: "mayfly" };

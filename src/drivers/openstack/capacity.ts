@@ -1,14 +1,14 @@
 import type { Capacity } from "../../core/host-room.ts";
 import { CloudError } from "./call.ts";
 import type { CloudServices } from "./cloud.ts";
-import { describedName } from "./names.ts";
+import { describedName, type Owner } from "./names.ts";
 import type { Limit, Server } from "./nova.ts";
 
 /** What our machines may take in all: the project's quota, less what others in it use. `servers`: ours. */
 export async function capacityOf(
   servers: readonly Server[],
   cloud: CloudServices,
-  controller: string,
+  owner: Owner,
   signal: AbortSignal,
 ): Promise<Capacity> {
   const { nova, place } = cloud;
@@ -16,7 +16,7 @@ export async function capacityOf(
   const counts = [
     roomFor(limits.instances, servers.length),
     ...(place.volume ? await volumeRoom(servers, place.volume.sizeGiB, cloud, signal) : []),
-    ...(place.floatingNetwork === undefined ? [] : [await addressRoom(cloud, controller, signal)]),
+    ...(place.floatingNetwork === undefined ? [] : [await addressRoom(cloud, owner, signal)]),
   ].filter((count) => count !== undefined);
   return {
     machines: counts.length === 0 ? undefined : Math.min(...counts),
@@ -46,14 +46,14 @@ async function volumeRoom(
 /** NB: not every cloud shows a project its own quota of addresses; then it is found out by refusals. */
 async function addressRoom(
   { neutron, session }: CloudServices,
-  controller: string,
+  owner: Owner,
   signal: AbortSignal,
 ): Promise<number | undefined> {
   const { id } = await session.project(signal);
   try {
     const quota = await neutron.floatingIps(id, signal);
     const all = await neutron.things("floatingips", { project_id: id }, signal);
-    const byUs = all.filter(({ description }) => describedName(description, controller) !== undefined);
+    const byUs = all.filter(({ description }) => describedName(description, owner) !== undefined);
     return roomFor(quota, byUs.length);
   } catch (error) {
     if (error instanceof CloudError && (error.status === 403 || error.status === 404)) return undefined;

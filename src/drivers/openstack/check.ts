@@ -1,3 +1,4 @@
+import { TimeLimitError } from "../../clock.ts";
 import type { Capacity } from "../../core/host-room.ts";
 import type { Image } from "../../core/types.ts";
 import { SetupError } from "../../ports.ts";
@@ -5,6 +6,7 @@ import { CloudError } from "./call.ts";
 import { capacityOf } from "./capacity.ts";
 import type { Choices } from "./choose.ts";
 import type { CloudServices } from "./cloud.ts";
+import type { Owner } from "./names.ts";
 import type { Network } from "./neutron.ts";
 import type { Flavor, Server } from "./nova.ts";
 
@@ -14,7 +16,7 @@ export type CheckParts = {
   /** Those that may run here. */
   images: readonly Image[];
   servers: (signal: AbortSignal) => Promise<Server[]>;
-  controller: string;
+  owner: Owner;
 };
 
 /** What a project lacks for machines to be made in it, in sentences that say what to do. */
@@ -46,6 +48,8 @@ async function faultsOf(run: () => Promise<string[]>): Promise<string[]> {
   } catch (error) {
     if (error instanceof SetupError) return [error.message];
     if (error instanceof CloudError) return [sentenceOf(error)];
+    if (error instanceof TimeLimitError)
+      return [`The cloud takes too long: ${error.message}. Try again later, or ask the people of the cloud.`];
     throw error;
   }
 }
@@ -156,11 +160,11 @@ async function checkVolumes(
 
 /** NB: room for one machine if all of ours were gone: it is no fault that they use what there is. */
 async function checkRoom(
-  { cloud, servers, controller }: CheckParts,
+  { cloud, servers, owner }: CheckParts,
   flavors: readonly Flavor[],
   signal: AbortSignal,
 ): Promise<string[]> {
-  const room = await capacityOf(await servers(signal), cloud, controller, signal);
+  const room = await capacityOf(await servers(signal), cloud, owner, signal);
   const lacking = [
     ...(isBelow(room.machines, 1) ? ["servers, volumes or addresses"] : []),
     ...lackingFor("vcpus", flavors, room.cpus, "CPUs"),

@@ -23,29 +23,33 @@ export type Choices = {
 
 /** Hundreds of machines may be ordered together; and an image that was promoted is to be used soon. */
 const KEEP_MS = 20_000;
+const LOOK_UP_LIMIT_MS = 25_000;
 
-export function choices(cloud: CloudServices, clock: Clock): Choices {
-  const images = recently<GlanceImage>(clock, KEEP_MS);
-  const flavors = recently<Flavor[]>(clock, KEEP_MS);
-  const networks = recently<Network>(clock, KEEP_MS);
-  const groups = recently<string[]>(clock, KEEP_MS);
+/** `closed`: ends what is looked up when the driver ends. */
+export function choices(cloud: CloudServices, clock: Clock, closed: AbortSignal): Choices {
+  const parts = { clock, keepMs: KEEP_MS, limitMs: LOOK_UP_LIMIT_MS, closed };
+  const images = recently<GlanceImage>(parts);
+  const flavors = recently<Flavor[]>(parts);
+  const networks = recently<Network>(parts);
+  const groups = recently<string[]>(parts);
   const { place } = cloud;
 
   return {
-    image: (image, id, signal) => {
+    image: async (image, id, signal) => {
       const family = familyOf(image);
-      return images.get(`${family} ${id}`, () =>
-        id === undefined ? currentImage(family, cloud, signal) : givenImage(family, id, cloud, signal),
-      );
+      const ask = (shared: AbortSignal) =>
+        id === undefined ? currentImage(family, cloud, shared) : givenImage(family, id, cloud, shared);
+      return await images.get(`${family} ${id}`, ask, signal);
     },
     flavor: async (image, cloudImage, signal) => {
-      const all = await flavors.get("", () => cloud.nova.flavors(signal));
+      const all = await flavors.get("", cloud.nova.flavors, signal);
       return chooseFlavor(image, cloudImage, { all, volumeGiB: place.volume?.sizeGiB });
     },
-    network: (signal) => networks.get("inside", () => findNetwork(place.network, cloud, signal)),
+    network: (signal) =>
+      networks.get("inside", (shared) => findNetwork(place.network, cloud, shared), signal),
     floatingNetwork: (signal) =>
-      networks.get("outside", () => findNetwork(place.floatingNetwork, cloud, signal)),
-    securityGroups: (signal) => groups.get("", () => findGroups(cloud, signal)),
+      networks.get("outside", (shared) => findNetwork(place.floatingNetwork, cloud, shared), signal),
+    securityGroups: (signal) => groups.get("", (shared) => findGroups(cloud, shared), signal),
     forget: () => {
       for (const kept of [images, flavors, networks, groups]) kept.forget();
     },

@@ -33,10 +33,9 @@ export function cloudImagesOf({ cloud, images, onChange }: CloudImagesParts): Cl
       onChange();
     },
     turnBack: async ({ family, id }, signal) => {
-      const image = pick(family, id, await all(signal));
-      // NB: what is used already is not taken away, for then there would be none.
-      if (image.tags.includes(tagOf(family, "current"))) return;
-      await cloud.glance.change(id, { tags: retagged(family, image, "old") }, signal);
+      const found = await all(signal);
+      await turnBack(family, pick(family, id, found), { found, glance: cloud.glance, signal });
+      onChange();
     },
   };
 }
@@ -46,8 +45,8 @@ export const ownerOf = async ({ place, session }: CloudServices, signal: AbortSi
   place.imageOwner ?? (await session.project(signal)).id;
 
 /**
- * The new one gets its tag before the others lose theirs, so that there is never none. In between it says whose place it takes, so
- * that it counts already, also if the controller ends here: the next promotion takes the tag from all others, whichever it is.
+ * The new one gets its tag before the others lose theirs, so that there is never none. It says before that whose place it takes, so
+ * that it counts from then on, also if the controller ends here: the next promotion takes the tag from all others, whichever it is.
  * NB: the mark is taken off again, or else a promotion the other way round would find two that each take the other's place.
  */
 async function promote(
@@ -56,27 +55,52 @@ async function promote(
   { found, glance, signal }: Promotion,
 ): Promise<void> {
   const others = currentsOf(family, found).filter(({ id }) => id !== image.id);
-  const change = (one: GlanceImage, standing: Standing, replaces: string) =>
-    glance.change(one.id, { tags: retagged(family, one, standing), set: { [REPLACES]: replaces } }, signal);
+  const mark = (one: GlanceImage, replaces: string) => glance.set(one.id, { [REPLACES]: replaces }, signal);
 
-  if (!image.tags.includes(tagOf(family, "current"))) {
+  if (!isCurrent(family, image)) {
     const stale = others.filter(({ properties }) => properties[REPLACES] === image.id);
-    for (const other of stale) await change(other, "current", "");
-    await change(image, "current", others[0]?.id ?? "");
+    for (const other of stale) await mark(other, "");
+    if (others[0] || image.properties[REPLACES]) await mark(image, others[0]?.id ?? "");
   }
-  for (const other of others) await change(other, "old", "");
-  if (others.length > 0 || image.properties[REPLACES]) await change(image, "current", "");
+  await stand(family, image, "current", { glance, signal });
+  for (const other of others) {
+    await stand(family, other, "old", { glance, signal });
+    if (other.properties[REPLACES]) await mark(other, "");
+  }
+  if (others.length > 0 || image.properties[REPLACES]) await mark(image, "");
+}
+
+/**
+ * NB: what is used is not taken away, for then there would be none. One whose promotion is not done to the end gives its place back; any
+ * other stays, and that is said.
+ */
+async function turnBack(family: string, image: GlanceImage, promotion: Promotion): Promise<void> {
+  if (!isCurrent(family, image)) return await stand(family, image, "old", promotion);
+  const before = promotion.found.find(({ id }) => id === image.properties[REPLACES]);
+  if (before && isOfFamily(family, before)) return await promote(family, before, promotion);
+  throw new Error(
+    `the cloud image ${image.id} is the current one of ${family}, and no other is there to take its place`,
+  );
 }
 
 type Promotion = { found: readonly GlanceImage[]; glance: Glance; signal: AbortSignal };
 
 const STANDINGS: readonly Standing[] = ["current", "candidate", "old"];
 
-/** Its tags, with this one of the family and no other. */
-const retagged = (family: string, { tags }: GlanceImage, standing: Standing): string[] => [
-  ...tags.filter((tag) => !STANDINGS.some((each) => tag === tagOf(family, each))),
-  tagOf(family, standing),
-];
+const isCurrent = (family: string, { tags }: GlanceImage): boolean => tags.includes(tagOf(family, "current"));
+
+/** Gives the tag of this standing first, and takes those of others. NB: only those that were seen: who is made current meanwhile stays it. */
+async function stand(
+  family: string,
+  { id, tags }: GlanceImage,
+  standing: Standing,
+  { glance, signal }: Pick<Promotion, "glance" | "signal">,
+): Promise<void> {
+  const tag = tagOf(family, standing);
+  if (!tags.includes(tag)) await glance.tag(id, tag, signal);
+  const others = STANDINGS.map((each) => tagOf(family, each)).filter((each) => each !== tag);
+  for (const other of others) if (tags.includes(other)) await glance.untag(id, other, signal);
+}
 
 function pick(family: string, id: string, found: readonly GlanceImage[]): GlanceImage {
   const image = found.find((each) => each.id === id);
@@ -89,7 +113,8 @@ const seenOf = (family: string, found: readonly GlanceImage[]): CloudImageSeen[]
   found.flatMap((image) => {
     const tagged = STANDINGS.find((each) => image.tags.includes(tagOf(family, each)));
     if (!tagged) return [];
-    return [{ family, ...factsOf(image), standing: image.properties[REPLACES] ? "candidate" : tagged }];
+    const isUnfinished = tagged === "current" && image.properties[REPLACES];
+    return [{ family, ...factsOf(image), standing: isUnfinished ? "candidate" : tagged }];
   });
 
 /** See: /openstack, which writes them. */

@@ -48,7 +48,7 @@ const PLACES = "OS_CLIENT_CONFIG_FILE, this folder, ~/.config/openstack and /etc
 
 const unnamed = (names: readonly string[]): string =>
   names.length === 0
-    ? `No cloud is known: there is no clouds.yaml (looked for in ${PLACES}), and OS_AUTH_URL is not set. script openstack/create-app-credential.sh makes one.`
+    ? `No cloud is known: there is no clouds.yaml (looked for in ${PLACES}), and OS_AUTH_URL is not set. openstack/create-app-credential.sh makes one.`
     : `Several clouds are known (${names.join(", ")}). Say which one with openstack.cloud in mayfly.yml, or with OS_CLOUD.`;
 
 const unknown = (name: string, names: readonly string[]): string =>

@@ -24,14 +24,12 @@ export type Glance = {
   images: (which: { owner: string; tags: readonly string[] }, signal: AbortSignal) => Promise<GlanceImage[]>;
   /** `undefined`: there is none, or it is not for us. */
   image: (id: string, signal: AbortSignal) => Promise<GlanceImage | undefined>;
-  /** Changes tags and properties of an image at once. */
-  change: (id: string, changes: Change, signal: AbortSignal) => Promise<void>;
-};
-
-export type Change = {
-  tags: readonly string[];
-  /** NB: nothing is taken away, since Glance refuses to take away what is not there. An empty text stands for none. */
-  set?: Readonly<Record<string, string>> | undefined;
+  /** Gives an image a tag. NB: one at a time, so that what others do to its other tags meanwhile stays. */
+  tag: (id: string, tag: string, signal: AbortSignal) => Promise<void>;
+  /** Takes a tag away. One that is not there is taken away. */
+  untag: (id: string, tag: string, signal: AbortSignal) => Promise<void>;
+  /** Sets properties. NB: none is taken away, since Glance refuses to take away what is not there. An empty text stands for none. */
+  set: (id: string, properties: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<void>;
 };
 
 const PAGE = "200";
@@ -52,16 +50,21 @@ export function glance(session: Session): Glance {
       const answer = await session.call("Glance", request, signal).catch(unlessGone);
       return answer && imageOf(IMAGE.parse(answer.body));
     },
-    change: async (id, { tags, set = {} }, signal) => {
-      const body = [
-        { op: "replace", path: "/tags", value: tags },
-        ...Object.entries(set).map(([key, value]) => ({ op: "add", path: `/${key}`, value })),
-      ];
+    tag: async (id, tag, signal) => {
+      await session.call("Glance", { method: "PUT", path: tagPath(id, tag) }, signal);
+    },
+    untag: async (id, tag, signal) => {
+      await session.call("Glance", { method: "DELETE", path: tagPath(id, tag) }, signal).catch(unlessGone);
+    },
+    set: async (id, properties, signal) => {
+      const body = Object.entries(properties).map(([key, value]) => ({ op: "add", path: `/${key}`, value }));
       const headers = { "content-type": "application/openstack-images-v2.1-json-patch" };
       await session.call("Glance", { method: "PATCH", path: `/images/${id}`, headers, body }, signal);
     },
   };
 }
+
+const tagPath = (id: string, tag: string): string => `/images/${id}/tags/${encodeURIComponent(tag)}`;
 
 type Page = { images: GlanceImage[]; next: string | undefined };
 

@@ -3,8 +3,8 @@ import type { Clock } from "../../ports.ts";
 import { orLeave } from "./session.ts";
 
 /**
- * What this process knows of machines that no list of servers tells. In memory only: the next process finds all that there is by tag
- * and description.
+ * What this process knows of machines that no list of servers tells. In memory only: the next process finds servers by
+ * their tag, and ports and floating IPs by their description. NB: not volumes, of which nothing tells whose they are once their server is gone.
  */
 export type Ledger = {
   /** Runs an order. `halt` is aborted when its machine is destroyed before Nova was asked. */

@@ -13,6 +13,10 @@ export type Server = {
   task: string | undefined;
   fault: string | undefined;
   tags: readonly string[];
+  /** The machine that it was made for, whatever it is called now. */
+  machine: string | undefined;
+  /** What it was made from. */
+  image: string | undefined;
   /** Volumes that go with it. */
   volumes: readonly string[];
   cpus: number;
@@ -186,11 +190,22 @@ const SERVER = z.object({
   "OS-EXT-STS:task_state": z.string().nullish(),
   fault: z.object({ message: z.string(), details: z.string().optional() }).nullish(),
   tags: z.array(z.string()).default([]),
+  metadata: z.record(z.string(), z.string()).default({}),
+  // NB: of a server that boots from a volume Nova gives an empty text.
+  image: z.union([z.object({ id: z.string() }), z.literal("")]).nullish(),
   flavor: z.object({ vcpus: z.number().default(0), ram: z.number().default(0) }).optional(),
   "os-extended-volumes:volumes_attached": z
     .array(z.object({ id: z.string(), delete_on_termination: z.boolean().default(false) }))
     .default([]),
 });
+/** Keys of what a server is told at its making. NB: never searched by: Nova does not let a project's members do so, and says nothing then. */
+export const METADATA = {
+  repository: "mayfly_repository",
+  image: "mayfly_image",
+  machine: "mayfly_machine",
+  cloudImage: "mayfly_cloud_image",
+} as const;
+
 const ONE = z.object({ server: SERVER });
 const SERVERS = z.object({
   servers: z.array(SERVER),
@@ -204,6 +219,8 @@ const serverOf = (server: z.infer<typeof SERVER>): Server => ({
   task: server["OS-EXT-STS:task_state"] ?? undefined,
   fault: server.fault?.message.trim(),
   tags: server.tags,
+  machine: server.metadata[METADATA.machine],
+  image: (server.image || undefined)?.id ?? server.metadata[METADATA.cloudImage],
   volumes: server["os-extended-volumes:volumes_attached"].flatMap(({ id, delete_on_termination: goesToo }) =>
     goesToo ? [id] : [],
   ),

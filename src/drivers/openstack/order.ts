@@ -1,8 +1,8 @@
 import type { CloudPlace } from "../../core/clouds.ts";
 import type { StartOrder } from "../../ports.ts";
 import { seedText } from "../seed.ts";
-import { tagsOf } from "./names.ts";
-import type { NewServer } from "./nova.ts";
+import { type Owner, tagsOf } from "./names.ts";
+import { METADATA, type NewServer } from "./nova.ts";
 
 /** What was chosen for an order. */
 export type Chosen = {
@@ -19,7 +19,7 @@ const USER_DATA_MOST = 65_535;
 export function newServer(
   order: StartOrder,
   chosen: Chosen,
-  { place, controller }: { place: CloudPlace; controller: string },
+  { place, owner }: { place: CloudPlace; owner: Owner },
 ): NewServer {
   const { name, repo, image, seed } = order;
   const userData = Buffer.from(seedText(seed)).toString("base64");
@@ -37,9 +37,13 @@ export function newServer(
     ...(availabilityZone === undefined ? {} : { availability_zone: availabilityZone }),
     config_drive: place.configDrive,
     user_data: userData,
-    tags: tagsOf(order, controller),
-    // NB: for people only. Nova does not let a project's members search by it, and says nothing then.
-    metadata: { mayfly_repository: repo.slice(0, METADATA_MOST), mayfly_image: image.name },
+    tags: tagsOf(order, owner),
+    metadata: {
+      [METADATA.repository]: repo.slice(0, METADATA_MOST),
+      [METADATA.image]: image.name,
+      [METADATA.machine]: name,
+      [METADATA.cloudImage]: chosen.image,
+    },
   };
   return { body, secrets: [userData, seed.token] };
 }

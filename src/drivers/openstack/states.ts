@@ -50,5 +50,8 @@ const NO_ROOM: readonly RegExp[] = [
   /not enough hosts available/i,
   /quota[\w\s]* (?:exceeded|exceeds)|exceed\w* [\w\s]*quota/i,
   /maximum number of (?:instances|volumes|ports|floating ips) (?:allowed )?(?:\([^)]*\) )?exceeded/i,
-  /no (?:more|fixed) ip addresses available/i,
+  /no (?:more|fixed) (?:floating )?ip addresses available|zero floating ips available|no free ips\b/i,
+  /insufficient compute resources/i,
+  // NB: it tells the last try's own fault behind it, if there was another one than that the hypervisors were full.
+  /exceeded max(?:imum number of)? scheduling attempts(?!.*last exception)/is,
 ];
