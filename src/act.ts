@@ -92,10 +92,10 @@ export function actor(parts: ActorParts): Actor {
 
   /** NB: it is nobody's failure: the job waits, and another machine is ordered when there may be room again. Nothing was made. */
   async function leaveFull(
-    { name, host, createdAt: orderedAt }: Machine,
-    { message: text, retryAt }: NoRoom,
+    { name, host, image, createdAt: orderedAt }: Machine,
+    { message: text, retryAt, isOfImage }: NoRoom,
   ): Promise<"done"> {
-    observer.noteRefusal(host, { text, orderedAt, retryAt });
+    observer.noteRefusal(host, { text, orderedAt, retryAt, ...(isOfImage && { image }) });
     await record(
       { kind: "machine-retired", at: clock.now(), machine: name, why: "no-room" },
       { kind: "vm-destroyed", at: clock.now(), machine: name },

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { asked, questionsTo } from "./asked.ts";
-import type { HostRoom, RoomRefusal } from "./core/host-room.ts";
+import type { HostRoom, Refusal } from "./core/host-room.ts";
 import type { Machine, Seen } from "./core/types.ts";
 import type { Clock, Driver, Ring } from "./ports.ts";
 
@@ -19,17 +19,19 @@ export type HostRooms = {
   of: () => ReadonlyMap<string, HostRoom>;
   /** Asks each host that is due what it has room for, in the background. Answers when the next one will be. */
   ask: () => number;
-  /** A host had no room for a machine. `orderedAt`: when that was ordered. `retryAt`: not to be asked before then, if it said so. */
-  noteRefusal: (
-    host: string,
-    refusal: { text: string; orderedAt: number; retryAt?: number | undefined },
-  ) => void;
+  /**
+   * A host refused a machine. `orderedAt`: when that was ordered. `retryAt`: not to be asked before then, if it said so. `image`: it
+   * refuses machines of this one only.
+   */
+  noteRefusal: (host: string, said: Said) => void;
   /** What a host's list says of a machine: that it had no room for it, or that it has room again. */
   noteSeen: (
-    machine: Pick<Machine, "host" | "createdAt" | "retired">,
+    machine: Pick<Machine, "host" | "image" | "createdAt" | "retired">,
     seen: Pick<Seen, "vm" | "vmText" | "isNoRoom">,
   ) => void;
 };
+
+type Said = Pick<Refusal, "text" | "image"> & { orderedAt: number; retryAt?: number | undefined };
 
 const CAPACITY_MS = 60_000;
 const CAPACITY_LIMIT_MS = 30_000;
@@ -38,7 +40,7 @@ const REST_MS = 15_000;
 /** up to this. */
 const REST_MAX_MS = 5 * 60_000;
 /** Of what a host says so much is shown. */
-const LONGEST_TEXT = 160;
+const LONGEST_TEXT = 240;
 
 export function hostRooms({ drivers, clock, ring, log }: HostRoomParts): HostRooms {
   // NB: what a host that fails said last may be wrong by now. Without it orders are tried, and the host refuses them if it must.
@@ -47,42 +49,48 @@ export function hostRooms({ drivers, clock, ring, log }: HostRoomParts): HostRoo
     questions: questionsTo(drivers, ({ capacity }) => capacity),
     ...{ everyMs: CAPACITY_MS, limitMs: CAPACITY_LIMIT_MS, clock, ring, log },
   });
-  const refusals = new Map<string, RoomRefusal & { times: number }>();
+  /** By host and image, or by host alone. */
+  const refusals = new Map<string, Refusal & { host: string; times: number }>();
 
-  const noteRefusal: HostRooms["noteRefusal"] = (host, { text, orderedAt, retryAt = 0 }) => {
+  function noteRefusal(host: string, { text, image, orderedAt, retryAt = 0 }: Said): void {
     const now = clock.now();
-    const before = refusals.get(host);
+    const before = refusals.get(keyOf(host, image));
     // NB: orders that were under way together are refused together, be it one after the other: that is one refusal.
     const isSame = before !== undefined && orderedAt <= before.at;
     const times = isSame ? before.times : (before?.times ?? 0) + 1;
     const restMs = Math.min(REST_MS * 2 ** (times - 1), REST_MAX_MS);
     const until = Math.max(retryAt, isSame ? before.until : now + restMs);
-    refusals.set(host, { at: now, until, text: shorten(text), times });
-    log.info({ source: host, until, text: shorten(text) }, "a host has no room");
+    refusals.set(keyOf(host, image), { host, image, at: now, until, text: shorten(text), times });
+    log.info({ source: host, image, until, text: shorten(text) }, "a host refuses an order");
     if (!isSame) capacities.askAgain(host);
     ring();
-  };
+  }
 
   return {
     of: () => {
       const said = capacities.answers();
-      const hosts = new Set([...said.keys(), ...refusals.keys()]);
+      const refusalsOf = Map.groupBy(refusals.values(), ({ host }) => host);
+      const hosts = new Set([...said.keys(), ...refusalsOf.keys()]);
       return new Map(
-        Array.from(hosts, (host) => [host, { capacity: said.get(host), refusal: refusals.get(host) }]),
+        Array.from(hosts, (host) => [host, { capacity: said.get(host), refusals: refusalsOf.get(host) }]),
       );
     },
     ask: capacities.ask,
     noteRefusal,
-    noteSeen: ({ host, createdAt, retired }, { vm, vmText, isNoRoom }) => {
-      const refusal = refusals.get(host);
-      const isNews = createdAt > (refusal?.at ?? Number.NEGATIVE_INFINITY);
+    noteSeen: ({ host, image, createdAt, retired }, { vm, vmText, isNoRoom }) => {
+      const isNewerThan = (refusal: Refusal | undefined) =>
+        createdAt > (refusal?.at ?? Number.NEGATIVE_INFINITY);
       // NB: one that is retired said so before, and may stand for long.
-      if (vm === "broken" && isNoRoom && isNews && !retired)
+      if (vm === "broken" && isNoRoom && isNewerThan(refusals.get(host)) && !retired)
         noteRefusal(host, { text: vmText ?? "it gave no reason", orderedAt: createdAt });
-      if (vm === "up" && refusal && isNews) refusals.delete(host);
+      if (vm !== "up") return;
+      for (const key of [host, keyOf(host, image)]) if (isNewerThan(refusals.get(key))) refusals.delete(key);
     },
   };
 }
+
+const keyOf = (host: string, image: string | undefined): string =>
+  image === undefined ? host : `${host} ${image}`;
 
 const shorten = (text: string): string => {
   const line = text.replace(/\s+/g, " ").trim();

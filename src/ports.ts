@@ -23,16 +23,19 @@ export class SetupError extends Error {
 }
 
 /**
- * Thrown by a driver when its host has no room for an order just now: a quota is used up, no hypervisor has what it takes, or
- * it cannot be asked for a VM yet, since it does not answer or is not set up for one. That is no failure of the machine, so the job waits. WARN: nothing may be left of the order, since
- * nobody asks the driver to remove it. The message is the host's own reason. `retryAt`: not before then, if the host says so.
+ * Thrown by a driver when its host takes no order just now: a quota is used up, no hypervisor has what it takes, or it does not
+ * answer. That is no failure of the machine, so the job waits. WARN: nothing may be left of the order, since nobody asks the driver
+ * to remove it. The message is the host's own reason. `retryAt`: not before then, if the host says so. `isOfImage`: it has not what
+ * machines of this image need, and others may still be ordered there.
  */
 export class NoRoom extends Error {
   override name = "NoRoom";
   readonly retryAt: number | undefined;
-  constructor(message: string, options?: ErrorOptions & { retryAt?: number | undefined }) {
+  readonly isOfImage: boolean;
+  constructor(message: string, options?: ErrorOptions & { retryAt?: number | undefined; isOfImage?: true }) {
     super(message, options);
     this.retryAt = options?.retryAt;
+    this.isOfImage = options?.isOfImage ?? false;
   }
 }
 
@@ -75,7 +78,7 @@ export type Driver = {
   list(signal: AbortSignal): Promise<VmSeen[]>;
   /**
    * Orders a VM. Resolves when the order is accepted, not when the VM is up. Never called twice for a name. Throws `NoRoom` if the host
-   * has no room for it just now.
+   * does not take it just now.
    */
   start(order: StartOrder, signal: AbortSignal): Promise<void>;
   /** Removes the VM and all that was made with it. Removing what is not there succeeds. */

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { NoRoom } from "../src/ports.ts";
-import { aHost, M1, minutes, seconds } from "./support/build.ts";
+import { aHost, anImage, aRepository, M1, minutes, seconds } from "./support/build.ts";
 import { settled } from "./support/clock.ts";
 import { fakeHost, type Rig, type RigParts, ringRig } from "./support/ring.ts";
 import { jobSeen, pass, tell } from "./support/ringing.ts";
@@ -30,7 +30,7 @@ describe("an order that its host has no room for", () => {
     rig.host.fails("start", new NoRoom("Quota exceeded for cores"));
     await tell(rig, jobSeen(rig));
     expect(ordered(rig)).toEqual([]);
-    expect(lastSaid(rig)).toContain("has no room (Quota exceeded for cores)");
+    expect(lastSaid(rig)).toContain("refuses (Quota exceeded for cores)");
 
     await pass(rig, seconds(15));
 
@@ -65,7 +65,10 @@ describe("an order that its host has no room for", () => {
     for (let left = minutes(30) / seconds(5); left > 0; left -= 1) {
       const before = rig.store.state.machines.size;
       await pass(rig, seconds(5));
-      if (rig.observer.hostRoom(rig.store.state).get("lab1")?.refusal?.at === rig.clock.now() || before < 0)
+      if (
+        rig.observer.hostRoom(rig.store.state).get("lab1")?.refusals?.[0]?.at === rig.clock.now() ||
+        before < 0
+      )
         times.push((rig.clock.now() - begun) / 1000);
     }
 
@@ -94,7 +97,7 @@ describe("an order that its host has no room for", () => {
     await pass(rig, seconds(2));
 
     expect(ordered(rig)).toHaveLength(3);
-    expect(rig.observer.hostRoom(rig.store.state).get("lab1")?.refusal).toBeUndefined();
+    expect(rig.observer.hostRoom(rig.store.state).get("lab1")?.refusals).toBeUndefined();
   });
 });
 
@@ -107,7 +110,7 @@ describe("a VM that broke since its host had no room for it", () => {
     await pass(rig, seconds(2));
 
     expect(rig.host.vms.size).toBe(0);
-    expect(lastSaid(rig)).toContain("has no room (no valid host)");
+    expect(lastSaid(rig)).toContain("refuses (no valid host)");
     expect(rig.store.state.jobs.get(1)).toMatchObject({ tries: 0 });
     await pass(rig, seconds(15));
     expect(ordered(rig)).toEqual([M1, M2]);
@@ -139,8 +142,26 @@ describe("a host that refuses for a while", () => {
     rig.host.vms.set(M2, "up");
     await pass(rig, seconds(4));
 
-    expect(rig.observer.hostRoom(rig.store.state).get("lab1")?.refusal).toBeUndefined();
+    expect(rig.observer.hostRoom(rig.store.state).get("lab1")?.refusals).toBeUndefined();
     release();
+  });
+});
+
+describe("a host that has not what one image needs", () => {
+  test("refuses that image's machines only, and tries them again like any", async () => {
+    const images = [anImage(), anImage({ name: "other", labels: ["self-hosted", "our-other"] })];
+    const repositories = [aRepository({ images: ["plain", "other"] })];
+    const rig = await running({ catalogue: { images, repositories } });
+    rig.host.fails("start", new NoRoom("no current image", { isOfImage: true }));
+    await tell(rig, jobSeen(rig));
+    await tell(rig, jobSeen(rig, { id: 2, labels: ["self-hosted", "our-other"] }));
+
+    expect(rig.host.orders.map(({ image }) => image.name)).toEqual(["other"]);
+    expect(lastSaid(rig)).toContain("cannot be had on lab1 (no current image)");
+
+    await pass(rig, seconds(15));
+
+    expect(rig.host.orders.map(({ image }) => image.name)).toEqual(["other", "plain"]);
   });
 });
 

@@ -150,7 +150,7 @@ function relayWords({ relay, ...health }: RelayHealth, now: number): string {
 
 function hostWords({ isReachable, isDrained, refusal }: HostView, at: number): string {
   if (refusal && isReachable && !isDrained)
-    return `no room (${refusal.text}), next try in ${span(Math.max(0, refusal.until - at))}`;
+    return `refuses (${refusal.text}), next try in ${span(Math.max(0, refusal.until - at))}`;
   if (!isReachable) return isDrained ? "drained, cannot be reached" : "cannot be reached";
   return isDrained ? "drained" : "ready";
 }

@@ -1,6 +1,6 @@
 import { type Phase, phaseOf } from "../core/explain.ts";
 import { poolKey } from "../core/facts.ts";
-import type { RoomRefusal } from "../core/host-room.ts";
+import type { Refusal } from "../core/host-room.ts";
 import { likelyWaits, usualBoots } from "../core/likely.ts";
 import { storiesOf } from "../core/plan.ts";
 import { groupDemand, matcher } from "../core/pools.ts";
@@ -52,7 +52,7 @@ export type HostView = {
   isReachable: boolean;
   isDrained: boolean;
   /** It had no room for the last order, and gets none until then. */
-  refusal?: Pick<RoomRefusal, "until" | "text"> | undefined;
+  refusal?: Pick<Refusal, "until" | "text"> | undefined;
 };
 
 /** `coming`: machines on their way or ready; `working`: handed a registration, or at work. */
@@ -121,14 +121,15 @@ function ofCatalogue(standing: Standing, { catalogue }: World): Standing {
 function hostViews(world: World, machines: readonly Machine[]): HostView[] {
   const { catalogue, reachable, hostRoom, state, now } = world;
   return catalogue.hosts.map(({ name, machines: limit }) => {
-    const { capacity, refusal } = hostRoom.get(name) ?? {};
+    const { capacity, refusals = [] } = hostRoom.get(name) ?? {};
+    const refusal = refusals.find(({ image, until }) => image === undefined && until > now);
     return {
       name,
       machines: machines.filter(({ host, destroyedAt }) => host === name && destroyedAt === undefined).length,
       limit: Math.min(limit, capacity?.machines ?? limit),
       isReachable: reachable.has(name),
       isDrained: state.drained.has(name),
-      refusal: refusal && refusal.until > now ? { until: refusal.until, text: refusal.text } : undefined,
+      refusal: refusal && { until: refusal.until, text: refusal.text },
     };
   });
 }

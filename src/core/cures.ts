@@ -43,6 +43,8 @@ function cureOf(blocked: Blocked): string {
       return "It gets the next machine for which there is room; mayfly ps shows what is there. More room: machines, cpus and memory of the hosts in mayfly.yml, and on a cloud the project's quota.";
     case "hosts-refuse":
       return "Nothing has to be done: it is tried again by itself, and costs the job no try. If it lasts: mayfly check says what the quota has left.";
+    case "image-refused":
+      return "An operator has to mend it: the words in brackets say what, and mayfly check says all of it. It is tried again by itself, and costs the job no try.";
     case "image-ended":
       return "An operator has to build it anew (openstack/README.md); mayfly images says when each ends.";
     case "hosts-drained":

@@ -9,8 +9,18 @@ export type Capacity = {
 
 export type Size = { cpus: number; memoryMiB: number };
 
-/** A host had no room for an order, in its own words, and is not tried again before then. */
-export type RoomRefusal = { at: number; until: number; text: string };
+/**
+ * A host took no order, in its own words, and is not tried again before then. `image`: it has not what machines of this image need,
+ * and refuses no others.
+ */
+export type Refusal = { at: number; until: number; text: string; image?: string | undefined };
 
 /** What is known of a host's room besides what the catalogue says. */
-export type HostRoom = { capacity?: Capacity | undefined; refusal?: RoomRefusal | undefined };
+export type HostRoom = { capacity?: Capacity | undefined; refusals?: readonly Refusal[] | undefined };
+
+/** What a host last said to orders for the image. */
+export const refusalsOf = (
+  hostRoom: ReadonlyMap<string, HostRoom>,
+  { host, image }: { host: string; image: string },
+): readonly Refusal[] =>
+  (hostRoom.get(host)?.refusals ?? []).filter((refusal) => [undefined, image].includes(refusal.image));

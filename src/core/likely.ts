@@ -67,7 +67,7 @@ type Queue = { pool: Pool; place: number; jobMs: number | undefined; world: Worl
 
 /** Of so many places that jobs hold, the first is free after a part of a job's time, and so on. */
 function untilFree(blocked: Blocked, { pool, place, jobMs, world }: Queue): number | undefined {
-  if (blocked.why === "backoff" || blocked.why === "hosts-refuse")
+  if (blocked.why === "backoff" || blocked.why === "hosts-refuse" || blocked.why === "image-refused")
     return Math.max(0, blocked.until - world.now);
   const isInTheWay = heldBy(blocked, pool);
   if (jobMs === undefined || !isInTheWay) return undefined;

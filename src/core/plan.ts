@@ -2,6 +2,7 @@ import { believe } from "./believe.ts";
 import { poolKey, type State } from "./facts.ts";
 import { type Gate, gatekeeper, isKeptOut } from "./forks.ts";
 import { planGiveUp } from "./give-up.ts";
+import { refusalsOf } from "./host-room.ts";
 import { isIntruder, jobsInTheWay, planForks } from "./keep-out.ts";
 import { findRepository } from "./labels.ts";
 import { parseName } from "./name.ts";
@@ -94,7 +95,7 @@ function planMachines(world: World, gate: Gate, draft: Draft): Member[] {
       patience: world.patience,
       limits: limitsOf.get(machine.image) ?? FALLBACK_LIMITS,
       hostDrained: world.state.drained.has(machine.host),
-      hostRefuses: (world.hostRoom.get(machine.host)?.refusal?.until ?? 0) > world.now,
+      hostRefuses: refusalsOf(world.hostRoom, machine).some(({ until }) => until > world.now),
       hasAccess: hasAccess(machine, world.state),
       isIntruder: isIntruder(job, gate),
       job,

@@ -1,7 +1,7 @@
 import type { CloudImageSeen } from "./clouds.ts";
 import { ALL, poolKey, type State } from "./facts.ts";
 import { admissionOf } from "./forks.ts";
-import type { Capacity, HostRoom, Size } from "./host-room.ts";
+import { type Capacity, type HostRoom, type Refusal, refusalsOf, type Size } from "./host-room.ts";
 import { type Match, matchLabels } from "./labels.ts";
 import { isCurrentOver, untriedCandidate } from "./trials.ts";
 import type { Catalogue, Host, Image, Job, Machine, Patience, Pool, RepoName, Repository } from "./types.ts";
@@ -10,8 +10,10 @@ import type { Catalogue, Host, Image, Job, Machine, Patience, Pool, RepoName, Re
 export type Blocked =
   /** `isByQuota`: the operator's own limits would let more in. `until`: one of them has refused, and is asked again then. */
   | { why: "hosts-full"; hosts: readonly string[]; isByQuota?: true | undefined; until?: number | undefined }
-  /** They had no room for the last order, and this is what one of them said. */
+  /** They took no order the last time, and this is what one of them said. */
   | { why: "hosts-refuse"; hosts: readonly string[]; text: string; until: number }
+  /** They have not what machines of this image need. */
+  | { why: "image-refused"; hosts: readonly string[]; text: string; until: number }
   /** The cloud image that they have for it may not be used any more. */
   | { why: "image-ended"; hosts: readonly string[] }
   | { why: "hosts-drained"; hosts: readonly string[] }
@@ -47,8 +49,8 @@ export type Taken = {
   ofImage: Map<string, number>;
   ofRepository: Map<RepoName, number>;
   onHost: Map<string, Load>;
-  /** When the newest of them was ordered. */
-  newestOnHost: Map<string, number>;
+  /** When the newest of them was ordered. By host, and by host and image. */
+  newest: Map<string, number>;
 };
 
 export type Load = { machines: number; cpus: number; memoryMiB: number };
@@ -59,7 +61,7 @@ export const nothingTaken = (): Taken => ({
   ofImage: new Map(),
   ofRepository: new Map(),
   onHost: new Map(),
-  newestOnHost: new Map(),
+  newest: new Map(),
 });
 
 /** One more machine stands. NB: one whose image left the catalogue takes a place, but its size is not known any more. */
@@ -75,11 +77,13 @@ export function take(room: Pick<Room, "taken" | "catalogue" | "hostRoom">, machi
     cpus: load.cpus + (size?.cpus ?? 0),
     memoryMiB: load.memoryMiB + (size?.memoryMiB ?? 0),
   });
-  taken.newestOnHost.set(
-    machine.host,
-    Math.max(taken.newestOnHost.get(machine.host) ?? 0, machine.createdAt),
-  );
+  for (const place of [machine.host, placeKey(machine)])
+    taken.newest.set(place, Math.max(taken.newest.get(place) ?? 0, machine.createdAt));
 }
+
+type HostAndImage = Pick<Machine, "host" | "image">;
+
+const placeKey = ({ host, image }: HostAndImage): string => `${host} ${image}`;
 
 /** NB: on a cloud a flavor may be larger than what the image asks for, and the quota counts the flavor. */
 const sizeOn = (host: string, image: Image, { hostRoom }: Pick<Room, "hostRoom">): Size =>
@@ -131,28 +135,37 @@ const hasEnded = ({ name }: Host, image: Image, room: Room): boolean =>
 /** What to say when none of them has room. */
 function fullOf(open: readonly Host[], room: Room, image: Image): Blocked {
   const hosts = open.map(({ name }) => name);
-  const refusals = hosts.flatMap((name) => refusalOf(name, room) ?? []);
+  const refusals = hosts.flatMap((host) => standingRefusal({ host, image: image.name }, room) ?? []);
   const [first] = refusals.toSorted((a, b) => a.until - b.until);
   if (first && refusals.length === open.length)
-    return { why: "hosts-refuse", hosts, text: first.text, until: first.until };
+    return {
+      why: first.image === undefined ? "hosts-refuse" : "image-refused",
+      ...{ hosts, text: first.text, until: first.until },
+    };
   const isByQuota =
     open.some((host) => fits(loadOf(host, room), host, sizeOn(host.name, image, room))) || undefined;
   return { why: "hosts-full", hosts, isByQuota, until: first?.until };
 }
 
-const refusalOf = (host: string, { hostRoom, now }: Room) => {
-  const refusal = hostRoom.get(host)?.refusal;
-  return refusal && refusal.until > now ? refusal : undefined;
-};
+/** The one that ends last. */
+const standingRefusal = (place: HostAndImage, { hostRoom, now }: Room) =>
+  refusalsOf(hostRoom, place)
+    .filter(({ until }) => until > now)
+    .toSorted((a, b) => b.until - a.until)[0];
 
 /** NB: after a refusal one machine shows whether there is room again, before others follow. */
 function hasRoom(room: Room, host: Host, image: Image): boolean {
   const here = loadOf(host, room);
-  const { capacity = {}, refusal } = room.hostRoom.get(host.name) ?? {};
-  const newestAt = room.taken.newestOnHost.get(host.name) ?? 0;
-  if (refusal && (refusal.until > room.now || newestAt > refusal.at)) return false;
+  const { capacity = {} } = room.hostRoom.get(host.name) ?? {};
+  const place = { host: host.name, image: image.name };
+  if (refusalsOf(room.hostRoom, place).some((refusal) => keepsOut(refusal, place, room))) return false;
   const size = sizeOn(host.name, image, room);
   return fits(here, host, size) && fits(here, capacity, size);
+}
+
+function keepsOut({ at, until, image }: Refusal, place: HostAndImage, { taken, now }: Room): boolean {
+  const newestAt = taken.newest.get(image === undefined ? place.host : placeKey(place)) ?? 0;
+  return until > now || newestAt > at;
 }
 
 const loadOf = ({ name }: Host, { taken }: Room): Load => taken.onHost.get(name) ?? NO_LOAD;

@@ -52,7 +52,8 @@ export function digestOf(job: Job, story: Story, isDue: (at: number) => boolean)
       return toldBooting(job) ?? `waiting/${job.tries}`;
     case "waiting":
       // NB: a machine that was on its way may have found no room, which costs no try.
-      if (story.blocked?.why === "hosts-refuse") return `waiting/${job.tries}/no-room`;
+      if (story.blocked?.why === "hosts-refuse" || story.blocked?.why === "image-refused")
+        return `waiting/${job.tries}/no-room`;
       return toldBooting(job) ?? `waiting/${job.tries}`;
     case "booting":
       return bootingDigest(job, story.machine, isDue);

@@ -34,7 +34,9 @@ export function blockedWords(blocked: Blocked, now: number): string {
     case "hosts-full":
       return `${list(blocked.hosts)} ${isOrAre(blocked.hosts)} full${blocked.isByQuota ? " by quota" : ""}`;
     case "hosts-refuse":
-      return `${list(blocked.hosts)} ${blocked.hosts.length === 1 ? "has" : "have"} no room (${blocked.text}), next try in ${secondsUntil(blocked.until, now)} s`;
+      return `${list(blocked.hosts)} ${blocked.hosts.length === 1 ? "refuses" : "refuse"} (${blocked.text}), next try in ${secondsUntil(blocked.until, now)} s`;
+    case "image-refused":
+      return `the image cannot be had on ${list(blocked.hosts)} (${blocked.text}), next try in ${secondsUntil(blocked.until, now)} s`;
     case "image-ended":
       return `the image has ended on ${list(blocked.hosts)}: it may not be used any more`;
     case "hosts-drained":

@@ -115,7 +115,7 @@ function roomWords(
 
 function hostState({ isReachable, isDrained, refusal }: HostView): Html {
   if (refusal && isReachable && !isDrained)
-    return html`${badge("no room", "waiting")} <span class="quiet">${refusal.text}</span>`;
+    return html`${badge("refuses", "waiting")} <span class="quiet">${refusal.text}</span>`;
   return html`${isReachable ? "" : badge("cannot be reached", "bad")}
   ${isDrained ? badge("drained", "waiting") : ""}
   ${isReachable && !isDrained ? badge("ready", "good") : ""}`;

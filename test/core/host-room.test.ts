@@ -7,6 +7,7 @@ import {
   aJob,
   aMachine,
   anImage,
+  aRepository,
   aWorld,
   booting,
   M1,
@@ -82,7 +83,7 @@ describe("a host that refused an order", () => {
   const until = NOW + seconds(40);
 
   test("gets none until its time has come, and others do meanwhile", () => {
-    const hostRoom = { stfc: { refusal: refusal(ago(1), until) } };
+    const hostRoom = { stfc: { refusals: [refusal(ago(1), until)] } };
 
     expect(hosts({ jobs: someJobs(3), catalogue: both, hostRoom })).toEqual(["lab1"]);
   });
@@ -92,28 +93,28 @@ describe("a host that refused an order", () => {
     const parts = {
       jobs: someJobs(1),
       catalogue: only,
-      hostRoom: { stfc: { refusal: refusal(ago(1), until) } },
+      hostRoom: { stfc: { refusals: [refusal(ago(1), until)] } },
     };
 
-    expect(waitsFor(parts)).toBe("stfc has no room (Quota exceeded for cores), next try in 40 s");
+    expect(waitsFor(parts)).toBe("stfc refuses (Quota exceeded for cores), next try in 40 s");
     expect(plan(aWorld(parts)).wakeAt).toBe(until);
   });
 
   test("wakes the pass also when the job's other hosts are merely full", () => {
     const machines = [booting({ host: "lab1" })];
-    const hostRoom = { stfc: { refusal: refusal(ago(1), until) } };
+    const hostRoom = { stfc: { refusals: [refusal(ago(1), until)] } };
 
     expect(plan(aWorld({ jobs: someJobs(3), machines, catalogue: both, hostRoom })).wakeAt).toBe(until);
   });
 
   test("gets one machine first when its time has come, not all", () => {
-    const hostRoom = { stfc: { refusal: refusal(ago(seconds(60)), ago(1)) } };
+    const hostRoom = { stfc: { refusals: [refusal(ago(seconds(60)), ago(1))] } };
 
     expect(hosts({ jobs: someJobs(4), catalogue: both, hostRoom })).toEqual(["stfc", "lab1"]);
   });
 
   test("gets none of those that were wanted and are not ordered yet, and their jobs wait without a try", () => {
-    const hostRoom = { stfc: { refusal: refusal(ago(1), until) } };
+    const hostRoom = { stfc: { refusals: [refusal(ago(1), until)] } };
     const machines = [aMachine({ name: M1, host: "stfc", createdAt: ago(seconds(2)) })];
     const facts = plan(aWorld({ jobs: someJobs(1), machines, catalogue: both, hostRoom })).facts;
 
@@ -121,7 +122,7 @@ describe("a host that refused an order", () => {
   });
 
   test("gets no second one while the first shows whether there is room", () => {
-    const hostRoom = { stfc: { refusal: refusal(ago(seconds(60)), ago(seconds(20))) } };
+    const hostRoom = { stfc: { refusals: [refusal(ago(seconds(60)), ago(seconds(20)))] } };
     const probe = aMachine({
       name: M1,
       host: "stfc",
@@ -130,5 +131,48 @@ describe("a host that refused an order", () => {
     });
 
     expect(hosts({ jobs: someJobs(4), machines: [probe], catalogue: both, hostRoom })).toEqual(["lab1"]);
+  });
+});
+
+describe("a host that refused an image's machine, since it has not what that needs", () => {
+  const until = NOW + seconds(40);
+  const ofPlain = (at: number, untilAt: number) => ({ ...refusal(at, untilAt), image: "plain" });
+
+  test("gets none of that image, and those of others", () => {
+    const images = [
+      anImage({ hosts: ["stfc"] }),
+      anImage({ name: "other", hosts: ["stfc"], labels: ["other"] }),
+    ];
+    const jobs = [aJob({ id: 1 }), aJob({ id: 2, labels: ["other"] })];
+    const hostRoom = { stfc: { refusals: [ofPlain(ago(1), until)] } };
+
+    const repositories = [aRepository({ images: ["plain", "other"] })];
+    const { facts } = plan(aWorld({ jobs, catalogue: { ...both, images, repositories }, hostRoom }));
+
+    expect(facts.flatMap((fact) => (fact.kind === "machine-created" ? [fact.image] : []))).toEqual(["other"]);
+  });
+
+  test("is why the job waits, and wakes the pass when its time has come", () => {
+    const catalogue = { ...both, images: [anImage({ hosts: ["stfc"] })] };
+    const parts = {
+      jobs: someJobs(1),
+      catalogue,
+      hostRoom: { stfc: { refusals: [ofPlain(ago(1), until)] } },
+    };
+
+    expect(waitsFor(parts)).toBe(
+      "the image cannot be had on stfc (Quota exceeded for cores), next try in 40 s",
+    );
+    expect(plan(aWorld(parts)).wakeAt).toBe(until);
+  });
+
+  test("gets one machine of it first when its time has come, whatever others it made meanwhile", () => {
+    const images = [anImage({ hosts: ["stfc"] })];
+    const hostRoom = { stfc: { refusals: [ofPlain(ago(seconds(60)), ago(1))] } };
+    const machines = [aMachine({ name: M1, host: "stfc", image: "other", createdAt: ago(seconds(5)) })];
+
+    expect(hosts({ jobs: someJobs(4), machines, catalogue: { ...both, images }, hostRoom })).toEqual([
+      "stfc",
+    ]);
   });
 });

@@ -294,6 +294,25 @@ describe("machines that no job needs", () => {
     expect(retirements({ ...parts, catalogue: both })).toEqual([]);
   });
 
+  test("are kept if the host refuses the other image, since their place would be no help", () => {
+    const catalogue = {
+      hosts: [aHost({ machines: 1 })],
+      images: [spareImage(), big],
+      repositories: [spareRepository()],
+    };
+    const parts = {
+      machines: [ready()],
+      seen: { [M1]: ASKING },
+      jobs: [aJob({ labels: ["our-big"] })],
+      catalogue,
+    };
+    const refusal = { at: ago(1), until: NOW + minutes(1), text: "No current image" };
+    const of = (image?: string) => ({ lab1: { refusals: [{ ...refusal, image }] } });
+
+    expect(retirements({ ...parts, hostRoom: of(big.name) })).toEqual([]);
+    expect(retirements({ ...parts, hostRoom: of() })).toEqual([`${M1} surplus`]);
+  });
+
   test("are not all given away for one job", () => {
     const names = ["a", "b", "c", "d"].map((letter) => `mayfly-lab-plain-aaaaaaa${letter}`);
     const machines = names.map((name) => ready({ name }));

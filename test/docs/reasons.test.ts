@@ -25,6 +25,12 @@ const REASONS: Readonly<Record<Blocked["why"], readonly Blocked[]>> = {
       text: "Quota exceeded for cores: Requested 4, but already used 20 of 20 cores",
     },
   ],
+  "image-refused": [
+    {
+      ...{ why: "image-refused", hosts: ["stfc"], until: NOW + 40_000 },
+      text: "No image of the project has the tag mayfly:spinw-linux:current",
+    },
+  ],
   "image-ended": [{ why: "image-ended", hosts: ["stfc"] }],
   "hosts-drained": [{ why: "hosts-drained", hosts: ["lab1"] }],
   "hosts-unreachable": [{ why: "hosts-unreachable", hosts: ["lab1"] }],

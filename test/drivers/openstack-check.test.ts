@@ -228,7 +228,7 @@ test("what a machine takes of it is what its flavor takes, for each image", asyn
 });
 
 test("what a machine takes is still known while it cannot be looked up", async () => {
-  const { stub, driver } = await fresh({ clock: fastClock(100) });
+  const { stub, driver } = await fresh({ clock: fastClock(20) });
   const before = await driver.capacity?.(soon());
   stub.fail(/glance|flavors/, { status: 503, body: "oh" }, 999);
   stub.calls.length = 0;
@@ -242,7 +242,7 @@ test("what a machine takes is still known while it cannot be looked up", async (
 });
 
 test("a cloud that takes too long is a finding, and not a failure of the check", async () => {
-  const clock = fastClock(100);
+  const clock = fastClock(20);
   const { stub, driver } = await fresh({ clock, place: { network: NETWORK } });
   stub.watch(/GET neutron .*networks/, () => clock.until(clock.now() + 15_000, soon()));
 

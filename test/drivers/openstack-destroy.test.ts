@@ -76,7 +76,7 @@ test("a removal that Nova never does ends in its time, with Nova's own words", a
 });
 
 test("a removal that keeps failing is tried less and less often", async () => {
-  const { stub, driver, name } = await fresh({ clock: fastClock(100) });
+  const { stub, driver, name } = await fresh({ clock: fastClock(20) });
   stub.world.servers = [aServer(name)];
   stub.fail(/DELETE/, { status: 500, body: { computeFault: { message: "The hypervisor is away." } } }, 999);
 
@@ -256,7 +256,7 @@ test("a volume that should have gone with its server is removed, and the machine
 });
 
 test("a volume that Cinder cannot delete is tried less and less often", async () => {
-  const { stub, driver, name } = await fresh({ clock: fastClock(100) });
+  const { stub, driver, name } = await fresh({ clock: fastClock(20) });
   const volume = randomUUID();
   const attached = [{ id: volume, delete_on_termination: true }];
   stub.world.servers = [aServer(name, { "os-extended-volumes:volumes_attached": attached })];

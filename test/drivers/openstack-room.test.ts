@@ -78,7 +78,7 @@ test.each(full)(
 );
 
 test("an order that has no turn for a while waits for room, and is not made", async () => {
-  const { stub, driver, orderOf, name } = await fresh({ clock: fastClock(100) });
+  const { stub, driver, orderOf, name } = await fresh({ clock: fastClock(20) });
   stub.fail(/POST nova/, "silence", 4);
   const names = Array.from({ length: 4 }, newName);
   const stuck = names.map((each) => driver.start(orderOf(each), soon()).catch(() => undefined));
@@ -110,26 +110,26 @@ const notReady = [
 
 test.each(notReady)("while %s jobs wait with the reason, and Nova is asked for nothing", async (...row) => {
   const [, call, reply, words] = row;
-  const { stub, driver, orderOf, name } = await fresh({ clock: fastClock(100) });
+  const { stub, driver, orderOf, name } = await fresh({ clock: fastClock(20) });
   stub.fail(call, reply);
 
   const error = await driver
     .start(orderOf(name, { mac: "52:54:00:12:34:56" }), soon())
     .catch((thrown: unknown) => thrown);
 
-  expect(error).toBeInstanceOf(NoRoom);
+  expect(error).toMatchObject({ name: "NoRoom", isOfImage: false });
   expect(String(error)).toContain(words);
   expect(posts(stub)).toEqual([]);
 });
 
-test("while the set-up is wrong jobs wait with the sentence that the check says, too", async () => {
+test("while an image's set-up is wrong its jobs wait with the sentence that the check says, too", async () => {
   const { stub, driver, orderOf, name } = await fresh();
   stub.world.images.push(stubImage("second", ["mayfly:image:current"]));
 
   const error = await driver.start(orderOf(name), soon()).catch((thrown: unknown) => thrown);
   const faults = await driver.check(soon());
 
-  expect(error).toBeInstanceOf(NoRoom);
+  expect(error).toMatchObject({ name: "NoRoom", isOfImage: true });
   expect(faults).toEqual([(error as Error).message]);
 });
 

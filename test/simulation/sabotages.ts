@@ -18,20 +18,26 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "a host that refused is asked again at once",
     file: "src/core/pools.ts",
-    find: "refusal.until > room.now || ",
-    replace: "",
+    find: "return until > now || newestAt > at;",
+    replace: "return newestAt > at;",
   },
   {
     name: "after a refusal all machines are ordered at once again",
     file: "src/core/pools.ts",
-    find: " || newestAt > refusal.at)",
-    replace: ")",
+    find: "until > now || newestAt > at;",
+    replace: "until > now;",
   },
   {
     name: "a host that refuses is never let go",
     file: "src/host-room.ts",
-    find: 'if (vm === "up" && refusal && isNews) refusals.delete(host);',
-    replace: 'if (vm === "up" && refusal && host === "") refusals.delete(host);',
+    find: "if (isNewerThan(refusals.get(key))) refusals.delete(key);",
+    replace: "if (!isNewerThan(refusals.get(key))) refusals.delete(key);",
+  },
+  {
+    name: "what one image lacks keeps all others waiting",
+    file: "src/core/host-room.ts",
+    find: "[undefined, image].includes(refusal.image)",
+    replace: "refusal.at > 0",
   },
   {
     name: "a cloud's quota is not heeded",

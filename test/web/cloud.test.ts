@@ -29,15 +29,15 @@ test("operators see how much a cloud's quota leaves, where it is less than the c
   expect(hostsOf({ catalogue: stfc })).toContain("64 of 64 CPUs free");
 });
 
-test("operators see that a host had no room, and its reason as data", () => {
+test("operators see that a host refuses orders, and its reason as data", () => {
   const refusal = { at: ago(seconds(1)), until: NOW + seconds(30), text: "<b>Quota exceeded</b> for cores" };
-  const world = aWorld({ catalogue: stfc, hostRoom: { stfc: { refusal } } });
+  const world = aWorld({ catalogue: stfc, hostRoom: { stfc: { refusals: [refusal] } } });
   const page = String(hostSection(overviewOf(world, OUTSIDE), world));
 
-  expect(read(page)).toContain("no room");
+  expect(read(page)).toContain("refuses");
   expect(page).toContain("&lt;b&gt;Quota exceeded&lt;/b&gt; for cores");
   const past = { ...refusal, until: ago(1) };
-  expect(hostsOf({ catalogue: stfc, hostRoom: { stfc: { refusal: past } } })).toContain("ready");
+  expect(hostsOf({ catalogue: stfc, hostRoom: { stfc: { refusals: [past] } } })).toContain("ready");
 });
 
 test("operators see the cloud images in use, their age, and how the candidate does", () => {

@@ -99,7 +99,10 @@ async function prepare(
   return newServer(order, chosen, { place: cloud.place, owner });
 }
 
-/** NB: a candidate that nothing can be made from has failed its trial. It must not keep jobs waiting. */
+/**
+ * What is wrong with one image keeps no other image waiting. NB: a candidate that nothing can be made from has failed its trial. It
+ * must not keep jobs waiting.
+ */
 async function chooseImage(
   order: StartOrder,
   choices: Choices,
@@ -109,8 +112,9 @@ async function chooseImage(
     const image = await choices.image(order.image, order.cloudImage, signal);
     return { image, flavor: await choices.flavor(order.image, image, signal) };
   } catch (error) {
-    if (order.cloudImage === undefined || !(error instanceof SetupError)) throw error;
-    throw new Error(error.message, { cause: error });
+    if (!(error instanceof SetupError)) throw error;
+    if (order.cloudImage !== undefined) throw new Error(error.message, { cause: error });
+    throw new NoRoom(error.message, { cause: error, isOfImage: true });
   }
 }
 
