@@ -24,6 +24,13 @@ async function make(script: string, args: readonly string[]) {
   return { ...answer, isMade: isMade !== undefined };
 }
 
+test.each(["add.sh", "debian.sh", "build.sh"])("%s --help says how it is used", async (script) => {
+  const { exitCode, stdout, stderr } = await make(script, ["--help"]);
+
+  expect([exitCode, stderr]).toEqual([0, ""]);
+  expect(stdout).toMatch(new RegExp(`^Purpose: [\\s\\S]*\\nInput: ${script} --[\\s\\S]*\\nResult: .*\\n?`));
+});
+
 describe("refused, before anything is done, is", () => {
   test.each([
     ["debian.sh", [], "--output is missing"],
