@@ -67,6 +67,7 @@ read_arguments() {
 
 check_tools() {
   local tool
+  export CHECKPOINT_DISABLE=1 # Packer's own look for a newer one
   for tool in packer jq curl xorriso qemu-img; do
     command -v "$tool" >/dev/null || fault "$tool is not installed$(package_of "$tool")"
   done

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { CloudImageSeen } from "../../src/core/clouds.ts";
-import { ageOf, ageWords, boxWords } from "../../src/core/image-age.ts";
+import { ageOf, ageWords, boxRunnerWords, boxWords } from "../../src/core/image-age.ts";
 import { ago, hours, NOW } from "../support/build.ts";
 
 const days = (count: number): number => hours(24 * count);
@@ -56,7 +56,19 @@ describe("the age of a cloud image", () => {
   });
 });
 
-test("of a box is known when it ends, and nothing else", () => {
+test("of a box's runner is warned of as of a cloud image's", () => {
+  const words = (box: Parameters<typeof boxRunnerWords>[1]) => boxRunnerWords("The box of plain", box, NOW);
+
+  expect(words({ builtAt: ago(days(20) - 1) })).toEqual([]);
+  expect(words({ builtAt: ago(days(20)) })).toEqual([
+    "The box of plain is 20 days old; GitHub may refuse its runner in 10 days. Build it anew (docs/images.md).",
+  ]);
+  expect(words({ builtAt: NOW, runnerReleasedAt: ago(days(21)) })[0]).toContain(
+    "Take that (script/update-runner), and build the box anew (docs/images.md).",
+  );
+});
+
+test("of when a box ends is warned of for two weeks", () => {
   expect(boxWords("The box of windows", undefined, NOW)).toBeUndefined();
   expect(boxWords("The box of windows", NOW + days(14), NOW)).toBeUndefined();
   expect(boxWords("The box of windows", NOW + days(1), NOW)).toBe(

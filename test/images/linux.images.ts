@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { link, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -5,16 +6,10 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openRoot, type Root } from "./root.ts";
 
-const STEPS = [
-  "10-base.sh",
-  "20-guest.sh",
-  "30-runner.sh",
-  "40-matlab.sh",
-  "60-facts.sh",
-  "70-boot.sh",
-  "80-harden.sh",
-  "90-clean.sh",
-];
+/** NB: all that are there, so that none is without a test. */
+const STEPS = readdirSync(resolve(import.meta.dirname, "../../images/linux"))
+  .filter((name) => /^\d\d-.*\.sh$/.test(name))
+  .sort();
 
 describe("the steps of an image, each run twice on a stock Debian", () => {
   let root: Root;

@@ -1,8 +1,10 @@
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { factsOf } from "../../src/drivers/box-facts.ts";
 
 const BOXES = resolve(import.meta.dirname, "../../vagrant/boxes");
 
@@ -23,6 +25,27 @@ async function make(script: string, args: readonly string[]) {
   const isMade = await stat(join(folder, "a.box")).catch(() => undefined);
   return { ...answer, isMade: isMade !== undefined };
 }
+
+test.each(["add.sh", "debian.sh", "build.sh"])("%s --help says how it is used", async (script) => {
+  const { exitCode, stdout, stderr } = await make(script, ["--help"]);
+
+  expect([exitCode, stderr]).toEqual([0, ""]);
+  expect(stdout).toMatch(new RegExp(`^Purpose: [\\s\\S]*\\nInput: ${script} --[\\s\\S]*\\nResult: .*\\n?`));
+});
+
+test("a box has its disk last, so that what it says of itself is found without reading it", async () => {
+  const [released, inside] = ["2026-08-26", join(folder, "inside")];
+  await mkdir(inside);
+  await writeFile(join(inside, "info.json"), JSON.stringify({ mayfly_runner_released_at: released }));
+  await writeFile(join(inside, "box.img"), randomBytes(2 ** 20));
+  const box = join(folder, "a.box");
+
+  await execa("bash", ["-ec", 'source "$1/lib.sh"; pack_box "$2" 20 "$3"', "bash", BOXES, inside, box]);
+
+  const { stdout } = await execa("tar", ["--list", "--file", box]);
+  expect(stdout.split("\n")).toEqual(["info.json", "metadata.json", "box.img"]);
+  expect(await factsOf(box)).toEqual({ runnerReleasedAt: Date.parse(released) });
+});
 
 describe("refused, before anything is done, is", () => {
   test.each([

@@ -36,13 +36,14 @@ main() {
 
 read_options() {
   while (($# > 0)); do
+    [[ $1 != --help ]] || { help; exit; }
     (($# > 1)) || die "$1 needs a value"
     case $1 in
       --output) output=$2 ;;
       --suite) suite=$2 ;;
       --size) size_gib=$2 ;;
       --cache) cache=$2 ;;
-      *) die "knows no $1. Its header says what it knows" ;;
+      *) die "knows no $1. See --help" ;;
     esac
     shift 2
   done
@@ -104,6 +105,11 @@ write_box() {
   rm "$work/disk"
   say "packing"
   pack_box "$work/box" "$size_gib" "$output"
+}
+
+# The header of a script is its help.
+help() {
+  sed -n '2,/^[^#]/ s/^# \{0,1\}//p' "$0"
 }
 
 say() {
