@@ -80,15 +80,18 @@ export async function openBench() {
     },
   };
 
+  const run = (args: readonly string[], more: Record<string, string> = {}) =>
+    execa(BUILD, args, { reject: false, cwd: folder, env: { ...env, ...more } });
+
   return {
     folder,
     iso,
     output: at("out"),
-    /** Runs build.sh in our folder with our small variables file; an exit code other than 0 is an answer. */
-    build: (args: readonly string[] = [], more: Record<string, string> = {}) =>
-      execa(BUILD, ["-var-file", at("windows.pkrvars.hcl"), "--output", at("out"), ...args], {
-        ...{ reject: false, cwd: folder, env: { ...env, ...more } },
-      }),
+    /** Runs build.sh in our folder; an exit code other than 0 is an answer. */
+    run,
+    /** The same with our small variables file. */
+    build: (args: readonly string[] = [], more?: Record<string, string>) =>
+      run(["-var-file", at("windows.pkrvars.hcl"), "--output", at("out"), ...args], more),
     tell: (name: "broken" | "version", text: string) => writeFile(join(state, name), text),
     /** What the stand-in has noted. */
     noted: (name: "arguments" | "cd" | "cd-folder" | "password") =>
