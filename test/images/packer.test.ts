@@ -161,6 +161,21 @@ describe("the template of Windows", () => {
     ]);
   });
 
+  // NB: the answer files make partitions for UEFI, and the box's VMs boot by it.
+  test("boots by UEFI, whatever it is built with", () => {
+    const { sources } = templateOf("packer_windows");
+
+    expect(sources.get("qemu.windows")).toMatchObject({
+      ...{
+        efi_boot: true,
+        efi_drop_efivars: true,
+        vtpm: expect.stringContaining("var.tpm"),
+        machine_type: "q35",
+      },
+    });
+    expect(sources.get("virtualbox-iso.windows")).toMatchObject({ firmware: "efi" });
+  });
+
   test("runs every numbered script, here or at the first logon", async () => {
     const windows = templateOf("packer_windows");
     const logon = await readFile(join(PROJECT, "packer_windows/scripts/00-first-logon.ps1"), "utf8");

@@ -58,6 +58,7 @@ describe("build.sh", () => {
 
     expect(files.split("\n"), stderr).toEqual([
       "expiry.json",
+      "info.json",
       "metadata.json",
       "Vagrantfile",
       "box.ovf",
