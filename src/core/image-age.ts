@@ -70,7 +70,7 @@ function runnerWords(name: string, { days = 0, runnerDays, runnerDaysLeft }: Age
       `${name} is ${plural(days, "day")} old; GitHub may refuse its runner ${when}. Build it anew (openstack/README.md).`,
     ];
   return [
-    `${name} has a runner that GitHub released ${plural(runnerDays, "day")} ago; GitHub may refuse it ${when}, if there is a newer one. Take that (script/update-runner), and build the image anew (openstack/README.md).`,
+    `${name} has a runner that GitHub released ${plural(runnerDays, "day")} ago; GitHub may refuse it ${when}, if there is a newer one. Run script/update-runner, which takes the newest runner for images, then build the image anew (openstack/README.md).`,
   ];
 }
 
