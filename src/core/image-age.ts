@@ -74,7 +74,7 @@ function runnerWords(
       `${name} is ${plural(days, "day")} old; GitHub may refuse its runner ${when}. Build it anew (${page}).`,
     ];
   return [
-    `${name} has a runner that GitHub released ${plural(runnerDays, "day")} ago; GitHub may refuse it ${when}, if there is a newer one. Take that (script/update-runner), and build the ${thing} anew (${page}).`,
+    `${name} has a runner that GitHub released ${plural(runnerDays, "day")} ago; GitHub may refuse it ${when}, if there is a newer one. Run script/update-runner, which takes the newest runner for images, then build the ${thing} anew (${page}).`,
   ];
 }
 

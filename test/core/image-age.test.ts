@@ -35,7 +35,7 @@ describe("the age of a cloud image", () => {
 
     expect(released(19)).toEqual([]);
     expect(released(25)).toEqual([
-      "The current cloud image of plain on stfc has a runner that GitHub released 25 days ago; GitHub may refuse it in 5 days, if there is a newer one. Take that (script/update-runner), and build the image anew (openstack/README.md).",
+      "The current cloud image of plain on stfc has a runner that GitHub released 25 days ago; GitHub may refuse it in 5 days, if there is a newer one. Run script/update-runner, which takes the newest runner for images, then build the image anew (openstack/README.md).",
     ]);
     expect(released(40)[0]).toContain("40 days ago; GitHub may refuse it by now, if there is a newer one");
     expect(words({ builtAt: ago(days(25)), runnerReleasedAt: ago(days(3)) })).toEqual([]);
