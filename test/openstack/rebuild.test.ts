@@ -3,11 +3,8 @@ import { once } from "node:events";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { type Bench, openBench } from "./bench.ts";
-
-// NB: up to forty calls of the stand-in, each a start of bash and of jq.
-vi.setConfig({ testTimeout: 60_000 });
 
 const FACTS = {
   mayfly_runner_version: "2.337.0",
