@@ -43,6 +43,7 @@ export async function destroy(name: MachineName, parts: DestroyParts, outer: Abo
     const kinds: readonly Kind[] = volumes || !beside.isDone() ? ["floatingips", "ports"] : [];
     for (const kind of kinds) await removeThings(kind, name, parts, signal);
     known.forget(name);
+    beside.forget(name);
   });
 }
 
