@@ -30,8 +30,8 @@ export async function checkCloud(parts: CheckParts, signal: AbortSignal): Promis
   const checks = [
     () => checkNetwork(parts, signal),
     () => checkGroups(parts, signal),
-    () => checkZone(cloud, signal),
-    ...(cloud.place.volume ? [() => checkVolumes(cloud, signal)] : []),
+    () => checkZone(parts, signal),
+    ...(cloud.place.volume ? [() => checkVolumes(parts, signal)] : []),
     ...parts.images.map((image) => async () => {
       flavors.push(await choices.flavor(image, await choices.image(image, undefined, signal), signal));
       return [];
@@ -137,25 +137,15 @@ async function checkGroups({ choices }: CheckParts, signal: AbortSignal): Promis
   return [];
 }
 
-async function checkZone({ nova, place }: CloudServices, signal: AbortSignal): Promise<string[]> {
-  const { availabilityZone: wanted } = place;
-  if (wanted === undefined) return [];
-  const zones = await nova.zones(signal);
-  if (zones.includes(wanted)) return [];
-  return [
-    `The cloud has no availability zone ${wanted} just now. It has: ${zones.join(", ")}. Mend openstack.availabilityZone in mayfly.yml.`,
-  ];
+async function checkZone({ choices }: CheckParts, signal: AbortSignal): Promise<string[]> {
+  await choices.zone(signal);
+  return [];
 }
 
-async function checkVolumes(
-  { cinder, nova, place, session }: CloudServices,
-  signal: AbortSignal,
-): Promise<string[]> {
-  await cinder.limits(signal);
-  if (place.volume?.type === undefined || (await nova.knowsVolumeTypes(signal))) return [];
-  return [
-    `Nova of the cloud ${session.cloudName()} is too old to be told the type of a volume. Take away openstack.volume.type in mayfly.yml; the cloud's usual type is taken then.`,
-  ];
+async function checkVolumes({ cloud, choices }: CheckParts, signal: AbortSignal): Promise<string[]> {
+  await cloud.cinder.limits(signal);
+  await choices.volumeType(signal);
+  return [];
 }
 
 /** NB: room for one machine if all of ours were gone: it is no fault that they use what there is. */
