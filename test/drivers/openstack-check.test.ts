@@ -28,6 +28,11 @@ const ours = () => ({
   ...{ tags: ["mayfly-controller=test"], flavor: { vcpus: 2, ram: 1024 } },
 });
 
+const on = (host: string) => {
+  const server = ours();
+  return { ...server, tags: [...server.tags, `mayfly-host=${host}`] };
+};
+
 type Case = {
   title: string;
   parts?: Parameters<typeof fresh>[0];
@@ -122,6 +127,20 @@ const CASES: readonly Case[] = [
     says: /^The cloud has no type of volumes nvme\. Mend openstack\.volume\.type .* has: ssd\.$/,
   },
   {
+    title: "a flavor that is larger than what the host may use",
+    parts: {
+      limits: { cpus: 2, memoryMiB: 4096 },
+      images: [{ name: "small" }, { name: "large", cloudImage: { family: "image", flavor: "m1.large" } }],
+    },
+    says: /^The flavor m1\.large of the image large is larger than what the host cloud may use .*: it has 4 CPUs, and cpus is 2; it has 8192 MiB of memory, and memory is 4096 MiB\. Raise the host's limits in mayfly\.yml, or/,
+  },
+  {
+    title: "a server of a host that was renamed",
+    parts: { hosts: ["cloud", "second"] },
+    spoil: ({ world }) => void world.servers.push(on("cloud"), on("second"), on("old"), others()),
+    says: /^Servers of this controller bear the name of a host that is not in mayfly\.yml.*: mayfly-test-image-a2b3c4d5 \(old\)\. Give the host that name again .*, or delete them/,
+  },
+  {
     title: "a network that is not there",
     parts: { place: { network: "inside" } },
     says: /^The project sees no network inside\. Mend it/,
@@ -201,6 +220,12 @@ test("that our own machines use all of the quota is no fault", async () => {
   const { stub, driver } = await fresh();
   stub.world.quota = { ...stub.world.quota, instances: 1, cores: 2, ram: 1024 };
   stub.world.servers = [ours()];
+
+  expect(await driver.check(soon())).toEqual([]);
+});
+
+test("a host's limits that hold one machine of each flavor are no fault", async () => {
+  const { driver } = await fresh({ limits: { cpus: 1, memoryMiB: 256 } });
 
   expect(await driver.check(soon())).toEqual([]);
 });

@@ -1,18 +1,22 @@
 import { TimeLimitError } from "../../clock.ts";
 import type { Capacity } from "../../core/host-room.ts";
-import type { Image } from "../../core/types.ts";
+import type { Host, Image } from "../../core/types.ts";
 import { SetupError } from "../../ports.ts";
 import { CloudError } from "./call.ts";
 import { capacityOf } from "./capacity.ts";
 import type { Choices } from "./choose.ts";
 import type { CloudServices } from "./cloud.ts";
-import type { Owner } from "./names.ts";
+import { few } from "./few.ts";
+import { controllerTag, hostOf, type Owner } from "./names.ts";
 import type { Network } from "./neutron.ts";
 import type { Flavor, Server } from "./nova.ts";
 
 export type CheckParts = {
   cloud: CloudServices;
   choices: Choices;
+  host: Host;
+  /** Names of all hosts of the catalogue. None: nobody knows them here. */
+  hosts: readonly string[] | undefined;
   /** Those that may run here. */
   images: readonly Image[];
   servers: (signal: AbortSignal) => Promise<Server[]>;
@@ -31,10 +35,12 @@ export async function checkCloud(parts: CheckParts, signal: AbortSignal): Promis
     () => checkNetwork(parts, signal),
     () => checkGroups(parts, signal),
     () => checkZone(parts, signal),
+    () => checkStrays(parts, signal),
     ...(cloud.place.volume ? [() => checkVolumes(parts, signal)] : []),
     ...parts.images.map((image) => async () => {
-      flavors.push(await choices.flavor(image, await choices.image(image, undefined, signal), signal));
-      return [];
+      const flavor = await choices.flavor(image, await choices.image(image, undefined, signal), signal);
+      flavors.push(flavor);
+      return limitFaults(image, flavor, parts.host);
     }),
   ];
   const found = await Promise.all(checks.map(faultsOf));
@@ -146,6 +152,34 @@ async function checkVolumes({ cloud, choices }: CheckParts, signal: AbortSignal)
   await cloud.cinder.limits(signal);
   await choices.volumeType(signal);
   return [];
+}
+
+/** NB: a host that was renamed does not take what it had made before for its own, and no other host does. */
+async function checkStrays({ cloud, hosts, owner }: CheckParts, signal: AbortSignal): Promise<string[]> {
+  if (!hosts) return [];
+  const all = await cloud.nova.servers(controllerTag(owner.controller), signal);
+  const strays = all.flatMap(({ name, tags }) => {
+    const host = hostOf(tags);
+    return host === undefined || hosts.includes(host) ? [] : [`${name} (${host})`];
+  });
+  if (strays.length === 0) return [];
+  return [
+    `Servers of this controller bear the name of a host that is not in mayfly.yml, so that Mayfly neither sees nor removes them: ${few(strays)}. Give the host that name again until they are gone, or delete them: openstack server delete.`,
+  ];
+}
+
+/** NB: a machine counts as what its flavor has: one that is larger than its host's limits is never ordered. See: core/pools.ts. */
+function limitFaults(image: Image, flavor: Flavor, { name, cpus, memoryMiB }: Host): string[] {
+  const over = [
+    ...(isBelow(cpus, flavor.vcpus) ? [`it has ${flavor.vcpus} CPUs, and cpus is ${cpus}`] : []),
+    ...(isBelow(memoryMiB, flavor.ram)
+      ? [`it has ${flavor.ram} MiB of memory, and memory is ${memoryMiB} MiB`]
+      : []),
+  ];
+  if (over.length === 0) return [];
+  return [
+    `The flavor ${flavor.name} of the image ${image.name} is larger than what the host ${name} may use in all, so that no machine of it is made: ${over.join("; ")}. Raise the host's limits in mayfly.yml, or name a smaller flavor in cloudImage.flavor.`,
+  ];
 }
 
 /** NB: room for one machine if all of ours were gone: it is no fault that they use what there is. */
