@@ -60,7 +60,9 @@ export function hostRooms({ drivers, clock, ring, log }: HostRoomParts): HostRoo
     const times = isSame ? before.times : (before?.times ?? 0) + 1;
     const restMs = Math.min(REST_MS * 2 ** (times - 1), REST_MAX_MS);
     const until = Math.max(retryAt, isSame ? before.until : now + restMs);
-    refusals.set(keyOf(host, image), { host, image, at: now, until, text: shorten(text), times });
+    // NB: the time of the first one stays, or else the machine that is tried next would seem to be one of those.
+    const at = isSame ? before.at : now;
+    refusals.set(keyOf(host, image), { host, image, at, until, text: shorten(text), times });
     log.info({ source: host, image, until, text: shorten(text) }, "a host refuses an order");
     if (!isSame) capacities.askAgain(host);
     ring();
