@@ -48,6 +48,7 @@ boot() {
 }
 
 # Sets `said`. An image is silent only if its server was up and its console could be read: all else is the cloud's fault, not the image's.
+# A console without any text was not read: every kernel says something, and some clouds answer so when they cannot.
 # NB: the image powers itself off when it has spoken, so a server that is off has no more to say; its console may be gone by then.
 wait_for_answer() {
   local end=$((SECONDS + option[minutes] * minute_seconds)) status console is_up='' is_read=''
@@ -55,7 +56,7 @@ wait_for_answer() {
     status=$(server_status) || status=unknown # the cloud may not answer just now
     [[ $status != ERROR ]] || die "could not be tried, the server is broken: $(server_fault)"
     if [[ -z $is_up && $status == ACTIVE ]]; then is_up=yes end=$((SECONDS + option[minutes] * minute_seconds)); fi
-    if console=$(cloud console log show "$server" 2>/dev/null); then
+    if console=$(cloud console log show "$server" 2>/dev/null) && [[ $console == *[![:space:]]* ]]; then
       said=$(grep --only-matching --max-count=1 'MAYFLY-SELFTEST .*' <<<"$console") && return
       [[ $status != ACTIVE && $status != SHUTOFF ]] || is_read=yes
     elif [[ $status == ACTIVE ]]; then is_read=''
@@ -68,7 +69,7 @@ wait_for_answer() {
 }
 
 silent() {
-  [[ -n $is_read ]] || die "could not be tried: the cloud did not show the server's console"
+  [[ -n $is_read ]] || die "could not be tried: the cloud did not show the server's console, or there was no text on it"
   said="MAYFLY-SELFTEST failed: $1"
 }
 

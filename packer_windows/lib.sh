@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# shellcheck disable=SC2034
+# shellcheck disable=SC2034,SC2154
 # (disabled: variables of the script that reads this file)
 # Purpose: what build.sh knows of variables: reads them as Packer does, and refuses what cannot be right. To be sourced, not run.
 # Input: variables.pkr.hcl, variables files, PKR_VAR_… of the environment.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
-declare -A value=()
+# shellcheck source=../script/lib.sh
+source "$here/../script/lib.sh"
+declare -A value=() type=()
 faults=() target=box builder=qemu
 
 # The original's names, and what they are called now. See: ../docs/images.md, "If you come from the first version".
@@ -27,11 +29,6 @@ say() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2
 }
 
-die() {
-  say "$*"
-  exit 1
-}
-
 # Everything that is wrong is said at once.
 fault() {
   faults+=("$*")
@@ -49,11 +46,12 @@ known_variables() {
   sed -n 's/^variable "\([a-z0-9_]*\)".*/\1/p' "$here/variables.pkr.hcl"
 }
 
-# What each variable is if nobody sets it. Those without a default stay away.
+# Of which type each variable is, and what it is if nobody sets it. Those without a default stay away.
 read_defaults() {
   local name='' line
   while IFS= read -r line; do
     if [[ $line =~ ^variable\ \"([a-z0-9_]+)\" ]]; then name=${BASH_REMATCH[1]}
+    elif [[ $line =~ ^\ \ type\ *=\ *(.*)$ ]]; then type[$name]=${BASH_REMATCH[1]}
     elif [[ $line =~ ^\ \ default\ *=\ *(.*)$ ]]; then value[$name]=$(unquoted "${BASH_REMATCH[1]}")
     fi
   done <"$here/variables.pkr.hcl"
@@ -71,7 +69,8 @@ read_environment() {
 read_file() {
   local line lines number=0 blank='[[:space:]]*'
   local assignment="^$blank([A-Za-z0-9_]+)$blank=$blank(\"[^\"]*\"|[^\"#/[:space:]]+)$blank((#|//).*)?\$"
-  mapfile -t lines <"$1" 2>/dev/null || die "there is no variables file $1"
+  [[ -f $1 && -r $1 ]] || die "there is no variables file $1"
+  mapfile -t lines <"$1"
   for line in "${lines[@]}"; do
     number=$((number + 1))
     [[ $line =~ ^[[:space:]]*(#|//|$) ]] && continue
@@ -98,14 +97,37 @@ set_variable() {
 # --- what they say ---
 
 check_values() {
-  local name
+  local name missing=()
   for name in $(known_variables); do
-    [[ -n ${value[$name]+set} || " ${own[*]} " == *" $name "* ]] || fault "the variable $name is not set"
+    [[ -n ${value[$name]+set} || " ${own[*]} " == *" $name "* ]] || missing+=("$name")
   done
+  ((${#missing[@]} == 0)) || fault_missing "${missing[@]}"
   ((${#faults[@]} == 0)) || return 0
+  check_types
   check_windows
   check_matlab
   [[ ${value[vagrant_user]} != true || $target == box ]] || fault "vagrant_user is for boxes only: an image for a cloud gets no such account"
+}
+
+fault_missing() {
+  [[ " ${arguments[*]} " == *" -var-file "* ]] || fault "no variables file was given, as with -var-file packer_windows/server2022.pkrvars.hcl. See --help"
+  local name
+  for name; do fault "the variable $name is not set"; done
+}
+
+# NB: Packer would say so, too, but only when all media are there.
+check_types() {
+  local name
+  for name in $(known_variables); do
+    [[ -n ${value[$name]+set} ]] || continue
+    case ${type[$name]} in
+      number) [[ ${value[$name]} =~ ^(0|[1-9][0-9]{0,8})$ ]] || fault "$name is a whole number, without a unit, not '${value[$name]}'" ;;
+      bool) [[ ${value[$name]} == true || ${value[$name]} == false ]] || fault "$name is true or false, not '${value[$name]}'" ;;
+    esac
+  done
+  for name in cpus memory_mib disk_gib; do
+    [[ ${value[$name]} != 0 ]] || fault "$name is 0: a VM needs more"
+  done
 }
 
 check_windows() {
@@ -119,8 +141,21 @@ check_windows() {
   [[ -z ${value[product_key]} || ${value[product_key]} =~ ^([A-Z0-9]{5}-){4}[A-Z0-9]{5}$ ]] || fault "product_key is no product key"
   [[ ${value[evaluation_days]} != 0 || -n ${value[product_key]} ]] \
     || say "NB: no product_key for a licensed medium: Windows Setup takes the medium's own, if it has one"
-  [[ -z ${value[end_of_life]} || ! ${value[end_of_life]} < $(date --utc +%F) ]] \
+  [[ -z ${value[kms_server]} || ${value[kms_server]} =~ ^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$ ]] \
+    || fault "kms_server is written as kms.example.org or kms.example.org:1688, not '${value[kms_server]}'"
+  [[ -z ${value[kms_server]} || ${value[evaluation_days]} == 0 ]] || fault "kms_server is for licensed media, whose evaluation_days is 0"
+  check_end_of_life
+}
+
+check_end_of_life() {
+  [[ -n ${value[end_of_life]} ]] || return 0
+  if ! is_day "${value[end_of_life]}"; then fault "end_of_life is a day, as 2025-10-14, not '${value[end_of_life]}'"; return; fi
+  [[ ! ${value[end_of_life]} < $(date --utc +%F) ]] \
     || say "WARNING: support for ${value[name]} has ended on ${value[end_of_life]}. It gets no security updates: for tests of old programs only"
+}
+
+is_day() {
+  [[ $(date --utc --date "$1" +%F 2>/dev/null) == "$1" ]]
 }
 
 check_matlab() {

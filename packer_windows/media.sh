@@ -4,7 +4,6 @@
 # Purpose: what build.sh needs of media: fetches them once, compares their digests, and lays out the second CD. To be sourced after lib.sh.
 # Input: media.lock.json, ../guest/runner.lock.json; MAYFLY_MEDIA, a folder to keep what was fetched, usually .cache/media of this project.
 
-readonly project=$here/..
 readonly media=${MAYFLY_MEDIA:-$project/.cache/media}
 readonly media_lock=${MAYFLY_MEDIA_LOCK:-$here/media.lock.json} runner_lock=${MAYFLY_RUNNER_LOCK:-$project/guest/runner.lock.json}
 
@@ -25,6 +24,8 @@ fetch() {
     curl --fail --silent --show-error --location --retry 3 --output "$file.part" "$from" || die "cannot fetch $from"
     (compare "$file.part" "$digest") || { rm "$file.part"; exit 1; }
     mv "$file.part" "$file"
+  else
+    compare "$file" "$digest"
   fi
   echo "$file"
 }

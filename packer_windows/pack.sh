@@ -29,21 +29,27 @@ write_properties() {
 # --- for Vagrant ---
 
 # NB: expiry.json comes first, so that whoever looks into a box of ten gigabytes finds it at once. See: src/drivers/box-expiry.ts.
+# info.json comes next: `vagrant box list -i` prints it, and vagrant/boxes/add.sh takes from it what the box is.
 pack_libvirt() {
   local gib
   gib=$(($(qemu-img info --output=json "$output/${value[name]}.qcow2" | jq '."virtual-size"') / 1024 ** 3))
   jq --null-input --argjson gib "$gib" '{provider: "libvirt", format: "qcow2", virtual_size: $gib}' >"$output/metadata.json"
   mv "$output/${value[name]}.qcow2" "$output/box.img"
-  write_vagrantfile <<'END'
+  libvirt_settings | write_vagrantfile
+  archive "$1" expiry.json info.json metadata.json Vagrantfile box.img
+}
+
+libvirt_settings() {
+  cat <<'END'
   # UEFI as a ROM: what it would remember dies with the VM.
   config.vm.provider "libvirt" do |libvirt|
     libvirt.machine_type = "q35"
     libvirt.loader = "/usr/share/ovmf/OVMF.fd"
     libvirt.disk_bus = "scsi"
     libvirt.nic_model_type = "virtio"
-  end
 END
-  archive "$1" expiry.json metadata.json Vagrantfile box.img
+  if [[ ${value[tpm]} == true ]]; then printf '    libvirt.tpm_%s\n' 'model = "tpm-crb"' 'type = "emulator"' 'version = "2.0"'; fi
+  echo '  end'
 }
 
 # See: Vagrant docs, "Box file format" and VirtualBox' own part of it: the machine in box.ovf, and the address of its network card.
@@ -53,9 +59,15 @@ pack_virtualbox() {
   [[ -n $mac ]] || die "VirtualBox' description of the machine names no network card"
   printf '{"provider": "virtualbox"}\n' >"$output/metadata.json"
   mv "$output/${value[name]}.ovf" "$output/box.ovf"
-  write_vagrantfile <<<"  config.vm.base_mac = \"$mac\""
+  virtualbox_settings "$mac" | write_vagrantfile
   mapfile -t disks < <(cd "$output" && printf '%s\n' *.vmdk *.nvram | grep --invert-match '^\*')
-  archive "$1" expiry.json metadata.json Vagrantfile box.ovf "${disks[@]}"
+  archive "$1" expiry.json info.json metadata.json Vagrantfile box.ovf "${disks[@]}"
+}
+
+virtualbox_settings() {
+  echo "  config.vm.base_mac = \"$1\""
+  [[ ${value[tpm]} != true ]] \
+    || echo '  config.vm.provider("virtualbox") { |machine| machine.customize ["modifyvm", :id, "--tpm-type", "2.0"] }'
 }
 
 write_vagrantfile() {
@@ -72,6 +84,7 @@ archive() {
   local box=$1
   shift
   say "packing $box"
+  cp "$output/image.json" "$output/info.json"
   tar --create --gzip --owner=0 --group=0 --directory "$output" --file "$box.part" "$@"
   mv "$box.part" "$box"
   (cd "$output" && rm -- "${@:2}")

@@ -129,7 +129,7 @@ variable "mpm_sha256" {
 variable "kms_server" {
   type        = string
   default     = ""
-  description = "As kms.example.org:1688, where clones of licensed media activate themselves."
+  description = "As kms.example.org or kms.example.org:1688, where clones of licensed media activate themselves at their first boot."
 }
 
 variable "updates" {

@@ -20,7 +20,6 @@ locals {
   shutdown_command = "shutdown /s /t 10 /f /c \"the image is done\""
 
   environment = [
-    "MAYFLY_IMAGE_NAME=${var.name}",
     "MAYFLY_TARGET=${var.target}",
     "MAYFLY_COMMIT=${var.commit}",
     "MAYFLY_SOURCE_SHA256=${trimprefix(var.iso_checksum, "sha256:")}",

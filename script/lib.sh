@@ -50,6 +50,14 @@ is_installed() {
   [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
+# Whether VMs can run by KVM for who calls it; `has_kvm as_root`: for root.
+# NB: /dev/kvm may be there and no guest can run all the same. A QEMU that is still there after a second can.
+has_kvm() {
+  local code=0
+  { "$@" timeout 1 qemu-system-x86_64 -accel kvm -cpu host -machine pc -nodefaults -display none || code=$?; } >/dev/null 2>&1
+  ((code == 124))
+}
+
 # Node 24 and all Node packages of this project, as package-lock.json says. Puts them on the PATH.
 set_up_node() {
   local lock=$project/package-lock.json done_for=$project/node_modules/.mayfly-lock

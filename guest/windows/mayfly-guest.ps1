@@ -26,14 +26,17 @@ if ($env:MAYFLY_TESTED_SECONDS) { $testedSeconds = [int] $env:MAYFLY_TESTED_SECO
 . (Join-Path $PSScriptRoot 'seed.ps1')
 . (Join-Path $PSScriptRoot 'runner.ps1')
 
-# NB: whatever happens ends in a power-off, but that nobody left a seed: then this VM is not ours.
+# NB: whatever happens ends in a power-off, but that nobody left a seed: then this VM is not ours, whatever else is wrong with it.
 function Invoke-Guest {
     $isOurs = $true
     try {
-        Initialize-Run
-        $seed = Find-Seed
-        if ($null -eq $seed) {
-            $isOurs = $false
+        try {
+            Initialize-Run
+        } finally {
+            $seed = Find-Seed
+            $isOurs = $null -ne $seed
+        }
+        if (-not $isOurs) {
             Write-Said 'no seed: Mayfly did not start this VM, it is left alone'
             return
         }

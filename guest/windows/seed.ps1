@@ -4,22 +4,29 @@ $seedLine = 'MAYFLYSEED1'
 $testLine = 'MAYFLYSELFTEST1'
 
 # Its place and text. Windows may show a disk or a drive a good while after we start.
-# NB: a drive that Windows is about to show cannot be read for a moment. What still cannot be read in the end is a failure.
+# NB: a drive that Windows is about to show cannot be read for a moment, at any moment. So it is a failure only if no look succeeded: one that
+# found nothing says that this VM is not ours, and it may be in the middle of something.
 function Find-Seed {
     $seconds = 30
     if ($env:MAYFLY_SEED_SECONDS) { $seconds = [int] $env:MAYFLY_SEED_SECONDS }
     $looked = [Diagnostics.Stopwatch]::StartNew()
+    $hasLooked = $false
+    $fault = ''
     do {
         $seed = $null
-        $fault = ''
-        try { $seed = Find-SeedOnce } catch { $fault = $_.Exception.Message }
+        try {
+            $seed = Find-SeedOnce
+            $hasLooked = $true
+        } catch {
+            $fault = $_.Exception.Message
+        }
         if ($null -ne $seed) {
             if ($seed.Kind -ne 'drive' -or $seed.Text.StartsWith("$seedLine`n") -or $seed.Text.StartsWith($testLine)) { return $seed }
             return # somebody else's user data
         }
         Start-Sleep -Milliseconds 200
     } while ($looked.Elapsed.TotalSeconds -lt $seconds)
-    if ($fault) { throw "the seed could not be looked for: $fault" }
+    if (-not $hasLooked) { throw "the seed could not be looked for: $fault" }
 }
 
 function Find-SeedOnce {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Purpose: step 90 of an image, the last: what makes this machine itself, and what the build left behind, is removed.
-# Input: MATLAB_INPUT_FILE, MATLAB_LICENSE_FILE, as 40-matlab.sh takes them. WARN: they are overwritten and removed. See: lib.sh.
+# Input: MATLAB_INPUT_FILE, MATLAB_LICENSE_FILE, as 40-matlab.sh takes them. WARN: they are overwritten and removed, so hand in copies.
+#   See: shred_files in lib.sh.
 # Result: no machine-id, no SSH host keys, no keys to log in by, no state of cloud-init, no logs, no histories, no caches, no seed; and
 #   where there was a licence or a key, nothing in the free space of the disk.
 #   The names of the network are resolved by systemd-resolved from the next boot on. Safe to repeat.

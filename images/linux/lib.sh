@@ -70,10 +70,21 @@ mask() {
 # Overwrites files, and all files in folders, and removes them. What is not there is gone already.
 # NB: a file that is only removed can be read from the image's free space by whoever has the image.
 shred_files() {
-  local path
+  local path file
   for path in "$@"; do
-    [[ ! -e $path ]] || find "$path" -type f -exec shred --iterations=0 --zero --remove=unlink {} +
+    [[ -e $path ]] || continue
+    find "$path" -type f -print0 | while IFS= read -r -d '' file; do shred_file "$file"; done
   done
+}
+
+# WARN: one that has another name as well is not overwritten: by that name it may be the very file of whoever handed it in.
+shred_file() {
+  if (($(stat --format=%h "$1") == 1)); then
+    shred --iterations=0 --zero --remove=unlink "$1"
+  else
+    say "$1 has another name, too: it is removed, and not overwritten"
+    rm "$1"
+  fi
 }
 
 # Overwrites what is free in the file system of a folder.

@@ -22,6 +22,7 @@ readonly life_hours=${LIFE_HOURS:-24}
 controller='' key='' addresses=''
 
 main() {
+  [[ ${1:-} != --help ]] || { help; exit; }
   (($# >= 2)) || die "wants the controller's name, its public key or the file of it, and the addresses that VMs may reach"
   read_controller "$1"
   read_key "$2"
@@ -87,6 +88,11 @@ install_timer() {
     sleep 0.5
   done
   die "launchd does not take the timer: $said. Log in on the Mac's screen as $(id -un), and run this again"
+}
+
+# The header of a script is its help.
+help() {
+  sed -n '3,/^[^#]/ s/^# \{0,1\}//p' "$0"
 }
 
 say() {

@@ -12,6 +12,7 @@ readonly here
 
 main() {
   local tool images base=${1:-} name=${2:-}
+  [[ $base != --help ]] || { help; exit; }
   (($# >= 2)) || die "wants the base and a name for the new image, such as: build.sh macos-base mayfly-macos"
   [[ $(uname -sm) == "Darwin arm64" ]] || die "needs a Mac with Apple silicon"
   # See: docs/macos.md. NB: neither is in brew's own list under its name.
@@ -24,8 +25,14 @@ main() {
   images=$(tart list --source local --quiet) || die "tart cannot list its VMs. Try it: tart list"
   ! grep -qxF -e "$name" <<<"$images" || die "there is a VM $name already. Choose another name, or: tart delete $name"
   shift 2
+  export CHECKPOINT_DISABLE=1
   packer init "$here"
   packer build -var "base=$base" -var "vm_name=$name" "$@" "$here"
+}
+
+# The header of a script is its help.
+help() {
+  sed -n '3,/^[^#]/ s/^# \{0,1\}//p' "$0"
 }
 
 die() {

@@ -14,10 +14,7 @@ Install-Package "$files\cloudbase-init.msi" @('RUN_SERVICE_AS_LOCAL_SYSTEM=1')
 if (-not (Test-Path "$folder\Python\Scripts\cloudbase-init.exe")) { throw "there is no Cloudbase-Init in $folder" }
 
 foreach ($name in 'cloudbase-init', 'cloudbase-init-unattend') {
-    $text = Get-Content -Raw "$build\cloudbase-init\$name.conf"
-    $server = Get-Setting 'MAYFLY_KMS_SERVER'
-    if ($server -and $name -eq 'cloudbase-init') { $text += "set_kms_product_key=true`r`nactivate_windows=true`r`nkms_host=$server`r`n" }
-    Write-Text "$folder\conf\$name.conf" $text
+    Write-Text "$folder\conf\$name.conf" (Get-Content -Raw "$build\cloudbase-init\$name.conf")
 }
 Say 'is installed'
 exit 0

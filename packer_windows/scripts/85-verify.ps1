@@ -1,5 +1,5 @@
 # Purpose: step 85 of an image: whether it is what it shall be, and what it says of itself.
-# Input: MAYFLY_TARGET, MAYFLY_IMAGE_NAME, MAYFLY_COMMIT, MAYFLY_SOURCE_SHA256, MAYFLY_EVALUATION_DAYS, MAYFLY_VAGRANT_USER, MATLAB_RELEASE.
+# Input: MAYFLY_TARGET, MAYFLY_COMMIT, MAYFLY_SOURCE_SHA256, MAYFLY_EVALUATION_DAYS, MAYFLY_VAGRANT_USER, MATLAB_RELEASE.
 # Result: image.json and expiry.json in C:\mayfly-build\out, which Packer fetches; .setup_info beside the runner. Says all that is wrong at
 #   once, and then stops the build. Safe to repeat: the time is the last one's.
 
@@ -50,10 +50,11 @@ function Find-MissingDrivers {
 # The names are those of the cloud's properties. See: openstack/README.md, "Properties".
 function Write-Facts {
     $facts = [ordered]@{
-        mayfly_runner_version = $lock.version
-        mayfly_built_at       = Get-Stamp (Get-Date)
-        mayfly_os             = Get-Setting 'MAYFLY_IMAGE_NAME'
-        mayfly_source_sha256  = Get-Setting 'MAYFLY_SOURCE_SHA256'
+        mayfly_runner_version     = $lock.version
+        mayfly_runner_released_at = $lock.released
+        mayfly_built_at           = Get-Stamp (Get-Date)
+        mayfly_os                 = Get-System
+        mayfly_source_sha256      = Get-Setting 'MAYFLY_SOURCE_SHA256'
     }
     if (Get-Setting 'MAYFLY_COMMIT') { $facts.mayfly_commit = Get-Setting 'MAYFLY_COMMIT' }
     if ($release) { $facts.mayfly_matlab_release = $release }
@@ -63,6 +64,12 @@ function Write-Facts {
     # See: actions/runner, `.setup_info`: a list of groups, shown at the head of each job's log.
     $detail = ($facts.GetEnumerator() | ForEach-Object { "$($_.Key -replace '^mayfly_', ''): $($_.Value)" }) -join "`n"
     Write-Text "$runnerFolder\.setup_info" "[$(@{ group = 'Mayfly image'; detail = $detail } | ConvertTo-Json -Compress)]"
+}
+
+# As windows-server-2022-standard-evaluation, whatever the image is called: vagrant/boxes/add.sh knows Windows by how this begins.
+function Get-System {
+    $edition = (Get-CimInstance Win32_OperatingSystem).Caption -replace '^.*\bWindows\b'
+    'windows' + ($edition.TrimEnd().ToLowerInvariant() -replace '[^a-z0-9]+', '-')
 }
 
 # Of a trial: until when, and how often it may be begun anew. See: docs/images.md, "The trial clock".

@@ -1,5 +1,5 @@
 # Purpose: step 90 of an image, the last: what makes this machine itself, and what the build left behind, is removed; then sysprep.
-# Input: MAYFLY_VAGRANT_USER; what is in answer_files\clone of C:\mayfly-build.
+# Input: MAYFLY_VAGRANT_USER, MAYFLY_KMS_SERVER; what is in answer_files\clone of C:\mayfly-build.
 # Result: a machine that is generalized and still runs, for Packer to shut it down. Throws if sysprep fails or takes too long, with what it
 #   noted. Not to be repeated: each sysprep takes one of the few rearms that a trial has.
 
@@ -27,6 +27,9 @@ function Set-FirstBoot {
     $scripts = "$env:SystemRoot\Setup\Scripts"
     $null = New-Item -ItemType Directory -Force $scripts
     Copy-Item "$build\answer_files\clone\SetupComplete.cmd" "$scripts\SetupComplete.cmd" -Force
+    # Where SetupComplete.cmd looks for it.
+    $server = Get-Setting 'MAYFLY_KMS_SERVER'
+    if ($server) { Write-Text "$mayfly\kms-server" "$server`r`n" }
     $null = Disable-ScheduledTask -TaskName 'Mayfly guest'
     if (Get-Service cloudbase-init -ErrorAction SilentlyContinue) { Set-Service cloudbase-init -StartupType Disabled }
 }

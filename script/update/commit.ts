@@ -1,4 +1,6 @@
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { type DownloadsLock, Refused } from "./locks.ts";
 
 /** What is new, by its path. */
@@ -11,6 +13,15 @@ export function commit(project: string, news: readonly News[], branch: string): 
   git(project, "switch", "--quiet", "--create", branch);
   git(project, "add", "--", ...paths);
   git(project, "commit", "--quiet", "--message", titleOf(news), "--message", bodyOf(news), "--", ...paths);
+}
+
+/** Refuses a folder that is not this project's. */
+export function checkProject(project: string, paths: readonly string[]): void {
+  const missing = paths.filter((path) => !existsSync(join(project, path)));
+  if (missing.length > 0)
+    throw new Refused(
+      `${project} is no work tree of this project: it has no ${missing.join(", ")}. Give its folder with --project`,
+    );
 }
 
 /** Refuses what would mix a person's work with ours, before anything is written. */
@@ -37,5 +48,14 @@ const bodyOf = (news: readonly News[]): string =>
     .map(({ name, version, digestFrom }) => `${name} ${version}: ${digestFrom}`)
     .join("\n");
 
-const git = (project: string, ...args: string[]): string =>
-  execFileSync("git", ["-C", project, ...args], { encoding: "utf8" }).trim();
+function git(project: string, ...args: string[]): string {
+  try {
+    return execFileSync("git", ["-C", project, ...args], { encoding: "utf8", stdio: "pipe" }).trim();
+  } catch (cause) {
+    const said = cause instanceof Error && "stderr" in cause ? String(cause.stderr).trim() : "";
+    throw new Refused(
+      `git ${args[0]} does not work in ${project}: ${said || cause}. Mend that, or write the files without a commit by --no-commit`,
+      { cause },
+    );
+  }
+}

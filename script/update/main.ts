@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { Command } from "commander";
-import { type Change, changesOf, checkPlace, commit, type News, titleOf } from "./commit.ts";
+import { type Change, changesOf, checkPlace, checkProject, commit, type News, titleOf } from "./commit.ts";
 import { BASES, type Finder, MEDIA, newDownload } from "./downloads.ts";
 import {
   DOWNLOADS_LOCK,
@@ -63,20 +63,29 @@ const options = new Command("update-runner")
   .opts<Options>();
 
 const failures: string[] = [];
+let looked = 0;
 try {
   const news = await update(options);
-  console.log(news.length === 0 ? "nothing is new" : titleOf(news));
+  if (looked > 0) console.log(outcomeOf(news));
+  else failures.push("nothing could be looked at, so it is not known whether there is something new");
 } catch (error) {
   failures.push(sentence(error));
 }
 for (const failure of failures) console.error(`update-runner: ${failure}`);
 if (failures.length > 0) process.exitCode = 1;
 
+function outcomeOf(news: readonly News[]): string {
+  if (news.length > 0) return titleOf(news);
+  return failures.length === 0 ? "nothing is new" : "nothing is new in what could be looked at";
+}
+
 /** What cannot be had, or must not be used, keeps nothing else from being written. */
 async function update({ only, project, branch, ...rest }: Options): Promise<News[]> {
   const unknown = only.filter((name) => !NAMES.includes(name));
   if (unknown.length > 0) throw new Refused(`knows no ${unknown.join(", ")}, but ${NAMES.join(", ")}`);
-  if (rest.commit) checkPlace(project, [RUNNER_LOCK, DOWNLOADS_LOCK, MEDIA_LOCK], branch);
+  const paths = [RUNNER_LOCK, DOWNLOADS_LOCK, MEDIA_LOCK];
+  checkProject(project, paths);
+  if (rest.commit) checkPlace(project, paths, branch);
   const token = process.env.GITHUB_TOKEN;
   const outside = openOutside({ ...(rest.through && { through: rest.through }), ...(token && { token }) });
 
@@ -120,11 +129,15 @@ function mapped<From, To>(entries: Record<string, From>, change: (entry: From) =
   return Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, change(entry)]));
 }
 
-function attempt<Found>(name: string, finding: Promise<Found>): Promise<Found | undefined> {
-  return finding.catch((error: unknown) => {
+async function attempt<Found>(name: string, finding: Promise<Found>): Promise<Found | undefined> {
+  try {
+    const found = await finding;
+    looked += 1;
+    return found;
+  } catch (error) {
     failures.push(`${name}: ${sentence(error)}`);
     return undefined;
-  });
+  }
 }
 
 function sentence(error: unknown): string {

@@ -1,14 +1,13 @@
 import { constants } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
+import { boxRunnerWords } from "../core/image-age.ts";
 import type { Image } from "../core/types.ts";
+import { factsOf } from "../drivers/box-facts.ts";
 
 const GIB = 2 ** 30;
-const DAY_MS = 24 * 3_600_000;
 /** VMs' disks, the store and the evidence are there; a VM of an ordinary job takes some GiB. */
 const LEAST_FREE_BYTES = 5 * GIB;
-/** See: docs.github.com, "Self-hosted runners reference", "Runner software updates": a new version has to be taken within 30 days. */
-const OLD_BOX_MS = 60 * DAY_MS;
 
 /** What is wrong with the data folder. `freeBytesAt`: only tests set it. */
 export async function dataFaults(data: string, freeBytesAt = freeBytes): Promise<string[]> {
@@ -45,19 +44,18 @@ async function freeBytes(folder: string): Promise<number> {
   return bavail * bsize;
 }
 
-/** Images whose box file is so old that GitHub may refuse the runner in it. Of boxes by name nobody knows the age. */
+/** Images whose box has so old a runner that GitHub may refuse it. Of boxes by name nobody knows the age. */
 export async function imageFaults(images: readonly Image[], now: number): Promise<string[]> {
-  const faults: string[] = [];
-  for (const { name, prepared, box } of images) {
-    if (!prepared || box?.file === undefined) continue;
-    const file = await stat(box.file).catch(() => undefined);
-    const age = now - (file?.mtimeMs ?? now);
-    if (!file) faults.push(`The box file of ${name} is not there: ${box.file}`);
-    if (age > OLD_BOX_MS) {
-      faults.push(
-        `The box of ${name} is ${Math.floor(age / DAY_MS)} days old, and the runner in it may be older. GitHub refuses runners that are some months behind: build the box anew.`,
-      );
-    }
-  }
-  return faults;
+  const faults = images.map(async ({ name, prepared, box }) =>
+    prepared && box?.file !== undefined ? boxFaults(name, box.file, now) : [],
+  );
+  return (await Promise.all(faults)).flat();
+}
+
+/** NB: a box that cannot be read is told of by its host's driver. */
+async function boxFaults(image: string, path: string, now: number): Promise<string[]> {
+  const file = await stat(path).catch(() => undefined);
+  if (!file) return [`The box file of ${image} is not there: ${path}`];
+  const facts = await factsOf(path).catch(() => ({}));
+  return boxRunnerWords(`The box of ${image}`, { builtAt: file.mtimeMs, ...facts }, now);
 }

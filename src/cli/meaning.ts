@@ -2,7 +2,7 @@ import type { Settings } from "../config.ts";
 import { GENERIC_LABELS, matchLabels } from "../core/labels.ts";
 import { list, span } from "../core/markdown.ts";
 import { boundsOf } from "../core/settings.ts";
-import type { Catalogue, Host, Image, Repository } from "../core/types.ts";
+import type { Box, Catalogue, Host, Image, Repository } from "../core/types.ts";
 import { indent, size, table } from "./text.ts";
 
 /** What a catalogue means, in words: hosts, images, and which labels lead where. */
@@ -79,14 +79,18 @@ const imageRow = ({
   `${os} ${arch}`,
   `${cpus} CPUs, ${size(memoryMiB)}`,
   list([
-    ...(box ? [`${box.name}${box.version === undefined ? "" : ` ${box.version}`}`] : []),
+    ...(box ? [boxWords(box, prepared)] : []),
     ...(cloudImage ? [`cloud image ${cloudImage.family}`] : []),
     ...(tartImage ? [`tart image ${tartImage.name}`] : []),
-  ]) + (prepared ? "" : " (installs at each boot)"),
+  ]),
   hosts.join(", "),
   String(machines),
   `boot ${span(limits.bootMs)}, job ${span(limits.jobMs)}, idle ${span(limits.idleMs)}`,
 ];
+
+/** NB: images of other kinds hold all that is needed, whatever `prepared` says. */
+const boxWords = ({ name, version }: Box, prepared: boolean): string =>
+  `${name}${version === undefined ? "" : ` ${version}`}${prepared ? "" : " (installs at each boot)"}`;
 
 /** For each image the line to write, and for each label of ours where it leads alone. */
 function labelWords(repository: Repository, catalogue: Catalogue): string {

@@ -50,7 +50,7 @@ export function ageWords(image: CloudImageSeen, host: string, now: number): stri
   const age = ageOf(image, now);
   const { daysLeft } = age;
   const name = `The ${image.standing} cloud image of ${image.family} on ${host}`;
-  const sentences = runnerWords(name, age);
+  const sentences = runnerWords(name, age, { thing: "image", page: "openstack/README.md" });
   if (daysLeft !== undefined && daysLeft < ENDING_DAYS) {
     sentences.push(
       daysLeft < 0
@@ -62,19 +62,32 @@ export function ageWords(image: CloudImageSeen, host: string, now: number): stri
 }
 
 /** NB: building anew helps only if there is a newer runner to build with. */
-function runnerWords(name: string, { days = 0, runnerDays, runnerDaysLeft }: Age): string[] {
+function runnerWords(
+  name: string,
+  { days = 0, runnerDays, runnerDaysLeft }: Age,
+  { thing, page }: { thing: string; page: string },
+): string[] {
   if (runnerDaysLeft === undefined || runnerDaysLeft > RUNNER_DAYS - OLD_DAYS) return [];
   const when = runnerDaysLeft > 0 ? `in ${plural(runnerDaysLeft, "day")}` : "by now";
   if (runnerDays === undefined)
     return [
-      `${name} is ${plural(days, "day")} old; GitHub may refuse its runner ${when}. Build it anew (openstack/README.md).`,
+      `${name} is ${plural(days, "day")} old; GitHub may refuse its runner ${when}. Build it anew (${page}).`,
     ];
   return [
-    `${name} has a runner that GitHub released ${plural(runnerDays, "day")} ago; GitHub may refuse it ${when}, if there is a newer one. Take that (script/update-runner), and build the image anew (openstack/README.md).`,
+    `${name} has a runner that GitHub released ${plural(runnerDays, "day")} ago; GitHub may refuse it ${when}, if there is a newer one. Run script/update-runner, which takes the newest runner for images, then build the ${thing} anew (${page}).`,
   ];
 }
 
-/** The same of a box. Nothing is known of its age but when it ends. */
+/** The same of the runner in a box. */
+export function boxRunnerWords(
+  name: string,
+  box: Pick<CloudImageSeen, "builtAt" | "runnerReleasedAt">,
+  now: number,
+): string[] {
+  return runnerWords(name, ageOf(box, now), { thing: "box", page: "docs/images.md" });
+}
+
+/** The same of when a box ends. */
 export function boxWords(name: string, expiresAt: number | undefined, now: number): string | undefined {
   const { daysLeft } = ageOf({ expiresAt }, now);
   if (daysLeft === undefined || daysLeft >= ENDING_DAYS) return undefined;

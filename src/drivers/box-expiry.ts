@@ -1,29 +1,32 @@
-import { open, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { constants, gunzipSync } from "node:zlib";
 import type { Logger } from "pino";
 import { z } from "zod";
 import { boxWords } from "../core/image-age.ts";
 import type { Box, Image } from "../core/types.ts";
 import { type Clock, SetupError } from "../ports.ts";
+import { filesAtHead } from "./box-head.ts";
 import { ifThere } from "./files.ts";
 
 /** Until when a box may be used. See: packer_windows/scripts/85-verify.ps1. */
 const NAME = "expiry.json";
 const EXPIRY = z.object({ expiresAt: z.iso.datetime().optional() });
 
-/** As much as the first file of a box takes, packed, and its header. NB: at most 4 MiB when unpacked. */
-const HEAD_BYTES = 4096;
-const HEADER_BYTES = 512;
 const AGAIN_MS = 24 * 3_600_000;
 
-/** Refuses a box that has ended, and warns in the log of one that soon will, once a day. */
+/**
+ * Refuses a box that has ended, or of which that cannot be read, by a `SetupError`; and warns in the log of one that soon will, once a day.
+ * `folder`: where Vagrant has a box that comes by name.
+ */
 export function expiryGuard({ clock, log }: { clock: Clock; log: Logger }) {
   const warnedAt = new Map<string, number>();
   return async (box: Box, folder: string): Promise<void> => {
     const now = clock.now();
-    const expiresAt = await (box.file === undefined ? expiryInFolder(folder) : expiryInFile(box.file));
-    const words = boxWords(`The box ${box.name}`, expiresAt, now);
+    const title = `The box ${box.name}`;
+    const expiresAt = await (box.file === undefined
+      ? expiryInFolder(title, folder)
+      : expiryInFile(title, box.file));
+    const words = boxWords(title, expiresAt, now);
     if (words === undefined) return;
     if (expiresAt !== undefined && expiresAt < now) throw new SetupError(words);
     if (now < (warnedAt.get(box.name) ?? 0) + AGAIN_MS) return;
@@ -34,48 +37,55 @@ export function expiryGuard({ clock, log }: { clock: Clock; log: Logger }) {
 
 /** What there is to say of the images' boxes, in sentences. Of boxes that come by name nothing is known before they are there. */
 export async function endingBoxes(images: readonly Image[], now: number): Promise<string[]> {
-  const words = images.map(async ({ name, box }) =>
-    box?.file === undefined ? undefined : boxWords(`The box of ${name}`, await expiryInFile(box.file), now),
+  const words = images.map(async ({ name, box }) => {
+    if (box?.file === undefined) return undefined;
+    const title = `The box of ${name}`;
+    return boxWords(title, await expiryInFile(title, box.file), now);
+  });
+  const said = words.map((sentence) =>
+    sentence.catch((error: unknown) => {
+      if (!(error instanceof SetupError)) throw error;
+      return error.message;
+    }),
   );
-  return (await Promise.all(words)).filter((sentence) => sentence !== undefined);
+  return (await Promise.all(said)).filter((sentence) => sentence !== undefined);
 }
 
-async function expiryInFolder(folder: string): Promise<number | undefined> {
-  const text = await ifThere(readFile(join(folder, NAME), "utf8"));
-  return text === undefined ? undefined : timeIn(text);
+async function expiryInFolder(title: string, folder: string): Promise<number | undefined> {
+  const path = join(folder, NAME);
+  return timeIn(await ifThere(readFile(path, "utf8")), title, path);
 }
 
-/**
- * From the head of a box, where it is the first file: a box may have ten gigabytes.
- * See: Vagrant docs, "Box file format": a tar archive, mostly packed by gzip; POSIX.1-1988, "ustar".
- */
-async function expiryInFile(path: string): Promise<number | undefined> {
-  const head = unpacked(await readHead(resolve(path)));
-  if (head.length < HEADER_BYTES) return undefined;
-  const name = head.toString("latin1", 0, 100).replace(/\0.*$/s, "");
-  if (name !== NAME && name !== `./${NAME}`) return undefined;
-  const bytes = Number.parseInt(head.toString("latin1", 124, 136), 8);
-  return timeIn(head.toString("utf8", HEADER_BYTES, HEADER_BYTES + bytes));
+/** NB: only where it comes first, for a box is large. See: packer_windows/pack.sh. */
+async function expiryInFile(title: string, path: string): Promise<number | undefined> {
+  const file = resolve(path);
+  const files = await filesAtHead(file).catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : `${cause}`;
+    throw new SetupError(
+      `${title} cannot be read: ${file} (${why}). Mend that, or build it anew (docs/images.md).`,
+      {
+        cause,
+      },
+    );
+  });
+  return timeIn(files.get(NAME), title, file);
 }
 
-async function readHead(path: string): Promise<Buffer> {
-  const file = await ifThere(open(path));
-  if (!file) return Buffer.alloc(0);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
-}
-
-/** NB: the head ends somewhere in the middle, which is no fault. */
-function unpacked(head: Buffer): Buffer {
-  const isPacked = head[0] === 0x1f && head[1] === 0x8b;
-  return isPacked ? gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH }) : head;
-}
-
-function timeIn(text: string): number | undefined {
-  const { expiresAt } = EXPIRY.parse(JSON.parse(text));
+function timeIn(text: string | undefined, title: string, path: string): number | undefined {
+  if (text === undefined) return undefined;
+  const read = EXPIRY.safeParse(parsed(text));
+  if (!read.success)
+    throw new SetupError(
+      `${title} does not say in its ${NAME} until when it may be used, so no machine is made from it: ${path}. Build it anew (docs/images.md).`,
+    );
+  const { expiresAt } = read.data;
   return expiresAt === undefined ? undefined : Date.parse(expiresAt);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

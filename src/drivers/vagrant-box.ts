@@ -16,6 +16,8 @@ export type ReadyBox = { name: string; version: string | undefined; folder: stri
 export type Boxes = {
   /** Makes sure that Vagrant has the box, and that it has not ended. Throws with what to do if it cannot. */
   ready: (box: Box, options: { signal: AbortSignal; log: string }) => Promise<ReadyBox>;
+  /** Throws a `SetupError` if the box has ended, as far as that is known before Vagrant has it. */
+  refuseEnded: (box: Box) => Promise<void>;
 };
 
 const ADD_LIMIT_MS = 60 * 60_000;
@@ -47,6 +49,10 @@ export function boxes(parts: {
       } finally {
         leave();
       }
+    },
+    refuseEnded: async (box) => {
+      const there = box.file === undefined ? await inCatalogue(box, parts) : undefined;
+      if (there || box.file !== undefined) await guard(box, there?.folder ?? "");
     },
   };
 }
@@ -101,11 +107,17 @@ async function addFile(
 }
 
 async function fromCatalogue(box: Box, parts: Parts, options: Options): Promise<ReadyBox> {
-  const version = box.version ?? (await newestVersion(box.name, parts));
-  const there = version === undefined ? undefined : await find(box.name, version, parts);
-  if (there) return { name: box.name, version, folder: there };
+  const there = await inCatalogue(box, parts);
+  if (there) return there;
   await add([box.name, ...(box.version === undefined ? [] : ["--box-version", box.version])], parts, options);
   return whole(box.name, box.version ?? (await newestVersion(box.name, parts)), parts);
+}
+
+/** A box that comes by name, if Vagrant has it. */
+async function inCatalogue(box: Box, parts: Parts): Promise<ReadyBox | undefined> {
+  const version = box.version ?? (await newestVersion(box.name, parts));
+  const folder = version === undefined ? undefined : await find(box.name, version, parts);
+  return folder === undefined ? undefined : { name: box.name, version, folder };
 }
 
 /** NB: `--force`, for a box that was being added when the process ended is there and not whole. */

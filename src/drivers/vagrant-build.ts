@@ -144,6 +144,7 @@ function bootstrapOf(
     folder: folder.upload,
     to: system.upload,
     script: join(parts.project, "vagrant", system.bootstrap),
+    shell: system.shell,
     env: parts.runnerMirror === undefined ? {} : { MAYFLY_RUNNER_MIRROR: parts.runnerMirror },
   };
 }

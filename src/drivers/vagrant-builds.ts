@@ -7,7 +7,7 @@ import { type MachineFolder, type MachineFolders, writeEnd } from "./vagrant-fol
 
 /** The builds of this process: one for each machine that was ordered and is not made yet. */
 export type Builds = {
-  /** Takes an order. Resolves when the machine has its folder; throws if it has one already. */
+  /** Takes an order. Resolves when the machine has its folder; throws if it has one already, or is not admitted. */
   start: (order: StartOrder) => Promise<void>;
   isUnderWay: (name: MachineName) => boolean;
   /** Ends a build, if there is one, and waits until nothing of it runs. */
@@ -16,9 +16,16 @@ export type Builds = {
   close: () => Promise<void>;
 };
 
-export type BuildsParts = { machines: MachineFolders; build: Builder; log: Logger; ring: Ring };
+export type BuildsParts = {
+  machines: MachineFolders;
+  /** Throws if the order cannot be taken. Then nothing is left of it. */
+  admit: (order: StartOrder) => Promise<void>;
+  build: Builder;
+  log: Logger;
+  ring: Ring;
+};
 
-export function builds({ machines, build, log, ring }: BuildsParts): Builds {
+export function builds({ machines, admit, build, log, ring }: BuildsParts): Builds {
   const underWay = new Map<MachineName, { stop: AbortController; done: Promise<void> }>();
 
   async function follow(order: StartOrder, machine: MachineFolder, signal: AbortSignal): Promise<void> {
@@ -37,10 +44,13 @@ export function builds({ machines, build, log, ring }: BuildsParts): Builds {
     start: async (order) => {
       if (underWay.has(order.name)) throw new Error(`${order.name} is being built already`);
       const stop = new AbortController();
-      const accepted = machines.create(order.name);
+      const accepted = admit(order).then(() => machines.create(order.name));
+      const follows = (machine: MachineFolder) =>
+        follow(order, machine, stop.signal).catch((error: unknown) =>
+          log.error({ machine: order.name, err: error }, "a build was lost"),
+        );
       const done = accepted
-        .then((machine) => follow(order, machine, stop.signal))
-        .catch((error: unknown) => log.error({ machine: order.name, err: error }, "a build was lost"))
+        .then(follows, () => undefined) // who ordered it is told
         .finally(() => {
           underWay.delete(order.name);
           ring();

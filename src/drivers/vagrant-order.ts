@@ -28,6 +28,8 @@ export type Bootstrap = {
   to: string;
   /** Script that is run there as root, or as an administrator. */
   script: string;
+  /** What runs it there, and Vagrant's own commands. */
+  shell: string;
   env: Readonly<Record<string, string>>;
 };
 

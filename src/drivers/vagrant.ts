@@ -3,13 +3,13 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseName } from "../core/name.ts";
 import type { MachineName } from "../core/types.ts";
-import type { Driver } from "../ports.ts";
+import { type Driver, NoRoom, SetupError, type StartOrder } from "../ports.ts";
 import { endingBoxes } from "./box-expiry.ts";
 import { printable } from "./exec.ts";
 import { readTail } from "./files.ts";
 import { hypervisorOf } from "./hypervisors.ts";
 import type { DriverParts } from "./parts.ts";
-import { boxes } from "./vagrant-box.ts";
+import { type Boxes, boxes } from "./vagrant-box.ts";
 import { builder } from "./vagrant-build.ts";
 import { type Builds, builds } from "./vagrant-builds.ts";
 import { checkVagrant } from "./vagrant-check.ts";
@@ -106,9 +106,22 @@ function workshop(parts: DriverParts) {
     dotFolders: join(folder, "dot"),
     ...{ machines, clock, log },
   });
+  const has = boxes({ vagrantHome, provider: host.provider, env, clock, log });
   const build = builder({
     ...{ host, hypervisor, vagrants, clock, project, runnerMirror: parts.runnerMirror },
-    boxes: boxes({ vagrantHome, provider: host.provider, env, clock, log }),
+    boxes: has,
   });
-  return { env, machines, hypervisor, vagrants, work: builds({ machines, build, log, ring: parts.ring }) };
+  const work = builds({ machines, admit: admission(has), build, log, ring: parts.ring });
+  return { env, machines, hypervisor, vagrants, work };
 }
+
+/** NB: a box that has ended is no failure of its machines. Their jobs wait, and lose no try. */
+const admission =
+  (has: Boxes) =>
+  async ({ image: { box } }: StartOrder): Promise<void> => {
+    if (!box) return;
+    await has.refuseEnded(box).catch((error: unknown) => {
+      if (!(error instanceof SetupError)) throw error;
+      throw new NoRoom(error.message, { cause: error, isOfImage: true });
+    });
+  };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { CloudImageSeen } from "../../src/core/clouds.ts";
-import { ageOf, ageWords, boxWords } from "../../src/core/image-age.ts";
+import { ageOf, ageWords, boxRunnerWords, boxWords } from "../../src/core/image-age.ts";
 import { ago, hours, NOW } from "../support/build.ts";
 
 const days = (count: number): number => hours(24 * count);
@@ -35,7 +35,7 @@ describe("the age of a cloud image", () => {
 
     expect(released(19)).toEqual([]);
     expect(released(25)).toEqual([
-      "The current cloud image of plain on stfc has a runner that GitHub released 25 days ago; GitHub may refuse it in 5 days, if there is a newer one. Take that (script/update-runner), and build the image anew (openstack/README.md).",
+      "The current cloud image of plain on stfc has a runner that GitHub released 25 days ago; GitHub may refuse it in 5 days, if there is a newer one. Run script/update-runner, which takes the newest runner for images, then build the image anew (openstack/README.md).",
     ]);
     expect(released(40)[0]).toContain("40 days ago; GitHub may refuse it by now, if there is a newer one");
     expect(words({ builtAt: ago(days(25)), runnerReleasedAt: ago(days(3)) })).toEqual([]);
@@ -56,7 +56,19 @@ describe("the age of a cloud image", () => {
   });
 });
 
-test("of a box is known when it ends, and nothing else", () => {
+test("of a box's runner is warned of as of a cloud image's", () => {
+  const words = (box: Parameters<typeof boxRunnerWords>[1]) => boxRunnerWords("The box of plain", box, NOW);
+
+  expect(words({ builtAt: ago(days(20) - 1) })).toEqual([]);
+  expect(words({ builtAt: ago(days(20)) })).toEqual([
+    "The box of plain is 20 days old; GitHub may refuse its runner in 10 days. Build it anew (docs/images.md).",
+  ]);
+  expect(words({ builtAt: NOW, runnerReleasedAt: ago(days(21)) })[0]).toContain(
+    "Take that (script/update-runner), and build the box anew (docs/images.md).",
+  );
+});
+
+test("of when a box ends is warned of for two weeks", () => {
   expect(boxWords("The box of windows", undefined, NOW)).toBeUndefined();
   expect(boxWords("The box of windows", NOW + days(14), NOW)).toBeUndefined();
   expect(boxWords("The box of windows", NOW + days(1), NOW)).toBe(

@@ -12,14 +12,15 @@ import { keptLog } from "../support/log.ts";
 const days = (count: number): number => hours(24 * count);
 const ENDED = "The box windows has ended, so no machine is made from it. Build it anew (docs/images.md).";
 
-type Kind = { files?: string[]; isPacked?: boolean };
+type Kind = { files?: string[]; isPacked?: boolean; text?: string };
 
 /** A box whose files are in this order. Without a time it says nothing of its end. */
 async function boxOf(expiresAt: number | undefined, kind: Kind = {}): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "mayfly-expiry-"));
   onTestFinished(() => rm(folder, { recursive: true }));
   const expiry = expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt).toISOString() };
-  await writeFile(join(folder, "expiry.json"), JSON.stringify({ edition: "ServerStandardEval", ...expiry }));
+  const text = kind.text ?? JSON.stringify({ edition: "ServerStandardEval", ...expiry });
+  await writeFile(join(folder, "expiry.json"), text);
   await writeFile(join(folder, "box.img"), Buffer.alloc(2 ** 20));
   const { files = ["expiry.json", "box.img"], isPacked = true } = kind;
   const file = join(folder, "windows.box");
@@ -64,6 +65,28 @@ describe("what the check says of a box", () => {
     ];
 
     expect(await Promise.all([never, late, "/no/such.box"].map(wordsOf))).toEqual([[], [], []]);
+  });
+
+  test.each(["{", "[]", '{"expiresAt":"soon"}'])(
+    "that says in no words of ours when it ends is one sentence, and others are told of all the same: %s",
+    async (text) => {
+      const [odd, ended] = [await boxOf(undefined, { text }), await boxOf(ago(1))];
+      const images = [odd, ended].map((file) => anImage({ name: "windows", box: { name: "windows", file } }));
+
+      expect(await endingBoxes(images, NOW)).toEqual([
+        `The box of windows does not say in its expiry.json until when it may be used, so no machine is made from it: ${odd}. Build it anew (docs/images.md).`,
+        ENDED.replace("windows", "of windows"),
+      ]);
+    },
+  );
+
+  test("whose file is damaged is that it cannot be read", async () => {
+    const file = await boxOf(ago(1));
+    await writeFile(file, Buffer.from([0x1f, 0x8b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
+
+    expect(await wordsOf(file)).toEqual([
+      expect.stringMatching(/^The box of windows cannot be read: \/\S+ \(.+\)\. Mend that, or build it anew/),
+    ]);
   });
 });
 

@@ -8,6 +8,7 @@ import type { Clock, StartOrder } from "../../src/ports.ts";
 import { keptLog } from "../support/log.ts";
 import type { Bench } from "./contract.ts";
 import { type Fleet, PLACES, startFleet } from "./fleet/server.ts";
+import type { Version } from "./fleet/shapes.ts";
 import { IMAGE } from "./tart-bench.ts";
 
 export type OrchardOptions = { root: string; port: number };
@@ -21,9 +22,9 @@ export type OrchardBench = Bench & {
 /** Those that run in this process. */
 const fleets = new Map<number, Fleet>();
 
-export async function freshHost(): Promise<OrchardOptions> {
+export async function freshHost(version?: Version): Promise<OrchardOptions> {
   const root = await mkdtemp(join(tmpdir(), "mayfly-orchard-"));
-  const fleet = await startFleet();
+  const fleet = await startFleet({ ...(version && { version }) });
   fleets.set(fleet.port, fleet);
   const account = "ORCHARD_SERVICE_ACCOUNT_NAME=mayfly\nORCHARD_SERVICE_ACCOUNT_TOKEN=hush-hush-token\n";
   await writeFile(join(root, "account"), `${account}ORCHARD_VM_PASSWORD=hush-vm\n`, { mode: 0o600 });

@@ -13,6 +13,7 @@ import { orchardAt } from "../../src/drivers/orchard/api.ts";
 import { roomOf } from "../../src/drivers/orchard/room.ts";
 import { openAuthority } from "../../src/guest/authority.ts";
 import { startFleet } from "./fleet/server.ts";
+import { VERSIONS } from "./fleet/shapes.ts";
 import { freshHost, type OrchardBench, openBench } from "./orchard-bench.ts";
 
 const soon = () => AbortSignal.timeout(15_000);
@@ -81,6 +82,21 @@ test("VMs reach the guest listener, and what the operator allows, and nothing el
   await other.driver.close();
 });
 
+test.each(["25d8d9d", "01bf2d7"] as const)(
+  "a VM has neither the Mac's sound nor its clipboard, whatever Orchard's version gives unasked: %s",
+  async (version) => {
+    const bench = await openBench(await freshHost(version));
+    onTestFinished(bench.close);
+    const name = newName();
+
+    await bench.driver.start(bench.order(name), soon());
+
+    const vm = bench.fleet.vms.get(name) ?? {};
+    expect(VERSIONS[version].tartFlags(vm)).toEqual(["--no-audio", "--no-clipboard"]);
+    expect(Object.keys(vm)).toEqual(expect.arrayContaining([...VERSIONS[version].fields]));
+  },
+);
+
 test("the room is that of the Macs that work, without what others have there", () => {
   const at = Date.parse("2026-11-27T04:00:00Z");
   const places = (count: number) => ({ "org.cirruslabs.tart-vms": count });
@@ -109,6 +125,17 @@ test("a check says that no Mac works", async () => {
 
   expect(await bench.driver.check(soon())).toEqual([
     "No Mac of Orchard's can be given a VM just now. Look there: orchard list workers",
+  ]);
+});
+
+test("a controller that does not answer is told with its cure", async () => {
+  const bench = await fresh();
+  await bench.fleet.cutOff();
+
+  expect(await bench.driver.check(soon())).toEqual([
+    expect.stringMatching(
+      /^Orchard's controller http:\/\/127\.0\.0\.1:\d+ did not answer: .*ECONNREFUSED.*\. Start it there \(orchard controller run\), open its port to this machine, or mend orchard\.url in mayfly\.yml\.$/,
+    ),
   ]);
 });
 
@@ -183,7 +210,7 @@ test.each([
   ["its address", "127.0.0.1"],
 ])("a controller with a certificate of its own is trusted by that, for %s", async (_, host) => {
   const { ca, certificate } = await ownCertificate(host);
-  const fleet = await startFleet(certificate);
+  const fleet = await startFleet({ certificate });
   onTestFinished(fleet.cutOff);
   const url = `https://127.0.0.1:${fleet.port}`;
 
@@ -196,7 +223,7 @@ test.each([
 
 test("another name than that is not trusted", async () => {
   const { ca, certificate } = await ownCertificate("elsewhere.example.org");
-  const fleet = await startFleet(certificate);
+  const fleet = await startFleet({ certificate });
   onTestFinished(fleet.cutOff);
 
   const orchard = orchardAt({ ...PLACE, url: `https://127.0.0.1:${fleet.port}`, ca }, systemClock, ENV);

@@ -1,9 +1,9 @@
-import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { VagrantBench } from "./vagrant-bench.ts";
-import { calls, expectSeen, fresh, SOON_MS, startOf } from "./vagrant-hand.ts";
+import { calls, expectSeen, fresh, newName, SOON_MS, seen, soon, startOf } from "./vagrant-hand.ts";
 
 test("a box file that is not there makes a broken VM that names it", async () => {
   const { bench } = await fresh();
@@ -29,17 +29,48 @@ test("a box file with another digest than the catalogue's is refused, and never 
   expect(await calls(bench, "box add")).toEqual([]);
 });
 
-test("a box whose time is over makes a broken VM that says so", async () => {
-  const { bench, options } = await fresh();
-  const file = join(options.root, "stub.box");
-  await writeFile(join(options.root, "expiry.json"), '{"expiresAt":"2026-01-01T00:00:00Z"}');
-  await execa("tar", ["--create", "--gzip", "--directory", options.root, "--file", file, "expiry.json"]);
+describe("a box whose time is over, or that does not tell it,", () => {
+  const says = async (root: string, text: string) => {
+    const file = join(root, "stub.box");
+    await writeFile(join(root, "expiry.json"), text);
+    await execa("tar", ["--create", "--gzip", "--directory", root, "--file", file, "expiry.json"]);
+  };
 
-  const name = await startOf(bench, "stub");
+  test.each([
+    ['{"expiresAt":"2026-01-01T00:00:00Z"}', "The box mayfly/stub has ended, so no machine is made from it."],
+    ['{"expiresAt":"soon"}', "The box mayfly/stub does not say in its expiry.json until when it may be used"],
+  ])("takes no order, which costs no job a try, and leaves nothing: %s", async (text, words) => {
+    const { bench, options } = await fresh();
+    await says(options.root, text);
+    const name = newName();
 
-  await expectSeen(bench, name, {
-    state: "broken",
-    text: expect.stringContaining("The box mayfly/stub has ended, so no machine is made from it."),
+    const error = await bench.driver.start(bench.orderOf(name, "stub"), soon()).catch((one: unknown) => one);
+
+    expect(error).toMatchObject({ name: "NoRoom", isOfImage: true, message: expect.stringContaining(words) });
+    expect(await seen(bench, name)).toBeUndefined();
+    expect(await bench.leftovers(name)).toEqual([]);
+    expect(bench.logged()).not.toContain("a build was lost");
+  });
+
+  test("takes orders again when it was built anew", async () => {
+    const { bench, options } = await fresh();
+    await says(options.root, '{"expiresAt":"2026-01-01T00:00:00Z"}');
+    await expect(startOf(bench, "stub")).rejects.toThrow("has ended");
+
+    await says(options.root, '{"expiresAt":"2999-01-01T00:00:00Z"}');
+
+    await expectSeen(bench, await startOf(bench, "stub"), { state: "up" });
+  });
+
+  test("and comes by name, is known from the second machine on", async () => {
+    const { bench } = await fresh();
+    const box = { name: "mayfly/by-name" };
+    const folder = join(bench.folder, "vagrant/boxes/mayfly-VAGRANTSLASH-by-name/1.2/libvirt");
+    await mkdir(folder, { recursive: true });
+    for (const name of ["metadata.json", ".mayfly-whole"]) await writeFile(join(folder, name), "{}");
+    await writeFile(join(folder, "expiry.json"), '{"expiresAt":"2026-01-01T00:00:00Z"}');
+
+    await expect(startOf(bench, "stub", { box })).rejects.toThrow("The box mayfly/by-name has ended");
   });
 });
 

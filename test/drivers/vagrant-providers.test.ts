@@ -31,9 +31,9 @@ describe("virtualbox", () => {
 
       await expectMade(bench, name);
 
-      const { upload, bootstrap, folders, vagrantGuest } = SYSTEMS[os];
+      const { upload, bootstrap, folders, shell, vagrantGuest } = SYSTEMS[os];
       const order = JSON.parse(await readFile(join(bench.folder, "machines", name, "order.json"), "utf8"));
-      expect(order).toMatchObject({ guest: vagrantGuest, bootstrap: { to: upload } });
+      expect(order).toMatchObject({ guest: vagrantGuest, bootstrap: { to: upload, shell } });
       expect(order.bootstrap.script).toMatch(new RegExp(`/vagrant/${bootstrap}$`));
       await expect(stat(order.bootstrap.script)).resolves.toBeDefined();
       const uploaded = (await readFile(join(bench.state, "uploaded"), "utf8")).trim().split("\n");

@@ -33,6 +33,7 @@ export const CMDLETS: Readonly<Record<string, readonly string[]>> = {
   "Set-StrictMode": ["Version"],
   "Sort-Object": ["Property"],
   "Split-Path": ["Parent"],
+  "Start-Process": ["FilePath", "ArgumentList", "PassThru"],
   "Start-ScheduledTask": ["TaskName"],
   "Start-Sleep": ["Milliseconds", "Seconds"],
   "Stop-ScheduledTask": ["TaskName"],

@@ -55,6 +55,32 @@ describe.skipIf(PWSH === "")("on Windows", () => {
       expect(await life.vm.powerOffs()).toBe(1);
     });
 
+    test("that can be looked for once, and is nowhere, leaves the VM alone", async () => {
+      const looks = async () => (await life.vm.commandLines()).match(/^Find-SeedDisk/gm)?.length ?? 0;
+      life.vm.boot();
+      // NB: the second look has begun, so the first one was finished.
+      await eventually(async () => expect(await looks()).toBeGreaterThan(1));
+      await mkdir(join(life.vm.root, "disk"));
+
+      expect(await life.vm.ended()).toBe(0);
+
+      expect(life.vm.console()).toContain("no seed");
+      expect(await life.vm.powerOffs()).toBe(0);
+    });
+
+    test.each([
+      ["is left alone without a seed", false, 0],
+      ["powers off with one", true, 1],
+    ])("a VM in which the folder of the log cannot be made %s", async (_what, isPlanted, offs) => {
+      await writeFile(life.vm.run, "");
+      if (isPlanted) await life.plant();
+      life.vm.boot();
+
+      expect(await life.vm.ended()).toBe(1);
+
+      expect(await life.vm.powerOffs()).toBe(offs);
+    });
+
     test("is none if the user data are somebody else's", async () => {
       await userData("#ps1\nWrite-Output mine\n");
       life.vm.boot();

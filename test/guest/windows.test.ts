@@ -82,15 +82,21 @@ describe("the guest", () => {
   test("powers off whatever happens, but not without a seed", () => {
     const body = bodyOf("Invoke-Guest");
     const [tried] = under(body, "try_statement");
-    const [last] = under(body, "finally_clause");
+    const last = under(body, "finally_clause").at(-1);
 
     expect(tried && commandsOf(tried)).toHaveLength(commandsOf(body).length);
-    expect(last?.text).toContain("if ($isOurs) {");
+    expect(last?.text).toMatch(/^finally \{\s+if \(\$isOurs\) \{/);
     expect(last && commandsOf(last).map(({ name }) => name)).toEqual(["Write-Said", "Stop-Machine"]);
-    expect(body.text).toMatch(
-      /if \(\$null -eq \$seed\) \{\s+\$isOurs = \$false\s+Write-Said '.* left alone'/,
+    expect(body.text).toMatch(/if \(-not \$isOurs\) \{\s+Write-Said '.* left alone'\s+return/);
+    expect(body.text.match(/\$isOurs = .*/g)).toEqual(["$isOurs = $true", "$isOurs = $null -ne $seed"]);
+  });
+
+  test("finds out whose VM it is whatever becomes of the folder for its log", () => {
+    const [, made] = under(bodyOf("Invoke-Guest"), "try_statement");
+
+    expect(made?.text).toMatch(
+      /^try \{\s+Initialize-Run\s+\} finally \{\s+\$seed = Find-Seed\s+\$isOurs = \$null -ne \$seed\s+\}$/,
     );
-    expect(body.text.match(/\$isOurs = \$false/g)).toHaveLength(1);
   });
 
   test("stays for no log that cannot be written", () => {
@@ -99,11 +105,15 @@ describe("the guest", () => {
     expect(tried?.text).toContain("AppendAllText");
   });
 
-  test("looks again where it could not look for the seed, and fails if it never could", () => {
-    const [tried] = under(bodyOf("Find-Seed"), "try_statement");
+  test("looks again where it could not look for the seed, and fails only if it never could", () => {
+    const body = bodyOf("Find-Seed");
+    const [tried] = under(body, "try_statement");
 
     expect(tried && commandsOf(tried).map(({ name }) => name)).toEqual(["Find-SeedOnce"]);
-    expect(bodyOf("Find-Seed").text).toMatch(/\} while \(.*\)\n +if \(\$fault\) \{ throw /);
+    expect(tried?.text).toMatch(/^try \{\s+\$seed = Find-SeedOnce\s+\$hasLooked = \$true\s+\} catch /);
+    expect(body.text).toMatch(/\} while \(.*\)\n +if \(-not \$hasLooked\) \{ throw /);
+    expect(body.text.match(/\$hasLooked = .*/g)).toEqual(["$hasLooked = $false", "$hasLooked = $true"]);
+    expect(body.text.indexOf("$hasLooked = $false")).toBeLessThan(body.text.indexOf("do {"));
   });
 
   test("looks at the controller's certificate before it sends anything", () => {

@@ -43,6 +43,7 @@ describe.each([
     ["sets the clock to UTC", "//u:TimeZone", ["UTC"]],
     ["makes the account that builds", "//u:LocalAccount/u:Name", ["mayfly-build"]],
     ["signs in once", "//u:AutoLogon/u:LogonCount", ["1"]],
+    ["says that its passwords are as they are", "//u:PlainText", ["true", "true", "true"]],
     ["hides every page that waits for a person", "//u:OOBE/u:HideOnlineAccountScreens", ["true"]],
     ["names no drive but the one it makes", "//u:Letter", ["C"]],
   ])("%s", async (_claim, path, values) => {

@@ -35,23 +35,31 @@ echo 2025b >"$to/release"
 
 /**
  * A site's installer. It notes the key in its log and in one of its own, copies the licence it was given, and ends with 1 when all is
- * well. /kept-… are the same files under a second name: what is on the disk when they were removed.
+ * well. /kept-… are what those files hold when they were removed, and are on the disk still.
  */
 const INSTALL = `#!/bin/bash
 input=\${!#}
 get() { sed -n "s/^$1=//p" "$input" | tail -n 1; }
+keep() {
+  exec {file}<"$1"
+  {
+    for ((try = 0; try < 1200; try++)); do [[ -e $1 ]] || break; sleep 0.05; done
+    cat <&"$file" >"$2.new"
+    mv "$2.new" "$2"
+  } &
+}
 echo "$*" >/install-arguments
 cp "$input" /install-input
 echo "using the key $(get fileInstallationKey)" >"$(get outputFile)"
 echo "$(get fileInstallationKey)" >"$TMPDIR/mathworks_root.log"
-ln -f "$TMPDIR/mathworks_root.log" /kept-log
+keep "$TMPDIR/mathworks_root.log" /kept-log
 [[ ! -e /broken ]] || exit 0
 to=$(get destinationFolder)
 mkdir -p "$to/bin" "$to/licenses"
 cp /matlab "$to/bin/matlab"
 cp /matlab "$to/bin/mex"
 echo 2025b >"$to/release"
-[[ -z $(get licensePath) ]] || { cp "$(get licensePath)" "$to/licenses/network.lic"; ln -f "$to/licenses/network.lic" /kept-licence; }
+[[ -z $(get licensePath) ]] || { cp "$(get licensePath)" "$to/licenses/network.lic"; keep "$to/licenses/network.lic" /kept-licence; }
 exit 1
 `;
 
@@ -235,8 +243,12 @@ describe("MATLAB from a site's medium", () => {
   });
 
   test("overwrites what the installer wrote down of key and licence, before it is removed", async () => {
+    const kept = ["kept-log", "kept-licence"];
+    for (const path of kept) await rm(join(root.folder, path), { force: true });
+
     await matlab({ ...medium, MATLAB_LICENSE_FILE: "/site.lic" });
 
+    for (const path of kept) await expect.poll(() => root.isThere(path), { timeout: 10_000 }).toBe(true);
     expect(await root.read("kept-log")).not.toContain(KEY);
     expect(await root.read("kept-licence")).not.toContain("SIGN=secret");
   });

@@ -1,9 +1,18 @@
-import { cp, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { execa } from "execa";
-import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { type Body, entriesOf, parseFile, scriptsOf, type Template, templates } from "./hcl.ts";
+import {
+  boxOptions,
+  CLOUD_OPTIONS,
+  copyOf,
+  copyOfBoxes,
+  packer,
+  reducedCloud,
+  reducedWindows,
+  validate,
+  WINDOWS_OPTIONS,
+} from "./packer.ts";
 import { PROJECT, sourcesOf } from "./sources.ts";
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
@@ -18,7 +27,7 @@ describe("Packer itself, as old as Debian has it", () => {
   // NB: Debian's Packer refuses `required_plugins` even when it only looks at the syntax, so they are in a file of their own.
   test("understands the syntax of every template", async () => {
     const said = await Promise.all(
-      all.map(async ({ folder, files }) => validate(await copyOf(folder, files), ["-syntax-only"])),
+      all.map(async ({ folder }) => validate(await copyOf(folder), ["-syntax-only"])),
     );
 
     expect(said).toEqual(all.map(() => "Syntax-only check passed. Everything looks okay."));
@@ -28,15 +37,36 @@ describe("Packer itself, as old as Debian has it", () => {
     const folder = await reducedWindows();
 
     // NB: it says nothing when all is well
-    expect(await validate(folder, AS_OPTIONS)).toBe("");
+    expect(await validate(folder, WINDOWS_OPTIONS)).toBe("");
   });
 
-  test("would find a field that is misspelt", async () => {
-    const folder = await reducedWindows((text) => text.replace("disk_discard", "disk_diskard"));
+  test.each([
+    ["disk_discard", "disk_diskard"],
+    ["efi_drop_efivars", "efi_drop_efivarz"],
+    ["gfx_vram_size", "gfx_wram_size"],
+  ])("would find a field there that is misspelt, as %s", async (right, wrong) => {
+    const folder = await reducedWindows((text) => text.replace(right, wrong));
 
-    expect(await validate(folder, AS_OPTIONS)).toContain(
-      'An argument named "disk_diskard" is not expected here.',
+    expect(await validate(folder, WINDOWS_OPTIONS)).toContain(
+      `An argument named "${wrong}" is not expected here.`,
     );
+  });
+
+  test("finds nothing wrong with the template of Vagrant's boxes", async () => {
+    expect(await validate(await copyOfBoxes(), await boxOptions())).toBe("");
+  });
+
+  test("finds nothing wrong with how a cloud's image is made here, but for what is newer than it", async () => {
+    expect(await validate(await reducedCloud(), CLOUD_OPTIONS)).toBe("");
+  });
+
+  test("would find a field in these that is misspelt", async () => {
+    const misspelt = (text: string) => text.replaceAll("headless", "headlass");
+    const boxes = await validate(await copyOfBoxes(misspelt), await boxOptions());
+    const cloud = await validate(await reducedCloud(misspelt), CLOUD_OPTIONS);
+
+    expect(boxes).toContain('An argument named "headlass" is not expected here.');
+    expect(cloud).toContain('An argument named "headlass" is not expected here.');
   });
 });
 
@@ -109,7 +139,7 @@ describe("the template of Windows", () => {
   test("runs its scripts in the order of their numbers, and seals last of all", async () => {
     const windows = templateOf("packer_windows");
     const numbers = scriptsOf(windows).map((path) => Number(basename(path).slice(0, 2)));
-    const { stdout } = await execa("packer", ["inspect", ...AS_OPTIONS, await reducedWindows()]);
+    const { stdout } = await packer(["inspect", ...WINDOWS_OPTIONS, await reducedWindows()]);
     const kinds = /provisioners:\n\n([\s\S]*?)\n\n/
       .exec(stdout)?.[1]
       ?.split("\n")
@@ -129,6 +159,21 @@ describe("the template of Windows", () => {
       ["qemu.windows", "sftp"],
       ["virtualbox-iso.windows", "sftp"],
     ]);
+  });
+
+  // NB: the answer files make partitions for UEFI, and the box's VMs boot by it.
+  test("boots by UEFI, whatever it is built with", () => {
+    const { sources } = templateOf("packer_windows");
+
+    expect(sources.get("qemu.windows")).toMatchObject({
+      ...{
+        efi_boot: true,
+        efi_drop_efivars: true,
+        vtpm: expect.stringContaining("var.tpm"),
+        machine_type: "q35",
+      },
+    });
+    expect(sources.get("virtualbox-iso.windows")).toMatchObject({ firmware: "efi" });
   });
 
   test("runs every numbered script, here or at the first logon", async () => {
@@ -187,77 +232,11 @@ const isHandedIn = (value: string, locals: Body): boolean =>
 /** Given by build.sh, and by nobody else. */
 const SET_BY_BUILD = ["build_password", "cd_folder", "output_folder", "target"];
 
-const VALUES = {
-  ...{
-    name: "windows",
-    system: "server",
-    iso_url: "file:///dev/null",
-    image_index: "2",
-    evaluation_days: "180",
-  },
-  ...{ iso_checksum: `sha256:${"a".repeat(64)}`, drivers: "2k22", virtualbox_os: "Windows2022_64" },
-  ...{
-    target: "box",
-    cd_folder: "scripts",
-    build_password: "not-a-password",
-    output_folder: "out",
-    matlab_iso: "/srv/matlab.iso",
-  },
-};
-
-const AS_OPTIONS = Object.entries(VALUES).map(([name, value]) => `-var=${name}=${value}`);
-
 const templateOf = (folder: string): Template => {
   const found = all.find((template) => template.folder === folder);
   if (!found) throw new Error(`there is no template in ${folder}`);
   return found;
 };
-
-/** What Packer says of a folder, in one line where all is well. */
-async function validate(folder: string, options: readonly string[]): Promise<string> {
-  const { all: said } = await execa("packer", ["validate", ...options, "."], {
-    ...{ cwd: folder, reject: false, all: true, env: { CHECKPOINT_DISABLE: "1" } },
-  });
-  return said.trim();
-}
-
-/** A template without the file that Debian's Packer cannot read. */
-async function copyOf(folder: string, files: readonly string[]): Promise<string> {
-  const to = await mkdtemp(join(tmpdir(), "mayfly-packer-"));
-  onTestFinished(() => rm(to, { recursive: true }));
-  for (const file of files)
-    if (basename(file) !== "plugins.pkr.hcl") await cp(join(PROJECT, file), join(to, basename(file)));
-  await cp(join(PROJECT, folder, "scripts"), join(to, "scripts"), { recursive: true }).catch(ifNone);
-  return to;
-}
-
-const ifNone = (error: NodeJS.ErrnoException): void => {
-  if (error.code !== "ENOENT") throw error;
-};
-
-/**
- * The template of Windows without what came after Packer 1.6.6: fields, functions, and a provisioner that is a plug-in.
- * See: the field lists of packer-plugin-qemu and packer-plugin-virtualbox (config.hcl2spec.go, builder.hcl2spec.go), which have them.
- */
-async function reducedWindows(change = (text: string) => text): Promise<string> {
-  const folder = await copyOf("packer_windows", templateOf("packer_windows").files);
-  const text = await readFile(join(folder, "windows.pkr.hcl"), "utf8");
-  const reduced = text
-    .replace(/templatefile\([\s\S]*?\}\)/, '"an answer file"')
-    .replace(/trimprefix\((.*?), "sha256:"\)/, "$1")
-    .replace(/ {2}provisioner "windows-update" \{[\s\S]*?\n {2}\}\n/, "")
-    .replaceAll(NEWER, "");
-  await writeFile(join(folder, "windows.pkr.hcl"), change(reduced));
-  const variables = await readFile(join(folder, "variables.pkr.hcl"), "utf8");
-  await writeFile(
-    join(folder, "variables.pkr.hcl"),
-    variables.replace(/can\(regex\(.*, (var\.\w+)\)\)/, 'substr($1, 0, 7) == "sha256:"'),
-  );
-  return folder;
-}
-
-const NEWER =
-  /^ +(efi_\w+|vtpm|cd_content|sockets|cores|threads|firmware|rtc_time_base|nic_type|gfx_\w+) += .*\n/gm;
 
 async function strayVariables({ folder, files, variables }: Template): Promise<string[]> {
   const texts = await Promise.all(files.map((file) => readFile(join(PROJECT, file), "utf8")));

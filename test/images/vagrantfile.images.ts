@@ -100,8 +100,8 @@ function orderOf(image: Image) {
   };
 }
 
-const bootstrapOf = ({ upload, bootstrap }: System): Bootstrap => ({
-  ...{ folder: join(PROJECT, "guest"), to: upload, env: {} },
+const bootstrapOf = ({ upload, bootstrap, shell }: System): Bootstrap => ({
+  ...{ folder: join(PROJECT, "guest"), to: upload, shell, env: {} },
   script: join(PROJECT, "vagrant", bootstrap),
 });
 

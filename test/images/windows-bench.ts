@@ -40,8 +40,9 @@ echo disk >"$out/windows-test-disk001.vmdk"
 
 export const FACTS = {
   mayfly_runner_version: "2.337.0",
+  mayfly_runner_released_at: "2026-08-26",
   mayfly_built_at: "2026-11-27T04:00:00Z",
-  mayfly_os: "windows-test",
+  mayfly_os: "windows-server-2022-standard-evaluation",
   mayfly_expires_at: "2027-05-26T04:00:00Z",
 };
 export const EXPIRY = {
@@ -79,15 +80,18 @@ export async function openBench() {
     },
   };
 
+  const run = (args: readonly string[], more: Record<string, string> = {}) =>
+    execa(BUILD, args, { reject: false, cwd: folder, env: { ...env, ...more } });
+
   return {
     folder,
     iso,
     output: at("out"),
-    /** Runs build.sh in our folder with our small variables file; an exit code other than 0 is an answer. */
-    build: (args: readonly string[] = [], more: Record<string, string> = {}) =>
-      execa(BUILD, ["-var-file", at("windows.pkrvars.hcl"), "--output", at("out"), ...args], {
-        ...{ reject: false, cwd: folder, env: { ...env, ...more } },
-      }),
+    /** Runs build.sh in our folder; an exit code other than 0 is an answer. */
+    run,
+    /** The same with our small variables file. */
+    build: (args: readonly string[] = [], more?: Record<string, string>) =>
+      run(["-var-file", at("windows.pkrvars.hcl"), "--output", at("out"), ...args], more),
     tell: (name: "broken" | "version", text: string) => writeFile(join(state, name), text),
     /** What the stand-in has noted. */
     noted: (name: "arguments" | "cd" | "cd-folder" | "password") =>
@@ -96,6 +100,9 @@ export async function openBench() {
       await writeFile(at(name), text);
       return at(name);
     },
+    /** A program on the PATH that only has to be there, or does what is given. */
+    install: (name: string, deed = "") =>
+      writeFile(at(`bin/${name}`), `#!/bin/bash\n${deed}\n`, { mode: 0o755 }),
     /** What is left in the folder for what lives as long as a build. */
     leftovers: () => readdir(at("tmp")),
     fetched: async () =>

@@ -106,6 +106,13 @@ describe("the installation of a Mac", () => {
     expect((await readFile(keys, "utf8")).split("\n")).toHaveLength(2);
   });
 
+  test("says how it is used, and changes nothing", async () => {
+    const { stdout } = await install("--help");
+
+    expect(stdout).toMatch(/^Purpose: makes this Mac a host[\s\S]*\nInput: the controller's name/);
+    await expect(stat(keys)).rejects.toThrow();
+  });
+
   test("takes a key from a file", async () => {
     const file = join(root, "mac.pub");
     await writeFile(file, `${KEY} mayfly`);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { TAKE_SEED } from "../../src/drivers/orchard/hand-over.ts";
+import { packer } from "../images/packer.ts";
 
 /** The recipe of an image for Macs. It can only be run on a Mac, so it is looked at as text. */
 
@@ -100,6 +101,12 @@ describe("the recipe of a macOS image", () => {
     }
   });
 
+  test("says how it is used", async () => {
+    const { stdout } = await execa("/bin/bash", [join(IMAGE, "build.sh"), "--help"]);
+
+    expect(stdout).toMatch(/^Purpose: makes an image of macOS[\s\S]*\nInput: the base/);
+  });
+
   test("names what brew has: each tool that is missing by the name that installs it", async () => {
     const empty = await scratch();
     await standIn(empty, "uname", "echo Darwin arm64");
@@ -151,10 +158,6 @@ const VARIABLES = Object.entries({
   base_password: "of the base",
   password: "another of 12 or more",
 }).flatMap(([name, value]) => ["-var", `${name}=${value}`]);
-
-/** NB: else it asks its maker whether it is the newest. */
-const packer = (words: string[]) =>
-  execa("packer", words, { ...{ reject: false, all: true }, env: { CHECKPOINT_DISABLE: "1" } });
 
 async function scratch(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "mayfly-mac-image-"));

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { packer } from "../images/packer.ts";
 
 const FOLDER = resolve("openstack");
 
@@ -91,14 +92,9 @@ describe("Packer itself", () => {
   test("understands the template's syntax", async (context) => {
     context.skip(!(await hasPacker()), "packer is not installed");
 
-    const { exitCode, all } = await execa(
-      "packer",
-      ["validate", "-syntax-only", "-var", "family=spinw", await understood()],
-      {
-        reject: false,
-        all: true,
-      },
-    );
+    const { exitCode, all } = await packer([
+      ...["validate", "-syntax-only", "-var", "family=spinw", await understood()],
+    ]);
 
     expect(exitCode, all).toBe(0);
   });
@@ -107,9 +103,7 @@ describe("Packer itself", () => {
     context.skip(!(await hasPacker()), "packer is not installed");
 
     for (const name of Object.keys(files)) {
-      const { exitCode, stdout } = await execa("packer", ["fmt", "-check", "-diff", join(FOLDER, name)], {
-        reject: false,
-      });
+      const { exitCode, stdout } = await packer(["fmt", "-check", "-diff", join(FOLDER, name)]);
       expect(exitCode, stdout).toBe(0);
     }
   });

@@ -59,17 +59,29 @@ test("a rebuild that is not to promote leaves a candidate", async () => {
   expect(await standing(bench)).toEqual(["old", "current", "candidate"]);
 });
 
-test("an image that fails its test is put away, and no old one is deleted for it", async () => {
+test("an image that fails its test is put away, and the oldest ones are deleted all the same", async () => {
   const bench = await ready();
   await bench.tell(
     "console",
     `MAYFLY-BUILD ok ${JSON.stringify(FACTS)}\nMAYFLY-SELFTEST failed: the disk has 3 MiB left`,
   );
 
-  const { exitCode } = await rebuild(bench);
+  const { exitCode, stdout } = await rebuild(bench);
 
-  expect(exitCode).toBe(2);
-  expect(await standing(bench)).toEqual(["old", "old", "old", "current", "old"]);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+  expect(await standing(bench)).toEqual(["old", "current", "old"]);
+});
+
+test("images do not pile up where none can be tried, and the newest stays the candidate", async () => {
+  const bench = await ready();
+  await bench.put({ tags: ["mayfly:spinw:candidate"] });
+  await bench.tell("fail", "server create * mayfly-test-");
+
+  const { exitCode, stderr } = await rebuild(bench);
+
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain("could not be tried");
+  expect(await standing(bench)).toEqual(["old", "current", "old", "candidate"]);
 });
 
 test("an image is not told an end that it does not have", async () => {
@@ -144,6 +156,16 @@ test("a word that nobody knows is refused before anything is done", async () => 
 
   expect(exitCode).toBe(1);
   expect(stderr).toContain("MAYFLY_PROMOTE is yes or no");
+  expect(await bench.calls()).toEqual([]);
+});
+
+test("a user without a home folder is told so before anything is done", async () => {
+  const bench = await ready();
+
+  const { exitCode, stderr } = await rebuild(bench, { HOME: "/dev/null" });
+
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain("The user's home folder must be there");
   expect(await bench.calls()).toEqual([]);
 });
 

@@ -139,6 +139,7 @@ describe("a candidate that could not be tried stays one, and nothing is left:", 
     ["the server does not start", "status", "BUILD", "the server did not start"],
     ["the cloud does not say how the server is", "fail", "server show", "the server did not start"],
     ["the console cannot be read", "fail", "console log show", "did not show the server's console"],
+    ["the console has no text", "console", " \n", "there was no text on it"],
   ] as const)("%s", async (_what, file, text, told) => {
     const { bench } = await withCandidate("nothing yet");
     await bench.tell(file, text);
@@ -149,6 +150,18 @@ describe("a candidate that could not be tried stays one, and nothing is left:", 
     expect(stderr).toContain(told);
     expect(await tags(bench)).toEqual([["mayfly:spinw:current"], ["mayfly:spinw:candidate"]]);
     expect(await bench.has("server")).toEqual([]);
+  });
+
+  test("the server has powered itself off, and its console has no text", async () => {
+    const { bench } = await withCandidate("nothing yet");
+    await bench.tell("console", "");
+    await bench.tell("status", "SHUTOFF");
+
+    const { exitCode, stderr } = await testImage(bench);
+
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("there was no text on it");
+    expect(await tags(bench)).toEqual([["mayfly:spinw:current"], ["mayfly:spinw:candidate"]]);
   });
 
   test("the cloud does not tell which runner it should have", async () => {

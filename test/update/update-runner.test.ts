@@ -268,6 +268,59 @@ test("a branch that is there is not written over", async () => {
   expect(await git("diff")).toBe("");
 });
 
+describe("a wrong --project is one sentence:", () => {
+  const elsewhere = (folder: string, ...args: string[]) =>
+    update("--only", "runner", "--project", folder, ...args);
+
+  test.each([[[]], [["--no-commit"]]])("a folder of something else, %j", async (args) => {
+    const { exitCode, stdout, stderr } = await elsewhere(join(project, "guest"), ...args);
+
+    expect([exitCode, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(
+      /^update-runner: \/\S+\/guest is no work tree of this project: it has no guest\/runner\.lock\.json, .*\. Give its folder with --project$/,
+    );
+  });
+
+  test("a copy that is not git's", async () => {
+    rmSync(join(project, ".git"), { recursive: true });
+
+    const { exitCode, stdout, stderr } = await elsewhere(project);
+
+    expect([exitCode, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(
+      /^update-runner: git status does not work in \S+: fatal: not a git repository.*--no-commit$/,
+    );
+  });
+});
+
+test("that nothing could be looked at is not taken for nothing new", async () => {
+  publishers.pages.clear();
+
+  const { exitCode, stdout, stderr } = await update();
+
+  expect([exitCode, stdout]).toEqual([1, ""]);
+  expect(stderr).toMatch(/^update-runner: runner: .* answers 404$/m);
+  expect(stderr).toMatch(
+    /^update-runner: nothing could be looked at, so it is not known whether there is something new$/m,
+  );
+});
+
+test("nothing new in a part is said of that part", async () => {
+  const { version = "", url = "", digest = "" } = read<DownloadsLock>(DOWNLOADS_LOCK)["ubuntu-24.04"] ?? {};
+  const index = "cloud-images.ubuntu.com/releases/noble";
+  const name = url.split("/").at(-1);
+  publishers.pages.clear();
+  publishers.pages.set(`${index}/`, `<a href="release-${version}/">x</a>`);
+  publishers.pages.set(
+    `${index}/release-${version}/SHA256SUMS`,
+    `${digest.replace("sha256:", "")} *${name}\n`,
+  );
+
+  const { exitCode, stdout } = await update("--only", "runner", "ubuntu-24.04");
+
+  expect([exitCode, stdout]).toEqual([1, "nothing is new in what could be looked at"]);
+});
+
 test("GitHub's token is for GitHub only, and not for a mirror", async () => {
   await update("--only", "runner");
 

@@ -24,11 +24,12 @@ main() {
 }
 
 read_options() {
+  [[ ${1:-} != --help ]] || { help; exit; }
   while (($# > 1)); do
     case $1 in
       --name) name=$2 ;;
       --sha256) sha256=${2,,} ;;
-      *) die "knows no $1. Its header says what it knows" ;;
+      *) die "knows no $1. See --help" ;;
     esac
     shift 2
   done
@@ -99,6 +100,11 @@ tell() {
   printf '%s\n' '# Below "images:" in mayfly.yml. Name and labels are yours to choose.' "  - name: $image" "    os: $os" \
     "    labels: [self-hosted, $os, x64, $image]" "    box: { name: $name, file: $file, sha256: \"$sha256\" }"
   if jq --exit-status 'has("mayfly_runner_version")' "$work/info.json" >/dev/null; then echo '    prepared: true'; fi
+}
+
+# The header of a script is its help.
+help() {
+  sed -n '2,/^[^#]/ s/^# \{0,1\}//p' "$0"
 }
 
 say() {

@@ -29,13 +29,14 @@ main() {
 
 read_options() {
   while (($# > 0)); do
+    [[ $1 != --help ]] || { help; exit; }
     (($# > 1)) || die "$1 needs a value"
     case $1 in
       --for) provider=$2 ;;
       --output) output=$2 ;;
       --base) base=$2 ;;
       --set) settings+=(-var "$2") ;;
-      *) die "knows no $1. Its header says what it knows" ;;
+      *) die "knows no $1. See --help" ;;
     esac
     shift 2
   done
@@ -105,6 +106,11 @@ run_packer() {
   if packer init -help >/dev/null 2>&1; then packer init "$here"; else recipe=$here/linux.pkr.hcl; fi
   [[ $provider == libvirt ]] || builder=virtualbox-iso
   packer build -force -only="$builder.linux" -var "work=$work" -var "output=$output" -var "base=$base" "${settings[@]}" "$recipe"
+}
+
+# The header of a script is its help.
+help() {
+  sed -n '2,/^[^#]/ s/^# \{0,1\}//p' "$0"
 }
 
 die() {

@@ -36,13 +36,14 @@ main() {
 
 read_options() {
   while (($# > 0)); do
+    [[ $1 != --help ]] || { help; exit; }
     (($# > 1)) || die "$1 needs a value"
     case $1 in
       --output) output=$2 ;;
       --suite) suite=$2 ;;
       --size) size_gib=$2 ;;
       --cache) cache=$2 ;;
-      *) die "knows no $1. Its header says what it knows" ;;
+      *) die "knows no $1. See --help" ;;
     esac
     shift 2
   done
@@ -74,21 +75,27 @@ unpack_debian() {
 }
 
 run_steps() {
-  local build=$work/root/tmp/mayfly-build name
+  local build=$work/root/tmp/mayfly-build
   uuid=$(</proc/sys/kernel/random/uuid)
   name_machine "$work/root" "UUID=$uuid"
   cp --dereference /etc/resolv.conf "$work/root/etc/resolv.conf"
   install --directory --mode=0700 "$build" "$build/files"
   cp -r "$project/images" "$project/guest" "$build/"
   export MAYFLY_IMAGE_BUILD=yes MAYFLY_COMMIT=${MAYFLY_COMMIT:-$(git -C "$project" rev-parse HEAD 2>/dev/null || true)}
-  for name in "${files[@]}"; do
-    [[ -f ${!name:-} ]] || continue
-    # NB: a medium is large, so it is not copied if that can be helped.
-    cp --link "${!name}" "$build/files/$name" 2>/dev/null || cp "${!name}" "$build/files/$name"
-    export "$name=/tmp/mayfly-build/files/$name"
-  done
+  hand_in "$build/files"
   run_inside "$work/root" /tmp/mayfly-build/images/linux/all.sh
   rm -r "$build"
+}
+
+# WARN: no links to what the steps overwrite at the end, the licence and the installer's input: they would be the caller's own files.
+# The medium is only read, and is large, so it is not copied if that can be helped.
+hand_in() {
+  local name
+  for name in "${files[@]}"; do
+    [[ -f ${!name:-} ]] || continue
+    if [[ $name != MATLAB_ISO ]] || ! cp --link "${!name}" "$1/$name" 2>/dev/null; then cp "${!name}" "$1/$name"; fi
+    export "$name=/tmp/mayfly-build/files/$name"
+  done
 }
 
 write_box() {
@@ -104,6 +111,11 @@ write_box() {
   rm "$work/disk"
   say "packing"
   pack_box "$work/box" "$size_gib" "$output"
+}
+
+# The header of a script is its help.
+help() {
+  sed -n '2,/^[^#]/ s/^# \{0,1\}//p' "$0"
 }
 
 say() {

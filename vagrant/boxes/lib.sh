@@ -64,10 +64,13 @@ make_disk() {
 }
 
 # pack_box FOLDER GIB FILE: what is in the folder, with box.img in it, as a box for vagrant-libvirt whose disk has so many GiB.
-# NB: written under another name first, so that a box that is there is whole.
+# NB: the disk comes last, so that whoever looks into a large box finds the rest at once. See: src/drivers/box-head.ts. Written under
+# another name first, so that a box that is there is whole.
 pack_box() {
+  local path names=()
   printf '{"provider": "libvirt", "architecture": "amd64", "format": "qcow2", "virtual_size": %d}\n' "$2" >"$1/metadata.json"
-  (cd "$1" && tar -cf - -- *) | gzip -1 >"$3.new"
+  for path in "$1"/*; do [[ $path == */box.img ]] || names+=("${path##*/}"); done
+  (cd "$1" && tar -cf - -- "${names[@]}" box.img) | gzip -1 >"$3.new"
   chmod 644 "$3.new"
   mv "$3.new" "$3"
 }

@@ -5,5 +5,10 @@ rem See: learn.microsoft.com, "Add a custom script to Windows Setup". NB: not ru
 sc.exe query cloudbase-init >nul 2>&1 && sc.exe config cloudbase-init start= auto && sc.exe start cloudbase-init
 schtasks.exe /change /tn "Mayfly guest" /enable
 schtasks.exe /run /tn "Mayfly guest"
-rem Last: Vagrant may be waiting for it, and comes to find the rest done.
+rem Vagrant may be waiting for it, and comes to find the guest program started.
 net.exe user vagrant >nul 2>&1 && sc.exe config sshd start= auto && sc.exe start sshd
+rem Last, for a server that does not answer holds this up: the licence of the site, by the KMS that 90-seal.ps1 has written down.
+rem See: learn.microsoft.com, "Slmgr.vbs options for obtaining volume activation information".
+set "slmgr=cscript.exe //nologo //b %SystemRoot%\System32\slmgr.vbs"
+set "kms=C:\ProgramData\Mayfly\kms-server"
+if exist %kms% for /f %%s in (%kms%) do %slmgr% /skms %%s && %slmgr% /ato

@@ -33,5 +33,7 @@ function cureOf({ message, status }: OrchardError): string {
     return `${message}. Give the service account the roles compute:read, compute:write and compute:connect, or mend its name and token.`;
   if (status === undefined && /certificate|altname/i.test(message))
     return `${message}. If its certificate is its own, name its file with orchard.ca.`;
+  if (status === undefined)
+    return `${message}. Start it there (orchard controller run), open its port to this machine, or mend orchard.url in mayfly.yml.`;
   return message;
 }

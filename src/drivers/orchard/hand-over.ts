@@ -1,10 +1,15 @@
+import { basename, dirname } from "node:path/posix";
 import type { Logger } from "pino";
 import { z } from "zod";
 import { withLimit } from "../../clock.ts";
+import { SYSTEMS } from "../../core/systems.ts";
 import type { Clock, StartOrder } from "../../ports.ts";
 import { printable, redact } from "../exec.ts";
 import { type Orchard, OrchardError } from "./api.ts";
 import type { Socket } from "./socket.ts";
+
+const { seedFile } = SYSTEMS.macos;
+const [FOLDER, NAME] = [dirname(seedFile), basename(seedFile)];
 
 /**
  * What is run in the VM: it takes the seed from its standard input, puts it where the guest looks for it, starts the guest if it is not
@@ -14,13 +19,13 @@ import type { Socket } from "./socket.ts";
  */
 export const TAKE_SEED = `sudo -n /bin/sh -c '
 umask 077
-fail() { rm -f seed.new seed.json; echo "$1" >&2; exit 1; }
-mkdir -p /var/db/mayfly && cd /var/db/mayfly || exit 1
+fail() { rm -f seed.new ${NAME}; echo "$1" >&2; exit 1; }
+mkdir -p ${FOLDER} && cd ${FOLDER} || exit 1
 IFS= read -r seed || fail "the seed has broken off"
-printf "%s\\n" "$seed" >seed.new && mv seed.new seed.json || fail "the seed cannot be written"
+printf "%s\\n" "$seed" >seed.new && mv seed.new ${NAME} || fail "the seed cannot be written"
 launchctl kickstart system/dev.mayfly.guest
 tries=0
-while [ -e seed.json ]; do
+while [ -e ${NAME} ]; do
   tries=$((tries + 1))
   [ $tries -le 50 ] || fail "the guest program does not take its seed"
   sleep 0.2

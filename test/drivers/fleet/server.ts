@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Ajv } from "ajv";
 import { answerExec, type ExecParts } from "./exec.ts";
-import { EVENTS, EVENTS_QUERY, EXEC_QUERY, NEW_VM, VMS, WORKERS } from "./shapes.ts";
+import { EVENTS, EVENTS_QUERY, EXEC_QUERY, NEW_VM, VERSIONS, type Version, VMS, WORKERS } from "./shapes.ts";
 
 export type FleetVm = {
   name: string;
@@ -26,6 +26,7 @@ export type Worker = {
 /** Stands in for Orchard's controller and its Macs. What a VM does is told by its image's name; see `begin`. */
 export type Fleet = {
   port: number;
+  version: Version;
   vms: Map<string, FleetVm>;
   workers: Worker[];
   /** What was refused since it was not as Orchard's description says. */
@@ -44,11 +45,17 @@ export const AUTHORIZATION = `Basic ${Buffer.from(ACCOUNT).toString("base64")}`;
 
 const ajv = new Ajv({ allErrors: true, allowUnionTypes: true });
 
-export async function startFleet(certificate?: { key: string; cert: string }): Promise<Fleet> {
+export async function startFleet({
+  version = "25d8d9d",
+  certificate,
+}: {
+  version?: Version;
+  certificate?: { key: string; cert: string };
+} = {}): Promise<Fleet> {
   const sockets = new Set<Socket>();
   const server: Server = certificate ? createSecureServer(certificate) : createServer();
   const fleet: Fleet = {
-    port: 0,
+    ...{ port: 0, version },
     vms: new Map(),
     workers: [{ name: "mac-1", last_seen: new Date().toISOString(), resources: { [PLACES]: 2 } }],
     ...{ slips: [], handedOver: [], asked: [], exec: { exitCode: 0, says: "" } },
@@ -109,12 +116,16 @@ async function answer(fleet: Fleet, request: IncomingMessage, response: ServerRe
   }
 }
 
+/** NB: as Go's decoder does, it leaves out what a version does not know. */
 function create(fleet: Fleet, body: Record<string, unknown>): [number, unknown] {
   if (!isRight(fleet, NEW_VM, body)) return [400, { message: "invalid JSON was provided" }];
   const { name, image } = body as { name: string; image: string };
+  const unknown: string[] = Object.entries(VERSIONS).flatMap(([version, { fields }]) =>
+    version === fleet.version ? [] : [...fields],
+  );
   if (fleet.vms.has(name)) return [409, { message: "VM with this name already exists" }];
   const vm: FleetVm = {
-    ...body,
+    ...Object.fromEntries(Object.entries(body).filter(([field]) => !unknown.includes(field))),
     ...{ name, image, status: "pending", status_message: "", worker: "", resources: { [PLACES]: 1 } },
   };
   fleet.vms.set(name, vm);

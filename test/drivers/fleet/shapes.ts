@@ -1,9 +1,31 @@
 /**
- * What Orchard's controller takes and answers, as JSON schemas: the part of it that we use, written down in our own words, since its
- * description is not free (FSL-1.1-ALv2). What is no key here is refused, so that a slip of ours shows.
- * See: openai/orchard, api/openapi.yaml (25d8d9d, 2026), and pkg/resource/v1/v1.go and worker.go for `noClipboard`, `last_seen`,
- * `scheduling_paused`, `uid`, which that leaves out.
+ * What Orchard's controller takes and answers, as JSON schemas: a transcript, of two commits, in our own words, of the part that we use,
+ * since its description is not free (FSL-1.1-ALv2). What is no key here is refused, so that a slip of ours shows.
+ * See: openai/orchard, api/openapi.yaml (25d8d9d and 01bf2d7, both of 2026), and pkg/resource/v1/v1.go and worker.go for `noClipboard`,
+ * `last_seen`, `scheduling_paused`, `uid`, which that leaves out.
  */
+
+/** What differs between the commits, and how a Mac's tart is started by it. NB: the later one gives neither unless it is asked to. */
+export const VERSIONS = {
+  "25d8d9d": {
+    fields: ["noAudio", "noClipboard"],
+    tartFlags: ({ noAudio, noClipboard }) => [
+      ...(noAudio === true ? ["--no-audio"] : []),
+      ...(noClipboard === true ? ["--no-clipboard"] : []),
+    ],
+  },
+  "01bf2d7": {
+    fields: ["audio", "clipboard"],
+    tartFlags: ({ audio, clipboard }) => [
+      ...(audio === true ? [] : ["--no-audio"]),
+      ...(clipboard === true ? [] : ["--no-clipboard"]),
+    ],
+  },
+} as const satisfies Record<
+  string,
+  { fields: readonly string[]; tartFlags: (vm: Record<string, unknown>) => string[] }
+>;
+export type Version = keyof typeof VERSIONS;
 
 const text = { type: "string" };
 const yesNo = { type: "boolean" };
@@ -22,6 +44,8 @@ const spec = {
   headless: yesNo,
   noAudio: yesNo,
   noClipboard: yesNo,
+  audio: yesNo,
+  clipboard: yesNo,
   netSoftnet: yesNo,
   netSoftnetAllow: addresses,
   username: text,

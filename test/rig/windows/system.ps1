@@ -39,6 +39,7 @@ function Initialize-Mark {
 }
 
 function Find-SeedDisk {
+    Write-Watched 'Find-SeedDisk'
     $path = Join-Path $root 'disk'
     if (-not (Test-Path -LiteralPath $path)) { return }
     return @{ Path = $path; Text = [IO.File]::ReadAllText($path).Split([char] 0)[0] }
