@@ -57,6 +57,7 @@ export async function checkHost(host: Host, { catalogue, data }: Settings): Prom
   try {
     const driver = DRIVERS[host.driver]({
       host,
+      hosts: catalogue.hosts.map(({ name }) => name),
       images: imagesOn(host, catalogue),
       controller: catalogue.controller,
       folder: join(data, "hosts", host.name),

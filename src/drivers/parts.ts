@@ -5,6 +5,8 @@ import type { Clock, Ring } from "../ports.ts";
 /** What each driver is made from: one driver object per host of the catalogue. */
 export type DriverParts = {
   host: Host;
+  /** Names of all hosts of the catalogue, for the check. Left out: nobody checks. */
+  hosts?: readonly string[] | undefined;
   /** Those of the catalogue that may run on it. */
   images: readonly Image[];
   /** The controller's name: all VMs of ours begin with it. See: core/name.ts. */

@@ -10,6 +10,10 @@ export type DriverParts = {
   controller?: string | undefined;
   hostName?: string | undefined;
   place?: Partial<CloudPlace> | undefined;
+  /** The operator's own limits. */
+  limits?: Pick<Host, "cpus" | "memoryMiB"> | undefined;
+  /** All hosts of the catalogue. */
+  hosts?: readonly string[] | undefined;
   images?: readonly Partial<Image>[] | undefined;
   clock?: Clock | undefined;
 };
@@ -25,9 +29,18 @@ export function openDriver(parts: DriverParts): DriverBench {
   const { env, controller = "test", clock = systemClock } = parts;
   const kept = keptLog();
   const name = parts.hostName ?? HOST.name;
-  const host: Host = { ...HOST, name, openstack: { securityGroups: [], configDrive: true, ...parts.place } };
+  const place = { securityGroups: [], configDrive: true, ...parts.place };
+  const host: Host = { ...HOST, ...parts.limits, name, openstack: place };
   const images = (parts.images ?? [{}]).map((image) => ({ ...IMAGE, ...image }));
-  const made = { host, images, controller, folder: "/nowhere", project: "/nowhere", log: kept.log };
+  const made = {
+    host,
+    hosts: parts.hosts,
+    images,
+    controller,
+    folder: "/nowhere",
+    project: "/nowhere",
+    log: kept.log,
+  };
   const driver = openstackDriver(
     { ...made, ring: () => {}, clock },
     { env, cwd: "/nowhere", home: "/nowhere" },

@@ -6,6 +6,8 @@ import { openStub, type Stub } from "./openstack-stub.ts";
 import { NETWORK, stubImage, stubNetwork } from "./openstack-stub-world.ts";
 
 const soon = () => AbortSignal.timeout(10_000);
+/** NB: a busy machine takes longer than a second for what has to pass on a fast clock. */
+const PATIENT = { timeout: 4000 };
 
 async function fresh(parts: Omit<DriverParts, "env"> & { env?: Record<string, string> } = {}) {
   const stub = await openStub();
@@ -25,6 +27,11 @@ const ours = () => ({
   ...{ id: randomUUID(), name: "mayfly-test-image-a2b3c4d5", status: "ACTIVE" },
   ...{ tags: ["mayfly-controller=test"], flavor: { vcpus: 2, ram: 1024 } },
 });
+
+const on = (host: string) => {
+  const server = ours();
+  return { ...server, tags: [...server.tags, `mayfly-host=${host}`] };
+};
 
 type Case = {
   title: string;
@@ -84,7 +91,7 @@ const CASES: readonly Case[] = [
   {
     title: "two images that are current",
     spoil: ({ world }) => void world.images.push(stubImage("again", ["mayfly:image:current"])),
-    says: /^Several cloud images have the tag mayfly:image:current: .* and .*\. Take it from all but one/,
+    says: /^Several cloud images have the tag mayfly:image:current\. Take it from all but one of these .*: .*, .*\.$/,
   },
   {
     title: "a current image that was deactivated",
@@ -95,7 +102,7 @@ const CASES: readonly Case[] = [
     title: "a flavor that is too small for the image's minimum",
     parts: { images: [{ cloudImage: { family: "image", flavor: "m1.tiny" } }] },
     spoil: ({ world }) => void Object.assign(world.images[0] ?? {}, { min_disk: 8 }),
-    says: /^The flavor m1\.tiny .* is too small for the cloud image .*Choose a larger one/,
+    says: /^The flavor m1\.tiny is too small for the cloud image .*Choose a larger one/,
   },
   {
     title: "needs that no flavor has",
@@ -113,6 +120,25 @@ const CASES: readonly Case[] = [
     parts: { place: { volume: { sizeGiB: 4, type: "ssd" } } },
     spoil: ({ world }) => Object.assign(world, { novaVersion: "2.66" }),
     says: /too old to be told the type of a volume\. Take away openstack\.volume\.type/,
+  },
+  {
+    title: "a type of volumes that is not there",
+    parts: { place: { volume: { sizeGiB: 4, type: "nvme" } } },
+    says: /^The cloud has no type of volumes nvme\. Mend openstack\.volume\.type .* has: ssd\.$/,
+  },
+  {
+    title: "a flavor that is larger than what the host may use",
+    parts: {
+      limits: { cpus: 2, memoryMiB: 4096 },
+      images: [{ name: "small" }, { name: "large", cloudImage: { family: "image", flavor: "m1.large" } }],
+    },
+    says: /^The flavor m1\.large of the image large is larger than what the host cloud may use .*: it has 4 CPUs, and cpus is 2; it has 8192 MiB of memory, and memory is 4096 MiB\. Raise the host's limits in mayfly\.yml, or/,
+  },
+  {
+    title: "a server of a host that was renamed",
+    parts: { hosts: ["cloud", "second"] },
+    spoil: ({ world }) => void world.servers.push(on("cloud"), on("second"), on("old"), others()),
+    says: /^Servers of this controller bear the name of a host that is not in mayfly\.yml.*: mayfly-test-image-a2b3c4d5 \(old\)\. Give the host that name again .*, or delete them/,
   },
   {
     title: "a network that is not there",
@@ -158,7 +184,7 @@ const CASES: readonly Case[] = [
   {
     title: "an availability zone that is not there",
     parts: { place: { availabilityZone: "ceph" } },
-    says: /^The cloud has no availability zone ceph just now\. It has: nova\. Mend/,
+    says: /^The cloud has no availability zone ceph just now\. Mend openstack\.availabilityZone .* has: nova\.$/,
   },
   {
     title: "a quota that others have used up",
@@ -194,6 +220,12 @@ test("that our own machines use all of the quota is no fault", async () => {
   const { stub, driver } = await fresh();
   stub.world.quota = { ...stub.world.quota, instances: 1, cores: 2, ram: 1024 };
   stub.world.servers = [ours()];
+
+  expect(await driver.check(soon())).toEqual([]);
+});
+
+test("a host's limits that hold one machine of each flavor are no fault", async () => {
+  const { driver } = await fresh({ limits: { cpus: 1, memoryMiB: 256 } });
 
   expect(await driver.check(soon())).toEqual([]);
 });
@@ -237,7 +269,7 @@ test("what a machine takes is still known while it cannot be looked up", async (
     .poll(async () => {
       const room = await driver.capacity?.(soon());
       return [room, stub.calls.some((call) => call.startsWith("GET glance"))];
-    })
+    }, PATIENT)
     .toEqual([before, true]);
 });
 

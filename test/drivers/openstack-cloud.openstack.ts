@@ -235,7 +235,7 @@ test("two current images, and a flavor that is too small for one, are what the c
   const tooSmall = await driver.check(soon());
 
   expect(two).toEqual([expect.stringContaining(second)]);
-  expect(tooSmall).toEqual([expect.stringMatching(/The flavor m1\.tiny .* is too small/)]);
+  expect(tooSmall).toEqual([expect.stringMatching(/The flavor m1\.tiny is too small/)]);
 });
 
 test("a network of the project's own that no router joins is what the check says", async () => {

@@ -44,6 +44,7 @@ test("a hundred machines that are destroyed together are listed a few times, not
 });
 
 const passing = [
+  ["413", { status: 413, body: { overLimit: { message: "This request was rate-limited." } } }],
   [
     "409",
     { status: 409, body: { conflictingRequest: { message: "Cannot 'delete' while it is in task_state x" } } },
@@ -102,6 +103,46 @@ test("a cloud that asks to be left alone gets no removal until then, of whatever
   expect(stub.world.servers).toEqual([]);
   expect(sentAt).toHaveLength(28);
   expect(sentAt.filter((at) => at < 25_000)).toHaveLength(8);
+});
+
+const away = { status: 503, body: "oh" };
+const momentarily: readonly [string, RegExp, number][] = [
+  ["the first list of servers", /servers\/detail/, 2],
+  ["Keystone", /auth\/tokens/, 1],
+  ["how a volume is", /GET cinder/, 2],
+  ["what ports there are", /GET neutron .*ports/, 2],
+  ["the removal of a port", /DELETE neutron .*ports/, 2],
+];
+
+test.each(momentarily)(
+  "a cloud that cannot tell or do just now, here: %s, does not end a removal",
+  async (_what, call, times) => {
+    const { stub, driver, name } = await fresh();
+    const volume = randomUUID();
+    const attached = [{ id: volume, delete_on_termination: true }];
+    stub.world.servers = [aServer(name, { "os-extended-volumes:volumes_attached": attached })];
+    stub.world.volumes = [{ id: volume, status: "available" }];
+    const before = stub.world.ports.length;
+    stub.world.ports.push({ id: randomUUID(), description: `mayfly-controller=test ${name}` });
+    stub.fail(call, away, times);
+
+    await driver.destroy(name, soon());
+
+    expect([stub.world.servers, stub.world.volumes]).toEqual([[], []]);
+    expect(stub.world.ports).toHaveLength(before);
+  },
+);
+
+test("a removal for which the set-up is wrong is said at once", async () => {
+  const { stub, driver, name } = await fresh();
+  stub.world.servers = [aServer(name)];
+  stub.world.regions = ["north", "south"];
+
+  const startedAt = Date.now();
+  await expect(driver.destroy(name, soon())).rejects.toThrow(/several regions/);
+
+  // NB: not quite two minutes on its clock would be more than five seconds.
+  expect(Date.now() - startedAt).toBeLessThan(4000);
 });
 
 test("lists that fail meanwhile do not end the wait for a server's end", async () => {
@@ -243,11 +284,11 @@ test("a volume that should have gone with its server is removed, and the machine
     }),
   ];
   stub.world.volumes = [{ id: volume, status: "available" }];
-  stub.fail(/DELETE cinder/, { status: 500, body: { computeFault: { message: "Ceph is away" } } }, 1);
-  stub.fail(/GET cinder/, { status: 500, body: "oh" }, 1);
+  stub.fail(/DELETE cinder/, { status: 500, body: { computeFault: { message: "Ceph is away" } } }, 999);
 
-  await expect(driver.destroy(name, soon())).rejects.toThrow(/Cinder/);
+  await expect(driver.destroy(name, AbortSignal.timeout(500))).rejects.toThrow("Ceph is away");
   const listed = await driver.list(soon());
+  stub.recover();
   await driver.destroy(name, soon());
 
   expect(listed).toMatchObject([{ name, state: "off" }]);

@@ -1,14 +1,27 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { expect, onTestFinished, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { machineName } from "../../src/core/name.ts";
 import { describe } from "../../src/drivers/openstack/names.ts";
-import { NoRoom, type VmSeen } from "../../src/ports.ts";
+import { type Clock, NoRoom, type VmSeen } from "../../src/ports.ts";
 import { fastClock } from "../support/clock.ts";
 import { type DriverParts, openDriver } from "./openstack-bench.ts";
 import { openStub, type Stub } from "./openstack-stub.ts";
 
 const soon = () => AbortSignal.timeout(10_000);
 const newName = () => machineName("test", "image", randomBytes(8));
+
+/** A clock that may be moved on; waits that are under way stay as long as they are. */
+function leapingClock(): Clock & { leap: (ms: number) => void } {
+  let leaptMs = 0;
+  return {
+    now: () => Date.now() + leaptMs,
+    until: (at, signal) => systemClock.until(at - leaptMs, signal),
+    leap: (ms) => {
+      leaptMs += ms;
+    },
+  };
+}
 
 async function fresh(parts: Omit<DriverParts, "env"> = {}) {
   const stub = await openStub();
@@ -145,6 +158,33 @@ test("a port that was made although nobody heard of it is found, listed, and rem
   await driver.destroy(name, soon());
 
   expect(stub.world.ports).toHaveLength(before);
+});
+
+test("a machine whose removal ended while it was looked for what is left is not brought up again", async () => {
+  const clock = leapingClock();
+  const { stub, driver, orderOf, name } = await fresh({ clock, place: { floatingNetwork: "external" } });
+  await driver.list(soon());
+  await driver.start(orderOf(name), soon());
+  const [looked, removed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  // NB: the answer has the port, and is given only when it is gone.
+  stub.watch(/GET neutron .*ports\?project_id=\w+$/, () => {
+    looked.resolve();
+    return removed.promise;
+  });
+  clock.leap(6 * 60_000);
+  await driver.list(soon());
+  await looked.promise;
+
+  await driver.destroy(name, soon());
+  removed.resolve();
+
+  const other = newName();
+  stub.world.floatingips.push({ id: randomUUID(), description: describe(other, OWNER) });
+  const namesLater = async () => {
+    clock.leap(60_000);
+    return (await driver.list(soon())).map((vm) => vm.name);
+  };
+  await expect.poll(namesLater, { timeout: 5000 }).toEqual([other]);
 });
 
 test("two hosts in one project see each its own machines, and both those without a host's tag", async () => {

@@ -6,7 +6,7 @@ import { NoRoom } from "../../src/ports.ts";
 import { fastClock } from "../support/clock.ts";
 import { type DriverParts, openDriver } from "./openstack-bench.ts";
 import { openStub, type Stub } from "./openstack-stub.ts";
-import { stubImage } from "./openstack-stub-world.ts";
+import { stubFlavor, stubImage, stubNetwork } from "./openstack-stub-world.ts";
 
 const soon = () => AbortSignal.timeout(10_000);
 
@@ -19,6 +19,9 @@ async function fresh(parts: Omit<DriverParts, "env"> = {}) {
   });
   return { stub, ...bench, name: newName() };
 }
+
+/** Of what a host says so many characters are shown. See: host-room.ts. */
+const SHOWN = 240;
 
 const newName = () => machineName("test", "image", randomBytes(8));
 
@@ -132,6 +135,55 @@ test("while an image's set-up is wrong its jobs wait with the sentence that the 
   expect(error).toMatchObject({ name: "NoRoom", isOfImage: true });
   expect(faults).toEqual([(error as Error).message]);
 });
+
+const FIFTY = Array.from({ length: 50 }, (_, index) => `one-of-fifty-with-a-long-name-${index}`);
+const flavorOf = (flavor: string) => ({ cloudImage: { family: "image", flavor } });
+
+const long: readonly [string, RegExp, Omit<DriverParts, "env">, (stub: Stub) => unknown][] = [
+  [
+    "fifty flavors",
+    /no flavor m9\. Mend cloudImage\.flavor/,
+    { images: [flavorOf("m9")] },
+    ({ world }) => world.flavors.push(...FIFTY.map((name) => stubFlavor(name, 1, 512, 2))),
+  ],
+  [
+    "a flavor that is too small",
+    /too small .*\. Choose a larger one in cloudImage\.flavor/,
+    { images: [flavorOf(FIFTY[0] ?? "")] },
+    ({ world }) => world.flavors.push(stubFlavor(FIFTY[0] ?? "", 1, 128, 2)),
+  ],
+  [
+    "fifty current images",
+    /Several cloud images .*\. Take it from all but one/,
+    {},
+    ({ world }) => world.images.push(...FIFTY.map((name) => stubImage(name, ["mayfly:image:current"]))),
+  ],
+  [
+    "fifty networks",
+    /several networks .*\. Say which one with openstack\.network/,
+    {},
+    ({ world }) => world.networks.push(...FIFTY.map((name) => stubNetwork(name))),
+  ],
+  [
+    "fifty availability zones",
+    /no availability zone nowhere .*\. Mend openstack\.availabilityZone/,
+    { place: { availabilityZone: "nowhere" } },
+    ({ world }) => world.zones.push(...FIFTY),
+  ],
+];
+
+test.each(long)(
+  "of %s a job says what to do before the list of what there is is cut",
+  async (_what, words, parts, spoil) => {
+    const { stub, driver, orderOf, name } = await fresh(parts);
+    Object.assign(stub.world.images[0] ?? {}, { min_ram: 256 });
+    spoil(stub);
+
+    const error = await driver.start(orderOf(name), soon()).catch((thrown: unknown) => thrown);
+
+    expect((error as Error).message.slice(0, SHOWN)).toMatch(words);
+  },
+);
 
 test("a token that cannot be renewed for an order makes its job wait: Nova was not asked", async () => {
   const { stub, driver, orderOf, name } = await fresh();

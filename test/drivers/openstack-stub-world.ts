@@ -21,6 +21,7 @@ export type World = {
   ports: Row[];
   floatingips: Row[];
   volumes: Row[];
+  volumeTypes: Row[];
   zones: string[];
   quota: {
     instances: number;
@@ -88,6 +89,7 @@ export const newWorld = (): World => ({
   ],
   floatingips: [],
   volumes: [],
+  volumeTypes: [{ id: randomUUID(), name: "ssd" }],
   zones: ["nova"],
   quota: { instances: 10, cores: 20, ram: 51200, floatingip: 50, volumes: 10, gigabytes: 1000 },
   used: { instances: 0, cores: 0, ram: 0 },
@@ -294,6 +296,7 @@ function cinderAnswer({ method, path }: Asked, world: World): Failure | undefine
     ...{ maxTotalVolumeGigabytes: world.quota.gigabytes, totalGigabytesUsed: gigabytes },
   };
   if (path === "/limits") return ok({ limits: { rate: [], absolute } });
+  if (path === "/types") return ok({ volume_types: world.volumeTypes });
   const volume = world.volumes.find(({ id }) => path === `/volumes/${id}`);
   if (!volume) return gone("Volume");
   if (method === "DELETE") world.volumes = world.volumes.filter((each) => each !== volume);

@@ -48,8 +48,8 @@ test("the rules allow all that the driver does in a machine's life, and with ima
       network: "mayfly",
       securityGroups: ["mayfly"],
       floatingNetwork: "external",
-      volume: { sizeGiB: 10 },
-      availabilityZone: "ceph",
+      volume: { sizeGiB: 10, type: "ssd" },
+      availabilityZone: "nova",
     },
   });
   onTestFinished(async () => {
@@ -74,7 +74,13 @@ test("the rules allow all that the driver does in a machine's life, and with ima
   await driver.cloudImages?.promote({ family: "image", id: String(next.id) }, soon());
   await driver.cloudImages?.turnBack({ family: "image", id: String(now.id) }, soon());
 
-  const calls = [/POST nova .*\/servers$/, /POST neutron .*\/ports/, /DELETE cinder/, /PATCH glance/];
+  const calls = [
+    /POST nova .*\/servers$/,
+    /POST neutron .*\/ports/,
+    /GET cinder .*types/,
+    /DELETE cinder/,
+    /PATCH glance/,
+  ];
   for (const call of [...calls, /PUT glance .*tags/, /DELETE glance .*tags/])
     expect(
       stub.calls.some((made) => call.test(made)),

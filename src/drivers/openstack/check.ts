@@ -1,18 +1,22 @@
 import { TimeLimitError } from "../../clock.ts";
 import type { Capacity } from "../../core/host-room.ts";
-import type { Image } from "../../core/types.ts";
+import type { Host, Image } from "../../core/types.ts";
 import { SetupError } from "../../ports.ts";
 import { CloudError } from "./call.ts";
 import { capacityOf } from "./capacity.ts";
 import type { Choices } from "./choose.ts";
 import type { CloudServices } from "./cloud.ts";
-import type { Owner } from "./names.ts";
+import { few } from "./few.ts";
+import { controllerTag, hostOf, type Owner } from "./names.ts";
 import type { Network } from "./neutron.ts";
 import type { Flavor, Server } from "./nova.ts";
 
 export type CheckParts = {
   cloud: CloudServices;
   choices: Choices;
+  host: Host;
+  /** Names of all hosts of the catalogue. None: nobody knows them here. */
+  hosts: readonly string[] | undefined;
   /** Those that may run here. */
   images: readonly Image[];
   servers: (signal: AbortSignal) => Promise<Server[]>;
@@ -30,11 +34,13 @@ export async function checkCloud(parts: CheckParts, signal: AbortSignal): Promis
   const checks = [
     () => checkNetwork(parts, signal),
     () => checkGroups(parts, signal),
-    () => checkZone(cloud, signal),
-    ...(cloud.place.volume ? [() => checkVolumes(cloud, signal)] : []),
+    () => checkZone(parts, signal),
+    () => checkStrays(parts, signal),
+    ...(cloud.place.volume ? [() => checkVolumes(parts, signal)] : []),
     ...parts.images.map((image) => async () => {
-      flavors.push(await choices.flavor(image, await choices.image(image, undefined, signal), signal));
-      return [];
+      const flavor = await choices.flavor(image, await choices.image(image, undefined, signal), signal);
+      flavors.push(flavor);
+      return limitFaults(image, flavor, parts.host);
     }),
   ];
   const found = await Promise.all(checks.map(faultsOf));
@@ -137,24 +143,42 @@ async function checkGroups({ choices }: CheckParts, signal: AbortSignal): Promis
   return [];
 }
 
-async function checkZone({ nova, place }: CloudServices, signal: AbortSignal): Promise<string[]> {
-  const { availabilityZone: wanted } = place;
-  if (wanted === undefined) return [];
-  const zones = await nova.zones(signal);
-  if (zones.includes(wanted)) return [];
+async function checkZone({ choices }: CheckParts, signal: AbortSignal): Promise<string[]> {
+  await choices.zone(signal);
+  return [];
+}
+
+async function checkVolumes({ cloud, choices }: CheckParts, signal: AbortSignal): Promise<string[]> {
+  await cloud.cinder.limits(signal);
+  await choices.volumeType(signal);
+  return [];
+}
+
+/** NB: a host that was renamed does not take what it had made before for its own, and no other host does. */
+async function checkStrays({ cloud, hosts, owner }: CheckParts, signal: AbortSignal): Promise<string[]> {
+  if (!hosts) return [];
+  const all = await cloud.nova.servers(controllerTag(owner.controller), signal);
+  const strays = all.flatMap(({ name, tags }) => {
+    const host = hostOf(tags);
+    return host === undefined || hosts.includes(host) ? [] : [`${name} (${host})`];
+  });
+  if (strays.length === 0) return [];
   return [
-    `The cloud has no availability zone ${wanted} just now. It has: ${zones.join(", ")}. Mend openstack.availabilityZone in mayfly.yml.`,
+    `Servers of this controller bear the name of a host that is not in mayfly.yml, so that Mayfly neither sees nor removes them: ${few(strays)}. Give the host that name again until they are gone, or delete them: openstack server delete.`,
   ];
 }
 
-async function checkVolumes(
-  { cinder, nova, place, session }: CloudServices,
-  signal: AbortSignal,
-): Promise<string[]> {
-  await cinder.limits(signal);
-  if (place.volume?.type === undefined || (await nova.knowsVolumeTypes(signal))) return [];
+/** NB: a machine counts as what its flavor has: one that is larger than its host's limits is never ordered. See: core/pools.ts. */
+function limitFaults(image: Image, flavor: Flavor, { name, cpus, memoryMiB }: Host): string[] {
+  const over = [
+    ...(isBelow(cpus, flavor.vcpus) ? [`it has ${flavor.vcpus} CPUs, and cpus is ${cpus}`] : []),
+    ...(isBelow(memoryMiB, flavor.ram)
+      ? [`it has ${flavor.ram} MiB of memory, and memory is ${memoryMiB} MiB`]
+      : []),
+  ];
+  if (over.length === 0) return [];
   return [
-    `Nova of the cloud ${session.cloudName()} is too old to be told the type of a volume. Take away openstack.volume.type in mayfly.yml; the cloud's usual type is taken then.`,
+    `The flavor ${flavor.name} of the image ${image.name} is larger than what the host ${name} may use in all, so that no machine of it is made: ${over.join("; ")}. Raise the host's limits in mayfly.yml, or name a smaller flavor in cloudImage.flavor.`,
   ];
 }
 

@@ -2,6 +2,7 @@ import type { Image } from "../../core/types.ts";
 import { type Clock, SetupError } from "../../ports.ts";
 import type { CloudServices } from "./cloud.ts";
 import { ownerOf } from "./cloud-images.ts";
+import { few } from "./few.ts";
 import type { GlanceImage } from "./glance.ts";
 import { currentOf, isOfFamily, tagOf } from "./image-tags.ts";
 import type { Network } from "./neutron.ts";
@@ -17,9 +18,26 @@ export type Choices = {
   floatingNetwork: (signal: AbortSignal) => Promise<Network>;
   /** Ids of the security groups. */
   securityGroups: (signal: AbortSignal) => Promise<string[]>;
+  /** The availability zone is there. */
+  zone: (signal: AbortSignal) => Promise<void>;
+  /** Volumes of the type that is named can be had. */
+  volumeType: (signal: AbortSignal) => Promise<void>;
   /** What was chosen is looked up anew: it may be gone. */
   forget: () => void;
 };
+
+/**
+ * Nothing can be made of an image, and of others it can. `isOfCloudImage`: it is the cloud image that will not do. If not, another one
+ * of the family would do no better.
+ */
+export class ImageFault extends SetupError {
+  override name = "ImageFault";
+  readonly isOfCloudImage: boolean;
+  constructor(message: string, options?: { isOfCloudImage: boolean }) {
+    super(message);
+    this.isOfCloudImage = options?.isOfCloudImage ?? false;
+  }
+}
 
 /** Hundreds of machines may be ordered together; and an image that was promoted is to be used soon. */
 const KEEP_MS = 20_000;
@@ -32,6 +50,7 @@ export function choices(cloud: CloudServices, clock: Clock, closed: AbortSignal)
   const flavors = recently<Flavor[]>(parts);
   const networks = recently<Network>(parts);
   const groups = recently<string[]>(parts);
+  const places = recently<void>(parts);
   const { place } = cloud;
 
   return {
@@ -50,15 +69,17 @@ export function choices(cloud: CloudServices, clock: Clock, closed: AbortSignal)
     floatingNetwork: (signal) =>
       networks.get("outside", (shared) => findNetwork(place.floatingNetwork, cloud, shared), signal),
     securityGroups: (signal) => groups.get("", (shared) => findGroups(cloud, shared), signal),
+    zone: (signal) => places.get("zone", (shared) => findZone(cloud, shared), signal),
+    volumeType: (signal) => places.get("volume type", (shared) => findVolumeType(cloud, shared), signal),
     forget: () => {
-      for (const kept of [images, flavors, networks, groups]) kept.forget();
+      for (const kept of [images, flavors, networks, groups, places]) kept.forget();
     },
   };
 }
 
 function familyOf({ name, cloudImage }: Image): string {
   if (cloudImage) return cloudImage.family;
-  throw new SetupError(
+  throw new ImageFault(
     `The image ${name} has no cloudImage, which a host with OpenStack needs. Give it one.`,
   );
 }
@@ -68,7 +89,7 @@ async function currentImage(family: string, cloud: CloudServices, signal: AbortS
   const found = await cloud.glance.images({ owner, tags: [tagOf(family, "current")] }, signal);
   const read = currentOf(family, found);
   if ("image" in read) return read.image;
-  throw new SetupError(read.sentence);
+  throw new ImageFault(read.sentence);
 }
 
 /** NB: its owner and its tags are looked at, too: an id alone could be anybody's image. */
@@ -81,7 +102,9 @@ async function givenImage(
   const owner = await ownerOf(cloud, signal);
   const image = await cloud.glance.image(id, signal);
   if (image?.owner === owner && image.status === "active" && isOfFamily(family, image)) return image;
-  throw new SetupError(`The cloud has no active image ${id} with a tag of the family ${family} any more.`);
+  throw new ImageFault(`The cloud has no active image ${id} with a tag of the family ${family} any more.`, {
+    isOfCloudImage: true,
+  });
 }
 
 /** The one that is named, or the smallest that will do. */
@@ -92,22 +115,23 @@ export function chooseFlavor(
 ): Flavor {
   const diskGiB = Math.max(image.minDiskGiB, Math.ceil((image.virtualBytes ?? 0) / GIB));
   if (volumeGiB !== undefined && volumeGiB < diskGiB) {
-    throw new SetupError(
+    throw new ImageFault(
       `The volume of ${volumeGiB} GiB is too small for the cloud image ${image.id}, which needs ${diskGiB} GiB. Raise openstack.volume.size.`,
+      { isOfCloudImage: true },
     );
   }
   // NB: from a volume the flavor's own disk is not used. Without one, few clouds let a flavor of no disk boot.
   const needs = { cpus: 1, memoryMiB: image.minMemoryMiB, diskGiB: volumeGiB === undefined ? diskGiB : 0 };
   const wanted = cloudImage?.flavor;
   if (wanted !== undefined) return namedFlavor(wanted, { all, needs, image });
+  const usable = all.filter(({ isDisabled, disk }) => !isDisabled && (volumeGiB !== undefined || disk > 0));
   const least = { ...needs, cpus, memoryMiB: Math.max(memoryMiB, needs.memoryMiB) };
-  const fitting = all.filter(
-    (flavor) => !flavor.isDisabled && (volumeGiB !== undefined || flavor.disk > 0) && fits(flavor, least),
-  );
+  const fitting = usable.filter((flavor) => fits(flavor, least));
   const [smallest] = fitting.toSorted((a, b) => a.vcpus - b.vcpus || a.ram - b.ram || a.disk - b.disk);
   if (smallest) return smallest;
-  throw new SetupError(
+  throw new ImageFault(
     `The cloud has no flavor for the image ${name}: at least ${wordsOf(least)}. Lower cpus or memory in mayfly.yml, or ask the people of the cloud for a flavor.`,
+    { isOfCloudImage: usable.some((flavor) => fits(flavor, { cpus, memoryMiB, diskGiB: 0 })) },
   );
 }
 
@@ -127,16 +151,17 @@ function namedFlavor(
 ): Flavor {
   const flavor = all.find(({ name }) => name === wanted) ?? all.find(({ id }) => id === wanted);
   if (!flavor) {
-    const names = all.map(({ name }) => name).join(", ");
-    throw new SetupError(
-      `The cloud has no flavor ${wanted}. It has: ${names}. Mend cloudImage.flavor in mayfly.yml.`,
+    const names = few(all.map(({ name }) => name));
+    throw new ImageFault(
+      `The cloud has no flavor ${wanted}. Mend cloudImage.flavor in mayfly.yml. The cloud has: ${names}.`,
     );
   }
   // NB: a flavor's disk of 0 stands for one as large as the image.
   const { disk } = flavor;
   if (fits({ ...flavor, disk: disk === 0 ? needs.diskGiB : disk }, needs)) return flavor;
-  throw new SetupError(
-    `The flavor ${flavor.name} (${wordsOf({ cpus: flavor.vcpus, memoryMiB: flavor.ram, diskGiB: disk })}) is too small for the cloud image ${image.id}, which needs ${needs.memoryMiB} MiB of memory and ${needs.diskGiB} GiB of disk. Choose a larger one in cloudImage.flavor, or give the host a volume.`,
+  throw new ImageFault(
+    `The flavor ${flavor.name} is too small for the cloud image ${image.id}. Choose a larger one in cloudImage.flavor, or give the host a volume. It has ${flavor.ram} MiB of memory and ${disk} GiB of disk, and the cloud image needs ${needs.memoryMiB} MiB of memory and ${needs.diskGiB} GiB of disk.`,
+    { isOfCloudImage: true },
   );
 }
 
@@ -156,7 +181,7 @@ async function findNetwork(
   if (network && !other) return network;
   throw new SetupError(
     other
-      ? `${found.length} networks are called ${wanted}. Give the id of one in mayfly.yml: ${found.map(({ id }) => id).join(", ")}.`
+      ? `${found.length} networks are called ${wanted}. Give the id of one in mayfly.yml: ${few(found.map(({ id }) => id))}.`
       : `The project sees no network ${wanted}. Mend it in mayfly.yml, under the host's openstack.`,
   );
 }
@@ -170,7 +195,7 @@ function onlyNetwork(all: readonly Network[], project: string): Network {
   if (network && !other) return network;
   throw new SetupError(
     other
-      ? `The project has several networks (${found.map(({ name }) => name).join(", ")}). Say which one with openstack.network in mayfly.yml.`
+      ? `The project has several networks (${few(found.map(({ name }) => name))}). Say which one with openstack.network in mayfly.yml.`
       : "The project has no network. Make one (openstack/network/ has a recipe), or name one with openstack.network in mayfly.yml.",
   );
 }
@@ -191,6 +216,34 @@ async function findGroups({ neutron, place }: CloudServices, signal: AbortSignal
 const noGroup = (wanted: string, found: readonly { id: string }[]): string =>
   found.length === 0
     ? `The project has no security group ${wanted}. Make it (openstack/network/ has a recipe), or mend openstack.securityGroups in mayfly.yml.`
-    : `${found.length} security groups are called ${wanted}. Give the id of one in mayfly.yml: ${found.map(({ id }) => id).join(", ")}.`;
+    : `${found.length} security groups are called ${wanted}. Give the id of one in mayfly.yml: ${few(found.map(({ id }) => id))}.`;
+
+/** NB: one that is switched off just now counts as none; Nova refuses it. */
+async function findZone({ nova, place }: CloudServices, signal: AbortSignal): Promise<void> {
+  const { availabilityZone: wanted } = place;
+  if (wanted === undefined) return;
+  const zones = await nova.zones(signal);
+  if (zones.includes(wanted)) return;
+  throw new SetupError(
+    `The cloud has no availability zone ${wanted} just now. Mend openstack.availabilityZone in mayfly.yml. The cloud has: ${few(zones)}.`,
+  );
+}
+
+async function findVolumeType(
+  { cinder, nova, place, session }: CloudServices,
+  signal: AbortSignal,
+): Promise<void> {
+  const wanted = place.volume?.type;
+  if (wanted === undefined) return;
+  if (!(await nova.knowsVolumeTypes(signal)))
+    throw new SetupError(
+      `Nova of the cloud ${session.cloudName()} is too old to be told the type of a volume. Take away openstack.volume.type in mayfly.yml; the cloud's usual type is taken then.`,
+    );
+  const types = await cinder.types(signal);
+  if (types.some(({ id, name }) => id === wanted || name === wanted)) return;
+  throw new SetupError(
+    `The cloud has no type of volumes ${wanted}. Mend openstack.volume.type in mayfly.yml. The cloud has: ${few(types.map(({ name }) => name))}.`,
+  );
+}
 
 const isId = (text: string): boolean => /^[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}$/i.test(text);

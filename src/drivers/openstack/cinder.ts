@@ -7,6 +7,8 @@ export type VolumeLimits = { volumes: Limit; gigabytes: Limit };
 
 export type Cinder = {
   limits: (signal: AbortSignal) => Promise<VolumeLimits>;
+  /** The types that volumes of the project may have. */
+  types: (signal: AbortSignal) => Promise<{ id: string; name: string }[]>;
   /** How a volume is; `undefined`: it is gone. */
   statusOf: (id: string, signal: AbortSignal) => Promise<string | undefined>;
   /** One that is gone is removed. */
@@ -22,6 +24,10 @@ export function cinder(session: Session): Cinder {
         volumes: limit(absolute.maxTotalVolumes, absolute.totalVolumesUsed),
         gigabytes: limit(absolute.maxTotalVolumeGigabytes, absolute.totalGigabytesUsed),
       };
+    },
+    types: async (signal) => {
+      const { body } = await session.call("Cinder", { method: "GET", path: "/types" }, signal);
+      return TYPES.parse(body).volume_types;
     },
     statusOf: async (id, signal) => {
       const request = { method: "GET" as const, path: `/volumes/${id}` };
@@ -45,4 +51,5 @@ const LIMITS = z.object({
   }),
 });
 
+const TYPES = z.object({ volume_types: z.array(z.object({ id: z.string(), name: z.string() })) });
 const VOLUME = z.object({ volume: z.object({ status: z.string() }) });

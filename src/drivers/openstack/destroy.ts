@@ -1,5 +1,5 @@
 import type { MachineName } from "../../core/types.ts";
-import type { Clock } from "../../ports.ts";
+import { type Clock, SetupError } from "../../ports.ts";
 import { CloudError } from "./call.ts";
 import type { CloudServices } from "./cloud.ts";
 import type { Ledger } from "./ledger.ts";
@@ -28,8 +28,8 @@ const LIMIT_MS = 110_000;
 const VOLUME_MS = 1000;
 
 /**
- * Removes all servers of the name, and all that was made with them; resolves when they are gone. What the cloud cannot do just now is
- * tried again until the time is up; then the cloud's own words are thrown.
+ * Removes all servers of the name, and all that was made with them; resolves when they are gone. What the cloud cannot do just now, be
+ * it only to tell what is there, is tried again until the time is up; then the cloud's own words are thrown.
  */
 export async function destroy(name: MachineName, parts: DestroyParts, outer: AbortSignal): Promise<void> {
   const { clock, known, beside } = parts;
@@ -43,14 +43,15 @@ export async function destroy(name: MachineName, parts: DestroyParts, outer: Abo
     const kinds: readonly Kind[] = volumes || !beside.isDone() ? ["floatingips", "ports"] : [];
     for (const kind of kinds) await removeThings(kind, name, parts, signal);
     known.forget(name);
+    beside.forget(name);
   });
 }
 
 /** NB: one list serves all who wait, so that a hundred removals are no storm. */
 async function removeServers(name: MachineName, parts: DestroyParts, signal: AbortSignal): Promise<void> {
-  const { servers, known, removals } = parts;
-  const trouble = troubles(signal);
-  let listed = await servers.soon(signal);
+  const { servers, known, removals, clock } = parts;
+  const trouble = troubles(clock, signal);
+  let listed = await trouble.insist(() => servers.soon(signal));
   for (;;) {
     const ours = listed.filter((server) => server.name === name);
     if (ours.length === 0) return removals.forget(name);
@@ -58,20 +59,7 @@ async function removeServers(name: MachineName, parts: DestroyParts, signal: Abo
       if (server.volumes.length > 0) known.noteLeft(name, server.volumes);
       await trouble.bear(removals.ask(server, signal));
     }
-    listed = await nextList(parts, trouble, signal);
-  }
-}
-
-/** NB: a list that fails does not end the wait; the next one may come. */
-async function nextList(
-  { servers, clock }: DestroyParts,
-  trouble: Troubles,
-  signal: AbortSignal,
-): Promise<Server[]> {
-  for (let failures = 1; ; failures += 1) {
-    const listed = await servers.watched(signal).catch(trouble.keep);
-    if (listed) return listed;
-    await clock.until(clock.now() + restMs(failures), signal);
+    listed = await trouble.insist(() => servers.watched(signal));
   }
 }
 
@@ -81,9 +69,9 @@ async function removeVolume(
   { cloud: { cinder }, clock }: DestroyParts,
   signal: AbortSignal,
 ): Promise<void> {
-  const trouble = troubles(signal);
+  const trouble = troubles(clock, signal);
   for (let tries = 0; ; ) {
-    const status = await cinder.statusOf(id, signal).catch(trouble.tell);
+    const status = await trouble.insist(() => cinder.statusOf(id, signal));
     if (status === undefined) return;
     const isFree = status === "available" || status.startsWith("error");
     if (isFree) await trouble.bear(cinder.remove(id, signal));
@@ -96,40 +84,59 @@ async function removeVolume(
 async function removeThings(
   kind: Kind,
   name: MachineName,
-  { cloud: { neutron, session }, owner }: DestroyParts,
+  { cloud: { neutron, session }, owner, clock }: DestroyParts,
   signal: AbortSignal,
 ): Promise<void> {
   const description = descriptionsOf(name, owner);
-  const { id: project_id } = await session.project(signal);
-  const things = await neutron.things(kind, { description, project_id }, signal);
-  // NB: a cloud that does not know the filter answers all there are.
-  for (const thing of things) {
-    if (description.includes(thing.description)) await neutron.remove(kind, thing.id, signal);
-  }
+  await troubles(clock, signal).insist(async () => {
+    const { id: project_id } = await session.project(signal);
+    const things = await neutron.things(kind, { description, project_id }, signal);
+    // NB: a cloud that does not know the filter answers all there are.
+    for (const thing of things) {
+      if (description.includes(thing.description)) await neutron.remove(kind, thing.id, signal);
+    }
+  });
 }
 
 type Troubles = {
   /** Waits for a call, and keeps a failure that may pass. */
   bear: (call: Promise<void>) => Promise<void>;
-  /** Keeps a failure, unless the time is up. */
-  keep: (error: unknown) => undefined;
-  /** Throws the failure that was kept if the time is up, for it says more than that the time is up. */
-  tell: (error: unknown) => never;
+  /** Calls until there is an answer. NB: a failure that was kept says more than that the time is up, and is thrown then. */
+  insist: <T>(call: () => Promise<T>) => Promise<T>;
 };
 
-function troubles(signal: AbortSignal): Troubles {
+function troubles(clock: Clock, signal: AbortSignal): Troubles {
   let kept: unknown;
-  const tell = (error: unknown): never => {
-    throw signal.aborted && kept !== undefined ? kept : error;
-  };
-  const keep = (error: unknown): undefined => {
-    if (signal.aborted) tell(error);
+
+  function keep(error: unknown): void {
+    if (signal.aborted) throw kept ?? error;
+    if (!mayPass(error)) throw error;
     kept = error;
+  }
+
+  return {
+    bear: (call) => call.catch(keep),
+    insist: async (call) => {
+      for (let failures = 1; ; failures += 1) {
+        try {
+          return await call();
+        } catch (error) {
+          keep(error);
+        }
+        await clock.until(clock.now() + restMs(failures), signal);
+      }
+    },
   };
-  return { tell, keep, bear: (call) => call.catch((error) => (mayPass(error) ? keep(error) : tell(error))) };
 }
 
-/** Nova says 409 while it does something else with the server. */
+/**
+ * What the cloud does not do just now may pass, and so may an answer that came too late or is not whole; what a person has to mend does
+ * not. NB: Nova says 409 while it does something else with the server.
+ */
 const mayPass = (error: unknown): boolean =>
-  error instanceof CloudError &&
-  (error.status === undefined || error.status === 409 || error.status === 429 || error.status >= 500);
+  error instanceof CloudError
+    ? error.status === undefined || PASSING.includes(error.status) || error.status >= 500
+    : !(error instanceof SetupError);
+
+/** In conflict; too many requests, as older clouds and newer ones say it. */
+const PASSING: readonly number[] = [409, 413, 429];

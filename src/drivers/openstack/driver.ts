@@ -31,7 +31,7 @@ const WATCH_MS = 1000;
  * `places`: where the cloud and its credential are looked up.
  */
 export function openstackDriver(parts: DriverParts, places: Places = ownPlaces()): Driver {
-  const { host, images, clock, log } = parts;
+  const { host, hosts, images, clock, log } = parts;
   const owner = { controller: parts.controller, host: host.name };
   const closing = new AbortController();
   const closed = closing.signal;
@@ -68,7 +68,8 @@ export function openstackDriver(parts: DriverParts, places: Places = ownPlaces()
       return { ...(await capacityOf(listed, cloud, owner, signal)), sizes: taken };
     },
     cloudImages: cloudImagesOf({ cloud, images, onChange: choose.forget }),
-    check: (signal) => checkCloud({ cloud, choices: choose, images, servers: servers.soon, owner }, signal),
+    check: (signal) =>
+      checkCloud({ cloud, choices: choose, host, hosts, images, servers: servers.soon, owner }, signal),
     evidence: async (name, signal) => {
       guard(name);
       const found = (await servers.soon(signal)).filter((server) => server.name === name);

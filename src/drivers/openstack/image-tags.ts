@@ -1,3 +1,4 @@
+import { few } from "./few.ts";
 import type { GlanceImage } from "./glance.ts";
 
 export type Standing = "current" | "candidate" | "old";
@@ -36,8 +37,8 @@ export function currentOf(
         : `The cloud has no image with the tag ${tag} of the project that is asked for. Make one (openstack/README.md) and promote it, or mend openstack.imageOwner in mayfly.yml.`,
     };
   }
-  const ids = current.map(({ id }) => id).join(" and ");
+  const ids = few(current.map(({ id }) => id));
   return {
-    sentence: `Several cloud images have the tag ${tag}: ${ids}. Take it from all but one: openstack image unset --tag ${tag} <id>.`,
+    sentence: `Several cloud images have the tag ${tag}. Take it from all but one of these (openstack image unset --tag ${tag} <id>): ${ids}.`,
   };
 }

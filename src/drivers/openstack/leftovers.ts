@@ -11,6 +11,8 @@ import { orLeave } from "./session.ts";
 export type Survey = {
   /** Looks if it is time to, and waits for the first look. NB: it does not fail: servers are listed without it, too. */
   look: (signal: AbortSignal) => Promise<void>;
+  /** Nothing is left of the machine. NB: a look that was begun before may still bring it up, and is not believed then. */
+  forget: (name: MachineName) => void;
   /** What an earlier process has left is known. */
   isDone: () => boolean;
 };
@@ -36,10 +38,14 @@ export function survey({ cloud, owner, noteLeft, clock, log, closed }: SurveyPar
   let nextAt = Number.NEGATIVE_INFINITY;
   let looking: Promise<void> | undefined;
   let isDone = false;
+  /** Since the look that is under way began. */
+  const forgotten = new Set<MachineName>();
 
   async function lookNow(): Promise<void> {
+    forgotten.clear();
     try {
-      for (const name of await withLimit(clock, LIMIT_MS, find, closed)) noteLeft(name);
+      const found = await withLimit(clock, LIMIT_MS, find, closed);
+      for (const name of found) if (!forgotten.has(name)) noteLeft(name);
       isDone = true;
       nextAt = clock.now() + EVERY_MS;
     } catch (err) {
@@ -62,6 +68,7 @@ export function survey({ cloud, owner, noteLeft, clock, log, closed }: SurveyPar
       if (clock.now() >= nextAt) looking ??= lookNow();
       if (looking && !isDone) await orLeave(looking, signal);
     },
+    forget: (name) => void forgotten.add(name),
     isDone: () => isDone,
   };
 }

@@ -12,6 +12,10 @@ export const controllerTag = (controller: string): string => `mayfly-controller=
 const HOST_PREFIX = "mayfly-host=";
 const hostTag = (host: string): string => `${HOST_PREFIX}${host}`;
 
+/** The host that a server was made on, if its tags say so. */
+export const hostOf = (tags: readonly string[]): string | undefined =>
+  tags.find((tag) => tag.startsWith(HOST_PREFIX))?.slice(HOST_PREFIX.length);
+
 /** NB: a tag has 60 characters at most, so a repository's name does not fit. */
 export const tagsOf = (
   { repo, image }: Pick<StartOrder, "repo" | "image">,
@@ -24,8 +28,7 @@ export const tagsOf = (
 
 /** NB: a server without a host's tag is older than these tags; each host in its project takes it for its own. */
 export const isTagged = (tags: readonly string[], { controller, host }: Owner): boolean =>
-  tags.includes(controllerTag(controller)) &&
-  (tags.includes(hostTag(host)) || !tags.some((tag) => tag.startsWith(HOST_PREFIX)));
+  tags.includes(controllerTag(controller)) && (tags.includes(hostTag(host)) || hostOf(tags) === undefined);
 
 /**
  * What ports and floating IPs are found by. NB: their tags can only be given to them when they are there already, and the controller

@@ -3,7 +3,7 @@ import type { MachineName } from "../../core/types.ts";
 import { type Clock, NoRoom, SetupError, type StartOrder } from "../../ports.ts";
 import { type Slots, slots } from "../slots.ts";
 import { CloudError } from "./call.ts";
-import type { Choices } from "./choose.ts";
+import { type Choices, ImageFault } from "./choose.ts";
 import type { CloudServices } from "./cloud.ts";
 import type { GlanceImage } from "./glance.ts";
 import { describe, type Owner, tagsOf } from "./names.ts";
@@ -90,10 +90,12 @@ async function prepare(
   const before = AbortSignal.any([signal, halt]);
   await cloud.nova.version(before);
   const { image, flavor } = await chooseImage(order, choices, before);
-  const network = await choices.network(before);
+  await choices.zone(before);
+  await choices.volumeType(before);
+  const around = { network: await choices.network(before), groups: await choices.securityGroups(before) };
   const nic = hasOwnPort(order, cloud)
-    ? { port: await makePort(order, network, parts, { signal, halt }) }
-    : { uuid: network.id };
+    ? { port: await makePort(order, around, parts, { signal, halt }) }
+    : { uuid: around.network.id };
   before.throwIfAborted();
   const chosen = { image: image.id, flavor: flavor.id, nic };
   return newServer(order, chosen, { place: cloud.place, owner });
@@ -101,7 +103,7 @@ async function prepare(
 
 /**
  * What is wrong with one image keeps no other image waiting. NB: a candidate that nothing can be made from has failed its trial. It
- * must not keep jobs waiting.
+ * must not keep jobs waiting; nor is it to be blamed for what it has no part in.
  */
 async function chooseImage(
   order: StartOrder,
@@ -112,8 +114,9 @@ async function chooseImage(
     const image = await choices.image(order.image, order.cloudImage, signal);
     return { image, flavor: await choices.flavor(order.image, image, signal) };
   } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
-    if (order.cloudImage !== undefined) throw new Error(error.message, { cause: error });
+    if (!(error instanceof ImageFault)) throw error;
+    if (order.cloudImage !== undefined && error.isOfCloudImage)
+      throw new Error(error.message, { cause: error });
     throw new NoRoom(error.message, { cause: error, isOfImage: true });
   }
 }
@@ -125,19 +128,19 @@ const hasOwnPort = ({ image }: StartOrder, { place }: CloudServices): boolean =>
 /** A port of the machine's own, with a floating IP if the host gives one. */
 async function makePort(
   order: StartOrder,
-  network: Network,
+  { network, groups }: { network: Network; groups: readonly string[] },
   { cloud: { neutron, place }, choices, owner, noteLeft }: StarterParts,
   { signal, halt }: Signals,
 ): Promise<string> {
   const { name, image } = order;
   const before = AbortSignal.any([signal, halt]);
-  const groups = place.securityGroups.length === 0 ? undefined : await choices.securityGroups(before);
   const outside = place.floatingNetwork === undefined ? undefined : await choices.floatingNetwork(before);
   const description = describe(name, owner);
   const tags = tagsOf(order, owner);
   before.throwIfAborted();
   noteLeft(name);
-  const body = { network_id: network.id, name, description, mac_address: image.mac, security_groups: groups };
+  const security_groups = groups.length === 0 ? undefined : groups;
+  const body = { network_id: network.id, name, description, mac_address: image.mac, security_groups };
   const port = await neutron.create("ports", body, signal);
   await neutron.tag("ports", port, tags, signal);
   if (!outside) return port;
