@@ -77,7 +77,7 @@ describe("the doctor, about images", () => {
 
     expect(await imageFaults([old, young], Date.now())).toEqual([
       expect.stringMatching(
-        /^The box of plain has a runner that GitHub released 3[12] days ago; GitHub may refuse it by now, if there is a newer one\. Take that \(script\/update-runner\), and build the box anew/,
+        /^The box of plain has a runner that GitHub released 3[12] days ago; GitHub may refuse it by now, if there is a newer one\. Run script\/update-runner, which takes the newest runner for images, then build the box anew/,
       ),
     ]);
   });

@@ -64,7 +64,7 @@ test("of a box's runner is warned of as of a cloud image's", () => {
     "The box of plain is 20 days old; GitHub may refuse its runner in 10 days. Build it anew (docs/images.md).",
   ]);
   expect(words({ builtAt: NOW, runnerReleasedAt: ago(days(21)) })[0]).toContain(
-    "Take that (script/update-runner), and build the box anew (docs/images.md).",
+    "Run script/update-runner, which takes the newest runner for images, then build the box anew (docs/images.md).",
   );
 });
 
