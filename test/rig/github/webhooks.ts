@@ -138,7 +138,8 @@ async function outcome(world: World, url: string, request: Delivery["request"]):
   try {
     const response = await fetch(url, {
       method: "POST",
-      headers: request.headers,
+      // WARN: a connection that is kept may be closed by the other end just when it is used again, and a POST is not repeated.
+      headers: { ...request.headers, connection: "close" },
       body: request.body,
       redirect: "manual",
       signal: aborter.signal,
