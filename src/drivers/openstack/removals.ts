@@ -16,8 +16,11 @@ export type Removals = {
 const AT_ONCE = 8;
 /** A server of which Nova has taken the removal, and that shows no sign of it for so long, is removed once more; */
 const AGAIN_MS = 15_000;
-/** also one that is said to be on its way: its hypervisor may have been restarted meanwhile. */
-const STUCK_MS = 60_000;
+/**
+ * also one that is said to be on its way: its hypervisor may have been restarted meanwhile. NB: to a busy Nova each further removal is
+ * more work, and a hundred servers that go together may well take two minutes.
+ */
+const STUCK_MS = 5 * 60_000;
 /** After a removal that failed this long passes, and twice as long after each further one, */
 const REST_MS = 1000;
 /** up to this. */
