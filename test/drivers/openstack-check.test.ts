@@ -1,23 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { fastClock } from "../support/clock.ts";
-import { type DriverParts, openDriver } from "./openstack-bench.ts";
-import { openStub, type Stub } from "./openstack-stub.ts";
+import { fresh, soon } from "./openstack-fresh.ts";
+import type { Stub } from "./openstack-stub.ts";
 import { NETWORK, stubImage, stubNetwork } from "./openstack-stub-world.ts";
 
-const soon = () => AbortSignal.timeout(10_000);
 /** NB: a busy machine takes longer than a second for what has to pass on a fast clock. */
 const PATIENT = { timeout: 4000 };
-
-async function fresh(parts: Omit<DriverParts, "env"> & { env?: Record<string, string> } = {}) {
-  const stub = await openStub();
-  const bench = openDriver({ ...parts, env: { ...stub.env, ...parts.env } });
-  onTestFinished(async () => {
-    await bench.driver.close();
-    await stub.close();
-  });
-  return { stub, ...bench };
-}
 
 const others = () => ({
   ...{ id: randomUUID(), name: "theirs", status: "ACTIVE", tags: [] },

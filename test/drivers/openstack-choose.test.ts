@@ -1,24 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { machineName } from "../../src/core/name.ts";
 import { NoRoom } from "../../src/ports.ts";
-import { type DriverParts, openDriver } from "./openstack-bench.ts";
-import { openStub, type Stub } from "./openstack-stub.ts";
+import { fresh, posts, soon } from "./openstack-fresh.ts";
 import { stubImage } from "./openstack-stub-world.ts";
-
-const soon = () => AbortSignal.timeout(10_000);
-
-async function fresh(parts: Omit<DriverParts, "env"> = {}) {
-  const stub = await openStub();
-  const bench = openDriver({ env: stub.env, ...parts });
-  onTestFinished(async () => {
-    await bench.driver.close();
-    await stub.close();
-  });
-  return { stub, ...bench, name: machineName("test", "image", randomBytes(8)) };
-}
-
-const posts = ({ calls }: Stub): string[] => calls.filter((call) => call.startsWith("POST nova"));
 
 const tooSmall = [
   ["memory", { min_ram: 2048 }, /m1\.small is too small for the cloud image/],

@@ -1,22 +1,9 @@
-import { randomBytes, randomUUID } from "node:crypto";
-import { expect, onTestFinished, test } from "vitest";
-import { machineName } from "../../src/core/name.ts";
+import { randomUUID } from "node:crypto";
+import { expect, test } from "vitest";
 import { fastClock } from "../support/clock.ts";
-import { type DriverParts, openDriver } from "./openstack-bench.ts";
-import { openStub, type Stub } from "./openstack-stub.ts";
+import { callsOf, type FreshParts, fresh, newName, soon } from "./openstack-fresh.ts";
 
-const soon = () => AbortSignal.timeout(10_000);
-const newName = () => machineName("test", "image", randomBytes(8));
-
-async function fresh(parts: Omit<DriverParts, "env"> = {}) {
-  const stub = await openStub();
-  const bench = openDriver({ env: stub.env, clock: fastClock(20), ...parts });
-  onTestFinished(async () => {
-    await bench.driver.close();
-    await stub.close();
-  });
-  return { stub, ...bench, name: newName() };
-}
+const fast = (parts: FreshParts = {}) => fresh({ clock: fastClock(20), ...parts });
 
 const TAGS = ["mayfly-controller=test", "mayfly-pool=image.00000000"];
 const aServer = (name: string, more: Record<string, unknown> = {}) => ({
@@ -24,10 +11,8 @@ const aServer = (name: string, more: Record<string, unknown> = {}) => ({
   ...more,
 });
 
-const callsOf = ({ calls }: Stub, call: RegExp): string[] => calls.filter((each) => call.test(each));
-
 test("a hundred machines that are destroyed together are listed a few times, not a hundred", async () => {
-  const { stub, driver, clock } = { ...(await fresh()), clock: fastClock(20) };
+  const { stub, driver, clock } = { ...(await fast()), clock: fastClock(20) };
   const names = Array.from({ length: 100 }, newName);
   stub.world.servers = names.map((name) => aServer(name));
   stub.fail(/DELETE/, { status: 409, body: { conflictingRequest: { message: "task_state spawning" } } }, 50);
@@ -55,7 +40,7 @@ const passing = [
 test.each(passing)(
   "a removal that Nova answers with %s is tried again until it is done",
   async (_status, reply) => {
-    const { stub, driver, name } = await fresh();
+    const { stub, driver, name } = await fast();
     stub.world.servers = [aServer(name)];
     stub.fail(/DELETE/, reply, 2);
 
@@ -67,7 +52,7 @@ test.each(passing)(
 );
 
 test("a removal that Nova never does ends in its time, with Nova's own words", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   stub.world.servers = [aServer(name)];
   stub.fail(/DELETE/, { status: 500, body: { computeFault: { message: "The hypervisor is away." } } }, 999);
 
@@ -77,7 +62,7 @@ test("a removal that Nova never does ends in its time, with Nova's own words", a
 });
 
 test("a removal that keeps failing is tried less and less often", async () => {
-  const { stub, driver, name } = await fresh({ clock: fastClock(20) });
+  const { stub, driver, name } = await fast({ clock: fastClock(20) });
   stub.world.servers = [aServer(name)];
   stub.fail(/DELETE/, { status: 500, body: { computeFault: { message: "The hypervisor is away." } } }, 999);
 
@@ -89,7 +74,7 @@ test("a removal that keeps failing is tried less and less often", async () => {
 });
 
 test("a cloud that asks to be left alone gets no removal until then, of whatever server", async () => {
-  const { stub, driver, clock } = { ...(await fresh()), clock: fastClock(20) };
+  const { stub, driver, clock } = { ...(await fast()), clock: fastClock(20) };
   const names = Array.from({ length: 20 }, newName);
   stub.world.servers = names.map((each) => aServer(each));
   const slowDown = { overLimit: { message: "slow down" } };
@@ -117,7 +102,7 @@ const momentarily: readonly [string, RegExp, number][] = [
 test.each(momentarily)(
   "a cloud that cannot tell or do just now, here: %s, does not end a removal",
   async (_what, call, times) => {
-    const { stub, driver, name } = await fresh();
+    const { stub, driver, name } = await fast();
     const volume = randomUUID();
     const attached = [{ id: volume, delete_on_termination: true }];
     stub.world.servers = [aServer(name, { "os-extended-volumes:volumes_attached": attached })];
@@ -134,7 +119,7 @@ test.each(momentarily)(
 );
 
 test("a removal for which the set-up is wrong is said at once", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   stub.world.servers = [aServer(name)];
   stub.world.regions = ["north", "south"];
 
@@ -146,7 +131,7 @@ test("a removal for which the set-up is wrong is said at once", async () => {
 });
 
 test("lists that fail meanwhile do not end the wait for a server's end", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   stub.world.servers = [aServer(name)];
   stub.fail(/DELETE/, { status: 204 });
   await driver.list(soon());
@@ -161,7 +146,7 @@ test("lists that fail meanwhile do not end the wait for a server's end", async (
 });
 
 test("a removal that may not be done at all is said at once", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   stub.world.servers = [aServer(name)];
   stub.fail(/DELETE/, { status: 403, body: { forbidden: { message: "Policy doesn't allow it" } } }, 999);
 
@@ -171,7 +156,7 @@ test("a removal that may not be done at all is said at once", async () => {
 });
 
 test("a server that Nova took the removal of and that stays is removed once more", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   stub.world.servers = [aServer(name)];
   stub.fail(/DELETE/, { status: 204 });
 
@@ -183,7 +168,7 @@ test("a server that Nova took the removal of and that stays is removed once more
 });
 
 test("a server that somebody else deletes meanwhile is gone, which is success", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   stub.world.servers = [aServer(name)];
   stub.fail(/DELETE/, { status: 404, body: { itemNotFound: { message: "Instance could not be found." } } });
 
@@ -196,7 +181,7 @@ test("a server that somebody else deletes meanwhile is gone, which is success", 
 });
 
 test("a deleted server that the cloud keeps for a while counts as gone", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   stub.world.servers = [aServer(name, { status: "SOFT_DELETED" })];
 
   await driver.destroy(name, soon());
@@ -205,7 +190,7 @@ test("a deleted server that the cloud keeps for a while counts as gone", async (
 });
 
 test("a server that is DELETED is waited for, since it is in the quota until it is gone", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   stub.world.servers = [aServer(name)];
   stub.fail(/DELETE/, { status: 204 });
   stub.watch(/DELETE/, async () => void Object.assign(stub.world.servers[0] ?? {}, { status: "DELETED" }));
@@ -225,7 +210,7 @@ test("a server that is DELETED is waited for, since it is in the quota until it 
 });
 
 test("two servers of one name are both removed", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   stub.world.servers = [aServer(name), aServer(name)];
 
   await driver.destroy(name, soon());
@@ -234,7 +219,7 @@ test("two servers of one name are both removed", async () => {
 });
 
 test("a server that has our name, and not our tag, is neither listed nor removed", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   const theirs = aServer(name, { tags: [] });
   stub.world.servers = [theirs];
 
@@ -246,7 +231,7 @@ test("a server that has our name, and not our tag, is neither listed nor removed
 });
 
 test("in a cloud that ignores what a list is asked for, what belongs to others stays", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   stub.world.ignoresFilters = true;
   const theirs = aServer(name, { tags: [] });
   stub.world.servers = [theirs, aServer(name)];
@@ -262,7 +247,7 @@ test("in a cloud that ignores what a list is asked for, what belongs to others s
 });
 
 test("a server of ours without a row is listed and removed by a driver that never ordered it", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   stub.world.servers = [aServer(name)];
 
   const listed = await driver.list(soon());
@@ -273,7 +258,7 @@ test("a server of ours without a row is listed and removed by a driver that neve
 });
 
 test("a volume that should have gone with its server is removed, and the machine is listed until then", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   const volume = randomUUID();
   stub.world.servers = [
     aServer(name, {
@@ -297,7 +282,7 @@ test("a volume that should have gone with its server is removed, and the machine
 });
 
 test("a volume that Cinder cannot delete is tried less and less often", async () => {
-  const { stub, driver, name } = await fresh({ clock: fastClock(20) });
+  const { stub, driver, name } = await fast({ clock: fastClock(20) });
   const volume = randomUUID();
   const attached = [{ id: volume, delete_on_termination: true }];
   stub.world.servers = [aServer(name, { "os-extended-volumes:volumes_attached": attached })];
@@ -310,7 +295,7 @@ test("a volume that Cinder cannot delete is tried less and less often", async ()
 });
 
 test("a token that ends in the middle of a pass is replaced, and all that the pass does is done", async () => {
-  const { stub, driver, orderOf, name } = await fresh();
+  const { stub, driver, orderOf, name } = await fast();
   const gone = newName();
   stub.world.servers = [aServer(gone)];
   await driver.list(soon());

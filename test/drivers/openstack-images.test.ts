@@ -1,17 +1,11 @@
 import { expect, onTestFinished, test } from "vitest";
 import { openDriver } from "./openstack-bench.ts";
-import { openStub, type Stub } from "./openstack-stub.ts";
+import { fresh, soon } from "./openstack-fresh.ts";
+import type { Stub } from "./openstack-stub.ts";
 import { stubImage } from "./openstack-stub-world.ts";
 
-const soon = () => AbortSignal.timeout(10_000);
-
-async function fresh() {
-  const stub = await openStub();
-  const { driver, orderOf } = openDriver({ env: stub.env });
-  onTestFinished(async () => {
-    await driver.close();
-    await stub.close();
-  });
+async function twoImages() {
+  const { stub, driver, orderOf } = await fresh();
   const { cloudImages } = driver;
   if (!cloudImages) throw new Error("the driver knows no cloud images");
   const [now, next] = [aBuild("now", "current"), aBuild("next", "candidate")];
@@ -30,11 +24,11 @@ const currents = (stub: Stub): string[] =>
     tags.includes("mayfly:image:current") ? [name] : [],
   );
 
-const start = async ({ driver, orderOf }: Awaited<ReturnType<typeof fresh>>, letter: string) =>
+const start = async ({ driver, orderOf }: Awaited<ReturnType<typeof twoImages>>, letter: string) =>
   await driver.start(orderOf(`mayfly-test-image-${letter.repeat(8)}`), soon());
 
 test("images of the catalogue's families are listed, with what they hold; others are not", async () => {
-  const { stub, cloudImages, now } = await fresh();
+  const { stub, cloudImages, now } = await twoImages();
   stub.world.images = [
     now,
     aBuild("next", "candidate", {
@@ -66,7 +60,7 @@ test("images of the catalogue's families are listed, with what they hold; others
 });
 
 test("a candidate that is promoted takes the place of the current image, and other tags stay", async () => {
-  const { stub, cloudImages, next } = await fresh();
+  const { stub, cloudImages, next } = await twoImages();
 
   await cloudImages.promote({ family: "image", id: next.id }, soon());
 
@@ -74,7 +68,7 @@ test("a candidate that is promoted takes the place of the current image, and oth
 });
 
 test("promoted twice, or back and forth, there is one current image in the end", async () => {
-  const { stub, cloudImages, now, next } = await fresh();
+  const { stub, cloudImages, now, next } = await twoImages();
 
   for (const { id } of [next, next, now, next, now])
     await cloudImages.promote({ family: "image", id }, soon());
@@ -83,7 +77,7 @@ test("promoted twice, or back and forth, there is one current image in the end",
 });
 
 test("new machines are made from the promoted image at once", async () => {
-  const bench = await fresh();
+  const bench = await twoImages();
   await start(bench, "a");
 
   await bench.cloudImages.promote({ family: "image", id: bench.next.id }, soon());
@@ -99,7 +93,7 @@ const CHANGE = /^(?:PATCH|PUT|DELETE) glance/;
 
 test("a promotion that is cut short after any step leaves an image to start from, and the next one mends it", async () => {
   for (const steps of [0, 1, 2, 3, 4, 5]) {
-    const bench = await fresh();
+    const bench = await twoImages();
     const { stub, cloudImages, now, next } = bench;
     const sent = (): number => stub.calls.filter((call) => CHANGE.test(call)).length;
     stub.failAfter(CHANGE, steps, { status: 500, body: { error: { message: "cut short" } } });
@@ -122,7 +116,7 @@ test("a promotion that is cut short after any step leaves an image to start from
 });
 
 test("at each moment of a promotion there is an image to start from, also if one was left unfinished", async () => {
-  const bench = await fresh();
+  const bench = await twoImages();
   const { stub, cloudImages, now, next } = bench;
   // NB: the way back to an image whose place the current one once took, and never said that it had.
   Object.assign(now, { mayfly_replaces: next.id });
@@ -143,7 +137,7 @@ test("at each moment of a promotion there is an image to start from, also if one
 });
 
 test("a candidate that is turned back is old, and no longer a candidate", async () => {
-  const { stub, cloudImages, next } = await fresh();
+  const { stub, cloudImages, next } = await twoImages();
 
   for (let times = 0; times < 2; times += 1)
     await cloudImages.turnBack({ family: "image", id: next.id }, soon());
@@ -152,7 +146,7 @@ test("a candidate that is turned back is old, and no longer a candidate", async 
 });
 
 test("the current image is not turned back, and that is said", async () => {
-  const { stub, cloudImages, now } = await fresh();
+  const { stub, cloudImages, now } = await twoImages();
 
   const turning = cloudImages.turnBack({ family: "image", id: now.id }, soon());
 
@@ -162,7 +156,7 @@ test("the current image is not turned back, and that is said", async () => {
 
 test("a candidate whose promotion was cut short gives its place back when it is turned back", async () => {
   for (const steps of [2, 4, 5]) {
-    const bench = await fresh();
+    const bench = await twoImages();
     const { stub, cloudImages, now, next } = bench;
     stub.failAfter(CHANGE, steps, { status: 500, body: { error: { message: "cut short" } } });
     await expect(cloudImages.promote({ family: "image", id: next.id }, soon())).rejects.toThrow("cut short");
@@ -181,7 +175,7 @@ test("a candidate whose promotion was cut short gives its place back when it is 
 });
 
 test("a candidate that another host promotes while it is turned back stays the current image", async () => {
-  const { stub, cloudImages, next } = await fresh();
+  const { stub, cloudImages, next } = await twoImages();
   const other = openDriver({ env: stub.env, hostName: "other" });
   onTestFinished(() => other.driver.close());
   let isFirst = true;
@@ -197,7 +191,7 @@ test("a candidate that another host promotes while it is turned back stays the c
 });
 
 test("an image of another family, or of somebody else, is not promoted", async () => {
-  const { stub, cloudImages } = await fresh();
+  const { stub, cloudImages } = await twoImages();
   const [other, theirs] = [
     stubImage("other", ["mayfly:other:candidate"]),
     aBuild("theirs", "candidate", { owner: "others" }),

@@ -1,15 +1,11 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import { machineName } from "../../src/core/name.ts";
 import { describe } from "../../src/drivers/openstack/names.ts";
 import { type Clock, NoRoom, type VmSeen } from "../../src/ports.ts";
 import { fastClock } from "../support/clock.ts";
-import { type DriverParts, openDriver } from "./openstack-bench.ts";
-import { openStub, type Stub } from "./openstack-stub.ts";
-
-const soon = () => AbortSignal.timeout(10_000);
-const newName = () => machineName("test", "image", randomBytes(8));
+import { openDriver } from "./openstack-bench.ts";
+import { callsOf, type FreshParts, fresh, newName, soon } from "./openstack-fresh.ts";
 
 /** A clock that may be moved on; waits that are under way stay as long as they are. */
 function leapingClock(): Clock & { leap: (ms: number) => void } {
@@ -23,15 +19,7 @@ function leapingClock(): Clock & { leap: (ms: number) => void } {
   };
 }
 
-async function fresh(parts: Omit<DriverParts, "env"> = {}) {
-  const stub = await openStub();
-  const bench = openDriver({ env: stub.env, clock: fastClock(20), ...parts });
-  onTestFinished(async () => {
-    await bench.driver.close();
-    await stub.close();
-  });
-  return { stub, ...bench, name: newName() };
-}
+const fast = (parts: FreshParts = {}) => fresh({ clock: fastClock(20), ...parts });
 
 const OWNER = { controller: "test", host: "cloud" };
 const TAGS = ["mayfly-controller=test", "mayfly-pool=image.00000000"];
@@ -40,10 +28,8 @@ const aServer = (name: string, more: Record<string, unknown> = {}) => ({
   ...more,
 });
 
-const callsOf = ({ calls }: Stub, call: RegExp): string[] => calls.filter((each) => call.test(each));
-
 test("a list of two thousand is read page by page, and each server once", async () => {
-  const { stub, driver } = await fresh();
+  const { stub, driver } = await fast();
   stub.world.page = 700;
   stub.world.servers = Array.from({ length: 2000 }, () => aServer(newName()));
 
@@ -54,7 +40,7 @@ test("a list of two thousand is read page by page, and each server once", async 
 });
 
 test("a server that goes between two pages makes the list begin anew, and not fail", async () => {
-  const { stub, driver } = await fresh();
+  const { stub, driver } = await fast();
   stub.world.page = 2;
   stub.world.servers = Array.from({ length: 5 }, () => aServer(newName()));
   const message = "marker [00000000-0000-4000-8000-00000000002e] not found";
@@ -64,7 +50,7 @@ test("a server that goes between two pages makes the list begin anew, and not fa
 });
 
 test("lists that are asked for together are one call, and one more for those who came during it", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   await driver.list(soon());
   stub.calls.length = 0;
 
@@ -79,7 +65,7 @@ test("lists that are asked for together are one call, and one more for those who
 });
 
 test("a server that somebody else deleted is not listed any more", async () => {
-  const { stub, driver, orderOf, name } = await fresh();
+  const { stub, driver, orderOf, name } = await fast();
   await driver.start(orderOf(name), soon());
   const before = await driver.list(soon());
   stub.world.servers = [];
@@ -90,7 +76,7 @@ test("a server that somebody else deleted is not listed any more", async () => {
 });
 
 test("a port and an address that an earlier driver has left are listed, and removed; those of others are not", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   // NB: as it was written before hosts were told apart.
   const description = `mayfly-controller=test ${name}`;
   const others = [`mayfly-controller=testx mayfly-testx-image-a2b3c4d5`, "", `about ${description}`];
@@ -109,7 +95,7 @@ test("a port and an address that an earlier driver has left are listed, and remo
 });
 
 test("what is left beside servers is looked for once, and not at each list", async () => {
-  const { stub, driver } = await fresh();
+  const { stub, driver } = await fast();
 
   for (let look = 0; look < 3; look += 1) await driver.list(soon());
 
@@ -117,7 +103,7 @@ test("what is left beside servers is looked for once, and not at each list", asy
 });
 
 test("machines are listed while nobody can say what is left beside them, and that is told later", async () => {
-  const { stub, driver, logged, name } = await fresh({ clock: fastClock(100) });
+  const { stub, driver, logged, name } = await fast({ clock: fastClock(100) });
   const left = newName();
   stub.world.servers = [aServer(name)];
   stub.world.ports.push({ id: randomUUID(), description: describe(left, OWNER) });
@@ -131,7 +117,7 @@ test("machines are listed while nobody can say what is left beside them, and tha
 });
 
 test("what is left beside a machine goes with it also if nobody could say what is left", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   const before = stub.world.ports.length;
   stub.world.ports.push({ id: randomUUID(), description: describe(name, OWNER) });
   stub.fail(/GET neutron .*floatingips/, { status: 503, body: "oh" });
@@ -143,7 +129,7 @@ test("what is left beside a machine goes with it also if nobody could say what i
 });
 
 test("a port that was made although nobody heard of it is found, listed, and removed", async () => {
-  const { stub, driver, orderOf, name } = await fresh({
+  const { stub, driver, orderOf, name } = await fast({
     clock: fastClock(100),
     place: { floatingNetwork: "external" },
   });
@@ -162,7 +148,7 @@ test("a port that was made although nobody heard of it is found, listed, and rem
 
 test("a machine whose removal ended while it was looked for what is left is not brought up again", async () => {
   const clock = leapingClock();
-  const { stub, driver, orderOf, name } = await fresh({ clock, place: { floatingNetwork: "external" } });
+  const { stub, driver, orderOf, name } = await fast({ clock, place: { floatingNetwork: "external" } });
   await driver.list(soon());
   await driver.start(orderOf(name), soon());
   const [looked, removed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
@@ -188,7 +174,7 @@ test("a machine whose removal ended while it was looked for what is left is not 
 });
 
 test("two hosts in one project see each its own machines, and both those without a host's tag", async () => {
-  const { stub, driver, orderOf, name } = await fresh({ place: { floatingNetwork: "external" } });
+  const { stub, driver, orderOf, name } = await fast({ place: { floatingNetwork: "external" } });
   const second = openDriver({ env: stub.env, hostName: "second" });
   onTestFinished(() => second.driver.close());
   const [theirs, older] = [newName(), newName()];
@@ -207,7 +193,7 @@ test("two hosts in one project see each its own machines, and both those without
 });
 
 test("a server that somebody renamed is still its machine, which is said once, and is removed", async () => {
-  const { stub, driver, logged, name } = await fresh();
+  const { stub, driver, logged, name } = await fast();
   stub.world.servers = [aServer("precious", { metadata: { mayfly_machine: name } })];
 
   const listed = [await driver.list(soon()), await driver.list(soon())];
@@ -219,7 +205,7 @@ test("a server that somebody renamed is still its machine, which is said once, a
 });
 
 test("a machine is listed with the cloud image that it was made from, also one with a volume", async () => {
-  const { stub, driver } = await fresh();
+  const { stub, driver } = await fast();
   const [plain, onVolume] = [newName(), newName()];
   stub.world.servers = [
     aServer(plain, { image: { id: "an image", links: [] } }),
@@ -241,7 +227,7 @@ test.each(noConsole)(
   "the evidence has Nova's own words also if reading the console %s",
   async (_how, reply) => {
     const clock = fastClock(20);
-    const { stub, driver, name } = await fresh({ clock });
+    const { stub, driver, name } = await fast({ clock });
     stub.world.servers = [aServer(name, { status: "ERROR", fault: { code: 500, message: "It burns." } })];
     stub.fail(/POST nova .*action/, reply);
 
@@ -256,7 +242,7 @@ test.each(noConsole)(
 );
 
 test("a server in ERROR is broken, with Nova's own words; one that has no room says so", async () => {
-  const { stub, driver } = await fresh();
+  const { stub, driver } = await fast();
   const [full, failed] = [newName(), newName()];
   const fault = (message: string) => ({ status: "ERROR", fault: { code: 500, message } });
   stub.world.servers = [
@@ -274,7 +260,7 @@ test("a server in ERROR is broken, with Nova's own words; one that has no room s
 });
 
 test("a fault that is not in the list is looked up, once for each server", async () => {
-  const { stub, driver } = await fresh();
+  const { stub, driver } = await fast();
   const names = Array.from({ length: 30 }, newName);
   stub.world.servers = names.map((name) => aServer(name, { status: "ERROR" }));
   stub.world.faultsApart = Object.fromEntries(
@@ -292,7 +278,7 @@ test("a fault that is not in the list is looked up, once for each server", async
 });
 
 test("a fault that cannot be looked up just now keeps no list back, and is looked up again", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   const server = aServer(name, { status: "ERROR" });
   stub.world.servers = [server];
   stub.world.faultsApart = { [server.id]: { code: 500, message: "No valid host was found. " } };
@@ -306,7 +292,7 @@ test("a fault that cannot be looked up just now keeps no list back, and is looke
 });
 
 test("a part of the cloud that does not answer makes the list fail, for its servers are not gone", async () => {
-  const { stub, driver, name } = await fresh();
+  const { stub, driver, name } = await fast();
   stub.world.servers = [aServer(name), { id: randomUUID(), status: "UNKNOWN", tags: TAGS } as never];
 
   await expect(driver.list(soon())).rejects.toThrow(/part of the cloud/);

@@ -1,31 +1,14 @@
-import { randomBytes } from "node:crypto";
-import { expect, onTestFinished, test } from "vitest";
-import { machineName } from "../../src/core/name.ts";
+import { expect, test } from "vitest";
 import { saysNoRoom } from "../../src/drivers/openstack/states.ts";
 import { NoRoom } from "../../src/ports.ts";
 import { fastClock } from "../support/clock.ts";
-import { type DriverParts, openDriver } from "./openstack-bench.ts";
-import { openStub, type Stub } from "./openstack-stub.ts";
+import type { DriverParts } from "./openstack-bench.ts";
+import { fresh, newName, posts, soon } from "./openstack-fresh.ts";
+import type { Stub } from "./openstack-stub.ts";
 import { stubFlavor, stubImage, stubNetwork } from "./openstack-stub-world.ts";
-
-const soon = () => AbortSignal.timeout(10_000);
-
-async function fresh(parts: Omit<DriverParts, "env"> = {}) {
-  const stub = await openStub();
-  const bench = openDriver({ env: stub.env, ...parts });
-  onTestFinished(async () => {
-    await bench.driver.close();
-    await stub.close();
-  });
-  return { stub, ...bench, name: newName() };
-}
 
 /** Of what a host says so many characters are shown. See: host-room.ts. */
 const SHOWN = 240;
-
-const newName = () => machineName("test", "image", randomBytes(8));
-
-const posts = ({ calls }: Stub): string[] => calls.filter((call) => call.startsWith("POST nova"));
 
 const full = [
   [

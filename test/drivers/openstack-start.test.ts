@@ -1,28 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { machineName } from "../../src/core/name.ts";
 import { fastClock } from "../support/clock.ts";
-import { type DriverParts, openDriver } from "./openstack-bench.ts";
-import { openStub, type Stub } from "./openstack-stub.ts";
+import { fresh, posts, soon } from "./openstack-fresh.ts";
+import type { Stub } from "./openstack-stub.ts";
 import { NETWORK, stubFlavor, stubImage, stubNetwork } from "./openstack-stub-world.ts";
-
-const soon = () => AbortSignal.timeout(10_000);
-
-async function fresh(parts: Omit<DriverParts, "env"> = {}) {
-  const stub = await openStub();
-  const bench = openDriver({ env: stub.env, ...parts });
-  onTestFinished(async () => {
-    await bench.driver.close();
-    await stub.close();
-  });
-  return { stub, ...bench, name: machineName("test", "image", randomBytes(8)) };
-}
 
 /** What Nova was asked to make. */
 const asked = ({ world }: Stub): Record<string, unknown> =>
   world.servers[0]?.asked as Record<string, unknown>;
-
-const posts = ({ calls }: Stub): string[] => calls.filter((call) => call.startsWith("POST nova"));
 
 test("an order has the image by its tag, the smallest flavor that will do, and the seed for a config drive", async () => {
   const { stub, driver, orderOf, name } = await fresh({
