@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { asked, questionsTo } from "./asked.ts";
-import type { HostRoom, Refusal } from "./core/host-room.ts";
+import { type HostRoom, placeKey, type Refusal } from "./core/host-room.ts";
 import type { Machine, Seen } from "./core/types.ts";
 import type { Clock, Driver, Ring } from "./ports.ts";
 
@@ -54,7 +54,7 @@ export function hostRooms({ drivers, clock, ring, log }: HostRoomParts): HostRoo
 
   function noteRefusal(host: string, { text, image, orderedAt, retryAt = 0 }: Said): void {
     const now = clock.now();
-    const before = refusals.get(keyOf(host, image));
+    const before = refusals.get(placeKey({ host, image }));
     // NB: orders that were under way together are refused together, be it one after the other: that is one refusal.
     const isSame = before !== undefined && orderedAt <= before.at;
     const times = isSame ? before.times : (before?.times ?? 0) + 1;
@@ -62,7 +62,7 @@ export function hostRooms({ drivers, clock, ring, log }: HostRoomParts): HostRoo
     const until = Math.max(retryAt, isSame ? before.until : now + restMs);
     // NB: the time of the first one stays, or else the machine that is tried next would seem to be one of those.
     const at = isSame ? before.at : now;
-    refusals.set(keyOf(host, image), { host, image, at, until, text: shorten(text), times });
+    refusals.set(placeKey({ host, image }), { host, image, at, until, text: shorten(text), times });
     log.info({ source: host, image, until, text: shorten(text) }, "a host refuses an order");
     if (!isSame) capacities.askAgain(host);
     ring();
@@ -71,10 +71,10 @@ export function hostRooms({ drivers, clock, ring, log }: HostRoomParts): HostRoo
   return {
     of: () => {
       const said = capacities.answers();
-      const refusalsOf = Map.groupBy(refusals.values(), ({ host }) => host);
-      const hosts = new Set([...said.keys(), ...refusalsOf.keys()]);
+      const refused = Map.groupBy(refusals.values(), ({ host }) => host);
+      const hosts = new Set([...said.keys(), ...refused.keys()]);
       return new Map(
-        Array.from(hosts, (host) => [host, { capacity: said.get(host), refusals: refusalsOf.get(host) }]),
+        Array.from(hosts, (host) => [host, { capacity: said.get(host), refusals: refused.get(host) }]),
       );
     },
     ask: capacities.ask,
@@ -83,16 +83,14 @@ export function hostRooms({ drivers, clock, ring, log }: HostRoomParts): HostRoo
       const isNewerThan = (refusal: Refusal | undefined) =>
         createdAt > (refusal?.at ?? Number.NEGATIVE_INFINITY);
       // NB: one that is retired said so before, and may stand for long.
-      if (vm === "broken" && isNoRoom && isNewerThan(refusals.get(host)) && !retired)
+      if (vm === "broken" && isNoRoom && isNewerThan(refusals.get(placeKey({ host }))) && !retired)
         noteRefusal(host, { text: vmText ?? "it gave no reason", orderedAt: createdAt });
       if (vm !== "up") return;
-      for (const key of [host, keyOf(host, image)]) if (isNewerThan(refusals.get(key))) refusals.delete(key);
+      for (const key of [placeKey({ host }), placeKey({ host, image })])
+        if (isNewerThan(refusals.get(key))) refusals.delete(key);
     },
   };
 }
-
-const keyOf = (host: string, image: string | undefined): string =>
-  image === undefined ? host : `${host} ${image}`;
 
 const shorten = (text: string): string => {
   const line = text.replace(/\s+/g, " ").trim();

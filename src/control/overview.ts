@@ -51,7 +51,7 @@ export type HostView = {
   /** The driver could be asked at the last look. */
   isReachable: boolean;
   isDrained: boolean;
-  /** It had no room for the last order, and gets none until then. */
+  /** It took no order the last time, and gets none until then. */
   refusal?: Pick<Refusal, "until" | "text"> | undefined;
 };
 

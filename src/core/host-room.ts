@@ -18,6 +18,10 @@ export type Refusal = { at: number; until: number; text: string; image?: string 
 /** What is known of a host's room besides what the catalogue says. */
 export type HostRoom = { capacity?: Capacity | undefined; refusals?: readonly Refusal[] | undefined };
 
+/** By what a host, or machines of one image there, are told apart from others. */
+export const placeKey = ({ host, image }: { host: string; image?: string | undefined }): string =>
+  image === undefined ? host : `${host} ${image}`;
+
 /** What a host last said to orders for the image. */
 export const refusalsOf = (
   hostRoom: ReadonlyMap<string, HostRoom>,

@@ -1,7 +1,7 @@
 import type { CloudImageSeen } from "./clouds.ts";
 import { ALL, poolKey, type State } from "./facts.ts";
 import { admissionOf } from "./forks.ts";
-import { type Capacity, type HostRoom, type Refusal, refusalsOf, type Size } from "./host-room.ts";
+import { type Capacity, type HostRoom, placeKey, type Refusal, refusalsOf, type Size } from "./host-room.ts";
 import { type Match, matchLabels } from "./labels.ts";
 import { isCurrentOver, untriedCandidate } from "./trials.ts";
 import type { Catalogue, Host, Image, Job, Machine, Patience, Pool, RepoName, Repository } from "./types.ts";
@@ -77,13 +77,11 @@ export function take(room: Pick<Room, "taken" | "catalogue" | "hostRoom">, machi
     cpus: load.cpus + (size?.cpus ?? 0),
     memoryMiB: load.memoryMiB + (size?.memoryMiB ?? 0),
   });
-  for (const place of [machine.host, placeKey(machine)])
+  for (const place of [placeKey({ host: machine.host }), placeKey(machine)])
     taken.newest.set(place, Math.max(taken.newest.get(place) ?? 0, machine.createdAt));
 }
 
 type HostAndImage = Pick<Machine, "host" | "image">;
-
-const placeKey = ({ host, image }: HostAndImage): string => `${host} ${image}`;
 
 /** NB: on a cloud a flavor may be larger than what the image asks for, and the quota counts the flavor. */
 const sizeOn = (host: string, image: Image, { hostRoom }: Pick<Room, "hostRoom">): Size =>
@@ -158,13 +156,13 @@ function hasRoom(room: Room, host: Host, image: Image): boolean {
   const here = loadOf(host, room);
   const { capacity = {} } = room.hostRoom.get(host.name) ?? {};
   const place = { host: host.name, image: image.name };
-  if (refusalsOf(room.hostRoom, place).some((refusal) => keepsOut(refusal, place, room))) return false;
+  if (refusalsOf(room.hostRoom, place).some((refusal) => keepsOut(refusal, host.name, room))) return false;
   const size = sizeOn(host.name, image, room);
   return fits(here, host, size) && fits(here, capacity, size);
 }
 
-function keepsOut({ at, until, image }: Refusal, place: HostAndImage, { taken, now }: Room): boolean {
-  const newestAt = taken.newest.get(image === undefined ? place.host : placeKey(place)) ?? 0;
+function keepsOut({ at, until, image }: Refusal, host: string, { taken, now }: Room): boolean {
+  const newestAt = taken.newest.get(placeKey({ host, image })) ?? 0;
   return until > now || newestAt > at;
 }
 
